@@ -1,0 +1,77 @@
+# shellcheck shell=sh
+# Reports to the server. Only one process of this boot sends them, so that `seq` rises.
+
+# report_compose KIND field=value… log@FILE…: one field a line, with the attempt in ATTEMPT, boot id and next number.
+report_compose() {
+  local kind seq
+  kind=$1
+  shift
+  seq=$(($(cat "$WB_RUN/seq" 2> /dev/null || echo 0) + 1))
+  echo "$seq" > "$WB_RUN/seq"
+  printf '%s\n' "kind=$kind" "attempt=${ATTEMPT:-}" "bootId=$(boot_id)" "seq=$seq" "$@"
+}
+
+# report_send SECONDS FILE: 0 taken, 1 not delivered (try again), 2 stale: the work it speaks of is no longer wanted,
+# 3 refused for good.
+report_send() {
+  local limit line
+  limit=$1
+  set -- "$2"
+  while IFS= read -r line; do set -- "$@" --data-urlencode "$line"; done < "$1"
+  shift
+  request "$limit" "$WB_RUN/answer" "$@" "$SERVER/boot/hosts/$HOST/reports" || return 1
+  case $HTTP_STATUS in
+    200) return 0 ;;
+    202 | 409) return 2 ;;
+    400 | 413 | 422) note "report refused: $(answer_reason "$WB_RUN/answer")"; return 3 ;;
+    *) return 1 ;;
+  esac
+}
+
+# report KIND field=value…: once, within a few seconds; a report lost here is made good by a later one. What waits in the
+# outbox goes first: a server that heard of later things would not take earlier ones.
+report() {
+  outbox_flush || return 1
+  report_compose "$@" > "$WB_RUN/report"
+  report_send 10 "$WB_RUN/report"
+}
+
+# report_keep KIND field=value…: waits in the outbox until the server has it; the agent's outbox outlives boots.
+# 0 when it was delivered at once, as was everything before it.
+report_keep() {
+  local next log
+  # A server that never takes anything must not fill the partition.
+  if [ "$(outbox_names | wc -l)" -ge 64 ]; then outbox_drop "$(outbox_names | head -n 1)"; fi
+  next=$(outbox_names | awk '{ last = $0 } END { printf "%08d", last + 1 }')
+  report_compose "$@" > "$WB_RUN/report"
+  log=$(sed -n 's/^log@//p' "$WB_RUN/report")
+  if [ -n "$log" ]; then
+    # The log goes on and a retry must be the same to the byte, so it keeps a copy.
+    put "$OUTBOX/log-$next" < "$log"
+    sed "s|^log@.*|log@$OUTBOX/log-$next|" "$WB_RUN/report" | put "$OUTBOX/$next"
+  else
+    put "$OUTBOX/$next" < "$WB_RUN/report"
+  fi
+  outbox_flush
+}
+
+outbox_names() {
+  local file
+  for file in "$OUTBOX"/[0-9]*; do
+    case $file in *.new | *'*') ;; *) echo "${file##*/}" ;; esac
+  done
+}
+
+# outbox_flush: in order; 0 when everything was acknowledged, 1 when something is still to be told.
+outbox_flush() {
+  local name
+  for name in $(outbox_names); do
+    report_send 10 "$OUTBOX/$name"
+    if [ $? -eq 1 ]; then return 1; fi
+    outbox_drop "$name"
+  done
+}
+
+outbox_drop() {
+  rm -f "$OUTBOX/$1" "$OUTBOX/log-$1"
+}

@@ -1,0 +1,55 @@
+# shellcheck shell=sh
+# Words for people, time, and chance.
+
+# say TEXT…: one line for the person at the console, for the lab that reads the serial port, and for the log.
+say() {
+  printf 'warmboot: %s\n' "$*" >> "$WB_RUN/log"
+  { printf 'warmboot: %s\n' "$*" > "$WB_CONSOLE"; } 2> /dev/null || :
+  if [ -n "${WB_STDOUT:-}" ]; then printf '%s\n' "$*"; fi
+}
+
+# note TEXT…: for the log alone, which goes to the server's reports.
+note() {
+  printf '%s\n' "$*" >> "$WB_RUN/log"
+}
+
+# log_tail FILE: the end of the log, no more than a report may carry (8 KiB, and room for what encoding adds).
+log_tail() {
+  tail -c 8000 "$WB_RUN/log" > "$1"
+}
+
+# Seconds since this kernel started: unlike the wall clock it is never set back or forth.
+uptime_seconds() {
+  local up
+  read -r up _ < "$WB_PROC/uptime"
+  echo "${up%%.*}"
+}
+
+# jitter N: a random whole number from 0 to N, so that five hundred hosts do not ask in the same second.
+jitter() {
+  echo $(($(od -An -N2 -tu2 /dev/urandom) % ($1 + 1)))
+}
+
+# longer DELAY CAP: the next delay after one that did not help.
+longer() {
+  if [ $(($1 * 2)) -gt "$2" ]; then echo "$2"; else echo $(($1 * 2)); fi
+}
+
+# put FILE: stdin becomes FILE, whole or not at all, and on the disk before the new name is.
+put() {
+  dd of="$1.new" conv=fsync 2> /dev/null && mv -f "$1.new" "$1"
+}
+
+# cmdline_value NAME: the value of NAME=… on the kernel's command line; 1 when it is not there.
+cmdline_value() {
+  local word words
+  read -r words < "$WB_PROC/cmdline" || return 1
+  for word in $words; do
+    case $word in "$1"=*) echo "${word#*=}"; return 0 ;; esac
+  done
+  return 1
+}
+
+boot_id() {
+  cat "$WB_PROC/sys/kernel/random/boot_id"
+}

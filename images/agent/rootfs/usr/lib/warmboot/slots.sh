@@ -1,0 +1,117 @@
+# shellcheck shell=sh
+# The boot partition: /warmboot/SLOT/ for each slot, and grubenv. GRUB and kexec read only here. A slot is valid while
+# its file `valid` exists; that file goes before anything of the slot is touched, and comes last.
+
+# boot_writable, boot_readonly: writable only while something is written. Going back to read-only also waits until
+# this filesystem, and no other, is on the disk.
+boot_writable() {
+  mount -o remount,rw "$BOOT"
+}
+
+boot_readonly() {
+  mount -o remount,ro "$BOOT"
+}
+
+boot_sync() {
+  boot_readonly && boot_writable
+}
+
+# slot_record SLOT KEY: DIGEST, NAME, ATTEMPT or MODIFIED as noted when the slot became valid; 1 for an invalid slot.
+slot_record() {
+  [ -f "$BOOT/warmboot/$1/valid" ] || return 1
+  sed -n "s/^$2='\(.*\)'\$/\1/p" "$BOOT/warmboot/$1/valid"
+}
+
+# slot_state SLOT: empty | invalid | valid | modified (valid, and run since it was written)
+slot_state() {
+  if [ ! -d "$BOOT/warmboot/$1" ]; then echo empty
+  elif [ ! -f "$BOOT/warmboot/$1/valid" ]; then echo invalid
+  elif [ -n "$(slot_record "$1" MODIFIED)" ]; then echo modified
+  else echo valid
+  fi
+}
+
+# slot_fields DISK: a report's fields on the disk's identity, the boot default and all slots; no spaces in them.
+slot_fields() {
+  local slot
+  echo "disk=$(cat "$STATE/disk" 2> /dev/null)"
+  echo "default=$(grubenv_get default)"
+  for slot in $(slots_on "$1"); do
+    echo "slots.$slot.state=$(slot_state "$slot")"
+    echo "slots.$slot.digest=$(slot_record "$slot" DIGEST)"
+  done
+}
+
+slot_mark_invalid() {
+  mkdir -p "$BOOT/warmboot/$1" && rm -f "$BOOT/warmboot/$1/valid" && boot_sync
+}
+
+# slot_mark_valid SLOT DIGEST NAME ATTEMPT [MODIFIED]: the last step of staging.
+slot_mark_valid() {
+  boot_sync || return 1
+  {
+    printf "DIGEST='%s'\nNAME='%s'\nATTEMPT='%s'\n" "$2" "$3" "$4"
+    if [ -n "${5:-}" ]; then echo "MODIFIED='1'"; fi
+  } | put "$BOOT/warmboot/$1/valid" && boot_sync
+}
+
+# slot_mark_modified SLOT: it runs now and is writable, so it no longer holds just the image.
+slot_mark_modified() {
+  slot_mark_valid "$1" "$(slot_record "$1" DIGEST)" "$(slot_record "$1" NAME)" "$(slot_record "$1" ATTEMPT)" modified
+}
+
+# slot_put_command_line SLOT APPEND TRIAL: for kexec (cmdline) and for GRUB (slot.cfg). Both were checked to hold no quote.
+slot_put_command_line() {
+  printf '%s\n' "$2" | put "$BOOT/warmboot/$1/cmdline" \
+    && printf "set slot_append='%s'\nset slot_trial='%s'\n" "$2" "$3" | put "$BOOT/warmboot/$1/slot.cfg"
+}
+
+slot_command_line() {
+  cat "$BOOT/warmboot/$1/cmdline"
+}
+
+slot_trial_arguments() {
+  sed -n "s/^set slot_trial='\(.*\)'\$/\1/p" "$BOOT/warmboot/$1/slot.cfg"
+}
+
+grubenv_get() {
+  "$HELPER" grubenv "$BOOT/grub/grubenv" get "$1" 2> /dev/null
+}
+
+# grubenv_set NAME=VALUE…: overwritten in place. One that cannot be read is made anew: GRUB then knows no worse.
+grubenv_set() {
+  "$HELPER" grubenv "$BOOT/grub/grubenv" set "$@" 2> /dev/null || "$HELPER" grubenv "$BOOT/grub/grubenv" init "$@"
+}
+
+# slot_to_boot DISK: what GRUB would start at this power-on, for a machine that came up in the installer instead.
+# Sets BOOT_SLOT and BOOT_TRIAL, having counted down as grub.cfg does (same rules, same order); 1 when no slot is valid.
+slot_to_boot() {
+  local slot tries other
+  BOOT_SLOT='' BOOT_TRIAL=''
+  slot=$(grubenv_get next)
+  if [ -n "$slot" ]; then
+    if grubenv_set next= && [ -f "$BOOT/warmboot/$slot/valid" ]; then
+      BOOT_SLOT=$slot BOOT_TRIAL=$(slot_trial_arguments "$slot")
+      return 0
+    fi
+  fi
+  slot=$(grubenv_get default)
+  if [ -z "$slot" ] || [ ! -f "$BOOT/warmboot/$slot/valid" ]; then slot=$(first_valid_slot "$1"); fi
+  [ -n "$slot" ] || return 1
+  if [ "$(grubenv_get "tries_$slot")" = 0 ]; then
+    other=$(first_valid_slot "$1" "$slot")
+    # With no other way out, a slot that failed is tried again rather than leaving the machine dead.
+    if [ -n "$other" ] && [ "$(grubenv_get "tries_$other")" != 0 ]; then slot=$other; fi
+  fi
+  tries=$(grubenv_get "tries_$slot")
+  case $tries in [1-9]) grubenv_set "tries_$slot=$((tries - 1))" ;; esac
+  BOOT_SLOT=$slot
+}
+
+# first_valid_slot DISK [BUT]: prints nothing when there is none.
+first_valid_slot() {
+  local slot
+  for slot in $(slots_on "$1"); do
+    if [ "$slot" != "${2:-}" ] && [ -f "$BOOT/warmboot/$slot/valid" ]; then echo "$slot"; return 0; fi
+  done
+}

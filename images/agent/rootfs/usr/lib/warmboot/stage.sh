@@ -1,0 +1,78 @@
+# shellcheck shell=sh
+# Stage: an image onto a slot that does not run, while production goes on.
+
+stage() {
+  local part
+  ATTEMPT=$M_ATTEMPT
+  if ! stage_allowed; then refuse stage; return; fi
+  if [ "$(slot_state "$M_SLOT")" = valid ] && [ "$(slot_record "$M_SLOT" DIGEST)" = "$M_IMAGE_DIGEST" ]; then
+    say "slot $M_SLOT holds $M_IMAGE_NAME already"
+    report_staged
+    return
+  fi
+  part=$(partition_on "$DISK" "warmboot-$M_SLOT")
+  say "stage $M_IMAGE_NAME $M_IMAGE_DIGEST to slot $M_SLOT, attempt $ATTEMPT"
+  forget_trial
+  watched stage_work "$(device "$part")"
+  case $? in
+    0) report_staged ;;
+    2) ETAG='' ;;
+    *) refuse "$(phase_now)" "$(cat "$WB_RUN/work/reason" 2> /dev/null || echo 'the work ended without a word')" ;;
+  esac
+  boot_readonly
+}
+
+# The order of these steps is what makes a power cut at any moment harmless.
+stage_work() {
+  phase write
+  if ! { boot_writable && slot_mark_invalid "$M_SLOT" && boot_readonly; }; then fail "the boot partition cannot be written"; fi
+  flash_slot "$1"
+  boot_writable || fail "the boot partition cannot be written"
+  put_boot_files "$M_SLOT"
+  slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail "the boot partition cannot be written"
+}
+
+# A manifest may be signed and still ask for what would cost the machine its way back.
+stage_allowed() {
+  local part
+  REASON=''
+  if [ -n "$IN_TRIAL" ]; then REASON='a trial is going on'
+  elif [ "$M_SLOT" = "$SLOT" ]; then REASON="slot $M_SLOT is running"
+  elif [ "$M_SLOT" = "$(grubenv_get default)" ]; then REASON="slot $M_SLOT is the boot default, and this system runs from slot $SLOT"
+  elif ! part=$(partition_on "$DISK" "warmboot-$M_SLOT"); then REASON="this disk has no slot '$M_SLOT'"
+  elif is_in_use "$part"; then REASON="slot $M_SLOT is mounted"
+  else root_fits "$part" || return 1
+  fi
+  [ -z "$REASON" ]
+}
+
+# root_fits PARTITION: the command line must lead to the slot on this very disk, not to a twin in the same machine.
+root_fits() {
+  local uuid
+  uuid=$(partition_uuid "$1")
+  if [ "$M_ROOT" != "PARTUUID=$uuid" ]; then
+    REASON="the manifest's root is '$M_ROOT', slot $M_SLOT of this disk is 'PARTUUID=$uuid'"
+    return 1
+  fi
+}
+
+is_in_use() {
+  awk -v number="$(cat "$WB_SYS/class/block/$1/dev")" '$3 == number { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
+}
+
+report_staged() {
+  say "staged slot $M_SLOT $M_IMAGE_DIGEST"
+  # shellcheck disable=SC2046 # one word a field
+  report_keep staged slot="$M_SLOT" digest="$M_IMAGE_DIGEST" $(slot_fields "$DISK")
+}
+
+# refuse PHASE [REASON]: the order cannot be carried out; said once to the server, and not tried again until it says
+# something new.
+refuse() {
+  if [ -n "${2:-}" ]; then REASON=$2; fi
+  say "failed $1: $REASON"
+  log_tail "$WB_RUN/log.tail"
+  REFUSED=$M_SERIAL/$M_ATTEMPT/$M_ACTION
+  # shellcheck disable=SC2046 # one word a field
+  report_keep failed phase="$1" reason="$REASON" slot="$SLOT" digest="$DIGEST" $(slot_fields "$DISK") log@"$WB_RUN/log.tail"
+}

@@ -1,0 +1,95 @@
+# shellcheck shell=sh
+# Long work runs in a background shell, and the shell that started it watches: it alone reports, tells the console,
+# and stops the work when the server no longer wants it. The two talk through files under $WB_RUN/work.
+
+# A prefix such as `nice -n 19`, so that production goes first; the installer has the machine to itself.
+GENTLY=${GENTLY:-}
+
+# watched COMMAND…: 0 done, 1 failed (the reason is in $WB_RUN/work/reason), 2 dropped: the server has moved on.
+watched() {
+  local work reported shown now
+  WORK_ORDER=$M_ATTEMPT/$M_ACTION
+  mkdir -p "$WB_RUN/work"
+  rm -f "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result"
+  (
+    "$@"
+    : > "$WB_RUN/work/result"
+  ) &
+  work=$!
+  reported=$(uptime_seconds) shown=$reported
+  while [ ! -e "$WB_RUN/work/result" ] && kill -0 "$work" 2> /dev/null; do
+    sleep 0.3
+    now=$(uptime_seconds)
+    if [ $((now - shown)) -ge 5 ]; then
+      shown=$now
+      say "progress $(phase_now) $(progress_text)"
+    fi
+    if [ $((now - reported)) -ge 3 ]; then
+      reported=$now
+      # shellcheck disable=SC2046 # one word a field
+      report progress phase="$(phase_now)" $(progress_fields)
+      if [ $? -eq 2 ] && is_superseded; then drop_work; fi
+    fi
+  done
+  wait "$work" 2> /dev/null
+  if [ -e "$WB_RUN/work/unwanted" ]; then return 2; fi
+  [ -e "$WB_RUN/work/result" ] && [ ! -e "$WB_RUN/work/reason" ]
+}
+
+# is_superseded: only a signed manifest that orders something else stops work; a server that is away, or that calls a
+# report stale, does not.
+is_superseded() {
+  manifest_fetch 0 && [ "$M_ATTEMPT/$M_ACTION" != "$WORK_ORDER" ]
+}
+
+drop_work() {
+  say "attempt $ATTEMPT is no longer wanted, its work stops"
+  : > "$WB_RUN/work/unwanted"
+  kill "$(cat "$WB_RUN/work/pid")" 2> /dev/null
+}
+
+# --- inside the work -------------------------------------------------------------------------------------------
+
+# phase NAME [PROGRESS]: what is being done now, and the helper's file that says how far it is.
+phase() {
+  mkdir -p "$WB_RUN/work"
+  printf '%s %s\n' "$1" "${2:-}" > "$WB_RUN/work/phase"
+  say "phase $1"
+}
+
+# fail REASON: ends the work.
+fail() {
+  printf '%s\n' "$1" > "$WB_RUN/work/reason"
+  exit 1
+}
+
+still_wanted() {
+  if [ -e "$WB_RUN/work/unwanted" ]; then exit 1; fi
+}
+
+# tracked COMMAND…: run so that drop_work can end it. Its errors go to a file of their own, see last_error.
+tracked() {
+  # shellcheck disable=SC2016,SC2086 # the inner shell's own words; GENTLY is a command and its options
+  $GENTLY sh -c 'echo "$$" > "$1"; shift; exec "$@"' sh "$WB_RUN/work/pid" "$@" 2> "$WB_RUN/work/command.err"
+}
+
+# last_error [helper]: the last line that the last tracked command, or the helper that writes, had to say.
+last_error() {
+  tail -n 1 "$WB_RUN/work/${1:-command}.err" 2> /dev/null
+}
+
+# --- what the watcher can say about it -------------------------------------------------------------------------
+
+phase_now() {
+  awk '{ print $1 }' "$WB_RUN/work/phase" 2> /dev/null
+}
+
+progress_fields() {
+  awk '{ print $2 }' "$WB_RUN/work/phase" 2> /dev/null | while read -r file; do
+    if [ -n "$file" ]; then awk 'NF >= 4 { printf "bytesDone=%s bytesTotal=%s", $3, $4 }' "$file" 2> /dev/null; fi
+  done
+}
+
+progress_text() {
+  progress_fields | tr '=' ' ' | awk '$4 > 0 { printf "%d%% of %d MiB", 100 * $2 / $4, $4 / 1048576 }'
+}

@@ -1,0 +1,29 @@
+#!/bin/sh
+# add-modules.sh TREE MODULES: from /lib/modules/VERSION what an installer can need: every wired network card, every
+# disk controller, keyboards, and the two filesystems it writes; each with the modules it depends on.
+set -eu
+tree=$1 modules=$2
+version=$(basename "$modules")
+to=$tree/usr/lib/modules/$version
+mkdir -p "$to"
+cp "$modules/modules.order" "$modules/modules.builtin" "$modules/modules.builtin.modinfo" "$to"
+
+cd "$modules"
+{
+  find kernel/drivers/net/ethernet kernel/drivers/net/phy kernel/drivers/net/mdio kernel/drivers/ata \
+    kernel/drivers/scsi kernel/drivers/message kernel/drivers/nvme/host kernel/drivers/usb/host \
+    kernel/drivers/usb/storage kernel/drivers/virtio kernel/drivers/hid/usbhid kernel/fs/fat -name '*.ko*'
+  find kernel -name 'virtio_net.ko*' -o -name 'virtio_blk.ko*' -o -name 'net_failover.ko*' -o -name 'hv_netvsc.ko*' \
+    -o -name 'hv_storvsc.ko*' -o -name 'hv_vmbus.ko*' -o -name 'vmd.ko*' -o -name 'mmc_block.ko*' -o -name 'sdhci-pci.ko*' \
+    -o -name 'vmxnet3.ko*' -o -name 'xen-netfront.ko*' -o -name 'xen-blkfront.ko*' -o -name 'hid-generic.ko*' \
+    -o -name 'ext4.ko*' -o -name 'nls_ascii.ko*' -o -name 'nls_cp437.ko*' -o -name 'nls_iso8859-1.ko*' -o -name 'nls_utf8.ko*' \
+    -o -name 'crc32c*.ko*' -o -name 'ice.ko*' -o -name 'failover.ko*' -o -name 'af_packet.ko*'
+} | sed '/\/pcmcia\//d; /scsi_debug/d; /\/iscsi/d; /libfc\.\|\/fcoe\//d' | sort -u > /tmp/wanted
+
+# modules.dep already names everything a module needs, however deep.
+awk 'NR == FNR { want[$1]; next } { name = $1; sub(/:$/, "", name) } name in want { for (i = 1; i <= NF; i++) { sub(/:$/, "", $i); print $i } }' \
+  /tmp/wanted modules.dep | sort -u | while read -r file; do
+    mkdir -p "$to/$(dirname "$file")"
+    cp "$file" "$to/$file"
+  done
+depmod -b "$tree/usr" "$version" 2> /dev/null || depmod -b "$tree" "$version"

@@ -1,0 +1,60 @@
+# shellcheck shell=sh
+# The system that is on the disk already, without the server's help.
+
+# know_own_disk: OWN_DISK is the Warmboot disk of this machine, if there is one; its token and the highest serial
+# seen are taken over, so that a known host is recognised and an old manifest refused.
+know_own_disk() {
+  local name
+  wait_for_disks 8
+  OWN_DISK=''
+  for name in $(candidates); do
+    if [ "$(disk_content "$name")" = warmboot ] && mount_state "$name"; then
+      if [ -r "$STATE/host" ] && is_this_host "$(cat "$STATE/host")"; then OWN_DISK=$name; take_over; fi
+      unmount_disk
+    fi
+    if [ -n "$OWN_DISK" ]; then return; fi
+  done
+}
+
+take_over() {
+  OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
+  SERIAL_SEEN=$(serial_last)
+  if [ -s "$STATE/token" ]; then
+    cp "$STATE/token" "$WB_RUN/token"
+    use_token "$(cat "$WB_RUN/token")"
+  fi
+}
+
+# boot_disk WHY: does not come back when there is a valid slot that kexec takes.
+boot_disk() {
+  local name arguments
+  for name in $OWN_DISK $(candidates); do
+    if mount_boot "$name" rw 2> /dev/null; then
+      if slot_to_boot "$name"; then
+        arguments=$(slot_command_line "$BOOT_SLOT")
+        say "boots slot $BOOT_SLOT of $name: $1"
+        jump "$BOOT_SLOT" "$arguments${BOOT_TRIAL:+ $BOOT_TRIAL}"
+      fi
+      unmount_disk
+    fi
+  done
+}
+
+# jump SLOT COMMAND-LINE [reboot]: leaves this kernel. Where kexec does not work or is not wanted, the firmware finds
+# GRUB on the disk.
+jump() {
+  if [ "${3:-kexec}" = kexec ] && load_slot "$1" "$2"; then
+    unmount_disk
+    sync
+    say "kexec slot $1"
+    kexec -e
+  fi
+  unmount_disk
+  sync
+  if [ "${3:-kexec}" = kexec ]; then
+    say "kexec does not start slot $1, the machine starts again in 30 s"
+    sleep 30
+  fi
+  say "restart through the firmware"
+  reboot -f
+}

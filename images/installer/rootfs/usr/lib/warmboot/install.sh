@@ -1,0 +1,220 @@
+# shellcheck shell=sh
+# Install: the order of the steps is the product's promise. Nothing is written before the server knows by the claim who
+# writes; nothing is called valid before it was read back; a failure is told and waits for the server's next word.
+
+install() {
+  local node
+  say "install $M_IMAGE_NAME $M_IMAGE_DIGEST on slot $M_SLOT, attempt $M_ATTEMPT"
+  claim || return
+  report_inventory
+  ATTEMPT=$M_ATTEMPT
+  phase partition
+  if ! install_allowed; then install_failed; return; fi
+  node=$(device "$CHOSEN")
+  if holds_this_attempt; then
+    say "disk $CHOSEN holds this attempt's slot already"
+    watched put_loader "$node" && boot_sync
+  else
+    say "disk $CHOSEN, $(($(disk_bytes "$CHOSEN") / 1048576)) MiB, $(disk_content "$CHOSEN")"
+    watched install_work "$node"
+  fi
+  case $? in
+    0) ;;
+    2) unmount_disk; ETAG=''; return ;;
+    *) REASON=$(cat "$WB_RUN/work/reason" 2> /dev/null || echo 'the work ended without a word'); install_failed; return ;;
+  esac
+  report_installed
+  jump "$M_SLOT" "$M_APPEND" "$M_SWITCH"
+}
+
+# install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data.
+install_allowed() {
+  wait_for_disks 15
+  choose_disk "$M_INSTALL_DISK" || return 1
+  if [ -z "$M_SLOT" ] || [ -z "$M_IMAGE_DIGEST" ] || [ -z "$M_STAGE_INDEX" ]; then
+    REASON='the order names no slot or no image'
+    return 1
+  fi
+  if [ "$M_INSTALL_WIPE" = true ] || [ "$CHOSEN" = "$OWN_DISK" ]; then return 0; fi
+  case $(disk_content "$CHOSEN") in
+    empty) ;;
+    *)
+      if is_half_made; then return 0; fi
+      REASON="disk $CHOSEN is not empty and not this host's; the order would have to say wipe"
+      return 1 ;;
+  esac
+}
+
+# is_half_made: by an earlier try of this same host; the server derives the disk's identity from the host's.
+is_half_made() {
+  local mine
+  fetch_layout || return 1
+  mine=$(table_identity < "$WB_RUN/layout")
+  [ -n "$mine" ] && [ "$mine" = "$(sfdisk -d "$(device "$CHOSEN")" 2> /dev/null | table_identity)" ]
+}
+
+table_identity() {
+  awk '$1 == "label-id:" { print tolower($2) }'
+}
+
+# holds_this_attempt: a report that was lost must not cost a second flash. Leaves the disk mounted if so.
+holds_this_attempt() {
+  if [ "$CHOSEN" = "$OWN_DISK" ] && mount_state "$CHOSEN" && mount_boot "$CHOSEN" rw 2> /dev/null; then
+    if [ "$(slot_record "$M_SLOT" ATTEMPT)" = "$M_ATTEMPT" ] && [ "$(slot_record "$M_SLOT" DIGEST)" = "$M_IMAGE_DIGEST" ]; then
+      return 0
+    fi
+  fi
+  unmount_disk
+  return 1
+}
+
+# claim: this machine's secret, made here, kept by the server as a hash. A host that has one already keeps it. The server
+# forgets a claim that nothing follows, so a refused machine goes on asking.
+claim() {
+  if [ ! -s "$WB_RUN/token" ]; then
+    od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$WB_RUN/token"
+  fi
+  request 20 "$WB_RUN/answer" --data-urlencode "attempt=$M_ATTEMPT" --data-urlencode "token@$WB_RUN/token" \
+    "$SERVER/boot/hosts/$HOST/claims" || { say "the server does not answer the claim"; ETAG=''; return 1; }
+  case $HTTP_STATUS in
+    200 | 201) use_token "$(cat "$WB_RUN/token")" ;;
+    409)
+      say "claim refused: $(answer_reason "$WB_RUN/answer")"
+      ETAG=''
+      sleep 10
+      return 1 ;;
+    *)
+      say "claim answered with $HTTP_STATUS: $(answer_reason "$WB_RUN/answer")"
+      ETAG=''
+      return 1 ;;
+  esac
+}
+
+# install_work NODE: in the background, see work.sh.
+install_work() {
+  make_partitions "$1"
+  make_boot_partition
+  # GRUB comes first, with no slot to start: a power cut from here on ends in another network boot, not in a dead loader.
+  put_loader "$1"
+  put_state
+  slot_mark_invalid "$M_SLOT" || fail 'the boot partition cannot be written'
+  flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")"
+  put_boot_files "$M_SLOT"
+  slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail 'the boot partition cannot be written'
+}
+
+fetch_layout() {
+  local url
+  case $M_INSTALL_LAYOUT in
+    /* | http://* | https://*) url=$(resolve "$M_INSTALL_LAYOUT") ;;
+    *) url=$SERVER/boot/hosts/$HOST/layout ;;
+  esac
+  request 20 "$WB_RUN/layout" "$url?attempt=$M_ATTEMPT&bytes=$(disk_bytes "$CHOSEN")&sector=$(disk_sector "$CHOSEN")" || return 1
+  [ "$HTTP_STATUS" = 200 ]
+}
+
+make_partitions() {
+  local label tries before
+  phase partition
+  before=$(place_of_data "$1")
+  for tries in 1 2 3 4 5 6 7 8 9 10; do
+    if fetch_layout; then break; fi
+    if [ "$HTTP_STATUS" = 422 ]; then fail "$(answer_reason "$WB_RUN/layout")"; fi
+    still_wanted
+    sleep $((tries * 2))
+  done
+  if [ "$HTTP_STATUS" != 200 ]; then fail "the server gives no partition table (status $HTTP_STATUS)"; fi
+  # Old signatures on the disk go; what lies inside the partitions is left for those who own it.
+  tracked sfdisk -q --wipe always --wipe-partitions never "$1" < "$WB_RUN/layout" \
+    || fail "sfdisk: $(last_error)"
+  forget_foreign_data "$before"
+  for label in boot state "$M_SLOT"; do
+    wait_for_partition "$label" || fail "the kernel does not show the partition warmboot-$label"
+  done
+}
+
+# place_of_data NODE: where the data partition lies, if there is one.
+place_of_data() {
+  sfdisk -d "$1" 2> /dev/null | sed -n 's/.*: *\(start= *[0-9]*, size= *[0-9]*\),.*name="warmboot-data".*/\1/p'
+}
+
+# forget_foreign_data BEFORE: a data partition that stayed where it was keeps its content; in a new one, remains of an
+# older use of the disk must not look like a filesystem.
+forget_foreign_data() {
+  local part
+  if grep -q 'name=warmboot-data' "$WB_RUN/layout" && wait_for_partition data && [ "$(place_of_data "$(device "$CHOSEN")")" != "$1" ]; then
+    part=$(partition_on "$CHOSEN" warmboot-data)
+    wipefs -qa "$(device "$part")"
+  fi
+}
+
+wait_for_partition() {
+  local tries part
+  for tries in 1 2 3 4 5 6 7 8 9 10; do
+    if part=$(partition_on "$CHOSEN" "warmboot-$1") && [ -b "$(device "$part")" ]; then return 0; fi
+    sleep 0.5
+  done
+  return 1
+}
+
+make_boot_partition() {
+  tracked mkfs.vfat -F 32 -n WARMBOOT "$(device "$(partition_on "$CHOSEN" warmboot-boot)")" > /dev/null \
+    || fail "mkfs.vfat: $(last_error)"
+  mount_boot "$CHOSEN" rw || fail 'the new boot partition cannot be mounted'
+}
+
+# put_loader NODE: GRUB for UEFI on the boot partition, and GRUB for BIOS in its places on the disk.
+put_loader() {
+  local grub first
+  grub=$WB_LIB/grub
+  mkdir -p "$BOOT/EFI/BOOT" "$BOOT/grub" "$BOOT/warmboot"
+  put "$BOOT/EFI/BOOT/BOOTX64.EFI" < "$grub/BOOTX64.EFI" && put "$BOOT/grub/grub.cfg" < "$grub/grub.cfg" \
+    && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" || fail 'the boot partition cannot be written'
+  # The BIOS reads 512-byte sectors only; on a 4Kn disk its boot code would not work.
+  if [ "$(disk_sector "$CHOSEN")" = 512 ] && first=$(partition_on "$CHOSEN" warmboot-bios); then
+    if [ "$(cat "$WB_SYS/class/block/$first/start")" != 2048 ]; then fail 'the BIOS boot partition does not start at sector 2048'; fi
+    dd if="$grub/core.img" of="$(device "$first")" bs=512 conv=notrunc,fsync 2> /dev/null \
+      && dd if="$grub/boot.img" of="$1" bs=440 count=1 conv=notrunc,fsync 2> /dev/null || fail 'the BIOS boot code cannot be written'
+  fi
+}
+
+# put_state: the token first of all: without it this host would be a stranger to its server after a power cut. A state
+# partition of this same host is kept with all it holds.
+put_state() {
+  if ! { mount_state "$CHOSEN" 2> /dev/null && [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ]; }; then
+    if is_mounted "$STATE"; then umount "$STATE"; fi
+    # Without what a 3.10 kernel could not mount.
+    tracked /usr/sbin/mke2fs -q -F -t ext4 -O '^orphan_file,^metadata_csum_seed,^metadata_csum,^64bit' -L warmboot-state \
+      "$(device "$(partition_on "$CHOSEN" warmboot-state)")" || fail "mke2fs: $(last_error)"
+    mount_state "$CHOSEN" || fail 'the new state partition cannot be mounted'
+  fi
+  chmod 700 "$STATE"
+  rm -rf "$STATE/trial" "$STATE/netboot" "$STATE/outbox"
+  mkdir -p "$STATE/outbox"
+  put "$STATE/token" < "$WB_RUN/token" && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER" | put "$STATE/server.url" \
+    && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_HOST" | put "$STATE/host" \
+    && table_identity < "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
+}
+
+# Told for up to a minute; then the machine goes on: its agent will report the boot, which says as much.
+report_installed() {
+  local until
+  say "installed slot $M_SLOT $M_IMAGE_DIGEST"
+  until=$(($(uptime_seconds) + 60))
+  # shellcheck disable=SC2046 # one word a field
+  report_keep installed slot="$M_SLOT" digest="$M_IMAGE_DIGEST" $(slot_fields "$CHOSEN") && return
+  while [ "$(uptime_seconds)" -lt "$until" ]; do
+    outbox_flush && return
+    sleep 2
+  done
+  say 'nobody took the report of the install'
+}
+
+# install_failed: the outbox tells it until the server has it; the next word is the server's.
+install_failed() {
+  say "failed $(phase_now): $REASON"
+  FAILED=$ATTEMPT
+  unmount_disk
+  log_tail "$WB_RUN/log.tail"
+  report_keep failed phase="$(phase_now)" reason="$REASON" log@"$WB_RUN/log.tail"
+}

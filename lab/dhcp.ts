@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NETMASK, RANGE_FIRST, RANGE_LAST, SERVER_ADDRESS } from './network.ts';
+import { inCheckout } from './paths.ts';
+import { Tail } from './tail.ts';
+import { until } from './wait.ts';
+
+/** What an operator is told to write; the rack uses it to the letter, so that the documentation is tested too. */
+const EXAMPLE = 'docs/examples/dnsmasq.conf';
+
+/** dnsmasq's configuration: the documented example with its placeholders filled in. */
+export async function dhcpConfiguration(values: Readonly<Record<string, string>>): Promise<string> {
+  const example = await readFile(inCheckout(EXAMPLE), 'utf8');
+  const body = example.replace(/^#.*\n/gm, '').replace(/@([A-Z_]+)@/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined)
+      throw new Error(`${EXAMPLE} has a placeholder @${name}@ that the lab does not know`);
+    return value;
+  });
+  return body;
+}
+
+/** The network's own DHCP server. */
+export class Dhcp {
+  readonly #dnsmasq: ChildProcess;
+  readonly #tail: Tail;
+  readonly #macs = new Map<string, string>();
+  readonly log: string;
+
+  private constructor(dnsmasq: ChildProcess, log: string) {
+    this.#dnsmasq = dnsmasq;
+    this.log = log;
+    this.#tail = new Tail(log, (line) => {
+      const [, address, mac] = /DHCPACK\(\S+\) (\S+) (\S+)/.exec(line) ?? [];
+      if (address !== undefined && mac !== undefined) this.#macs.set(address, mac.toLowerCase());
+    });
+  }
+
+  /** Whom it gave this address to; firmware, iPXE and Linux of one machine may have one each. */
+  macOf(address: string): string | undefined {
+    return this.#macs.get(address);
+  }
+
+  static async start(place: {
+    readonly folder: string;
+    readonly bridge: string;
+    readonly bootPort: number;
+  }): Promise<Dhcp> {
+    const file = join(place.folder, 'dnsmasq.conf');
+    const log = join(place.folder, 'dnsmasq.log');
+    const configuration = await dhcpConfiguration({
+      INTERFACE: place.bridge,
+      SERVER: SERVER_ADDRESS,
+      BOOT_PORT: String(place.bootPort),
+      RANGE_FIRST,
+      RANGE_LAST,
+      NETMASK,
+    });
+    await writeFile(file, configuration);
+    // Where it runs and writes is the lab's business; what it answers is the example's.
+    const args = ['--keep-in-foreground', `--conf-file=${file}`, '--user=root', '--pid-file=', '--log-dhcp'];
+    args.push(`--dhcp-leasefile=${join(place.folder, 'dnsmasq.leases')}`, `--log-facility=${log}`);
+    const dnsmasq = spawn('dnsmasq', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    let said = '';
+    dnsmasq.stderr?.on('data', (text: Buffer) => {
+      said += text;
+    });
+    const ended = () => {
+      if (dnsmasq.exitCode !== null) throw new Error(`dnsmasq did not start: ${said.trim()}`);
+    };
+    await until(
+      async () => {
+        ended();
+        return (await readFile(log, 'utf8').catch(() => '')).includes('started') || undefined;
+      },
+      { what: 'the start of dnsmasq', timeoutMs: 10_000 },
+    );
+    return new Dhcp(dnsmasq, log);
+  }
+
+  async close(): Promise<void> {
+    if (this.#dnsmasq.exitCode === null && this.#dnsmasq.signalCode === null) {
+      const gone = once(this.#dnsmasq, 'exit');
+      this.#dnsmasq.kill('SIGKILL');
+      await gone;
+    }
+    await this.#tail.close();
+  }
+}

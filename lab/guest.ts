@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { copyFile, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { execa } from 'execa';
+import type { Feed } from './feed.ts';
+import { findOvmf, type Ovmf } from './firmware.ts';
+import type { Accelerator } from './kvm.ts';
+import { type Machine, type MachineFiles, QMP_FD, qemuArguments } from './machine.ts';
+import { Qmp } from './qmp.ts';
+import { plainText, Tail } from './tail.ts';
+
+export interface GuestPlace {
+  /** For its disk, firmware settings, sockets and logs; exists. */
+  readonly folder: string;
+  /** Attached to the rack's bridge. */
+  readonly tap: string;
+  readonly feed: Feed;
+  readonly accelerator: Accelerator;
+  /** A disk to begin from instead of an empty one; it is not written to. */
+  readonly baseDisk?: string;
+}
+
+/** A virtual machine: disk and firmware settings stay while its power comes and goes. */
+export class Guest {
+  readonly parts: Machine;
+  readonly #place: GuestPlace;
+  readonly #files: MachineFiles;
+  readonly #ovmf: Ovmf | null;
+  readonly #tail: Tail;
+  #qemu: ChildProcess | undefined;
+  #qmp: Qmp | undefined;
+
+  private constructor(parts: Machine, place: GuestPlace, files: MachineFiles, ovmf: Ovmf | null) {
+    this.parts = parts;
+    this.#place = place;
+    this.#files = files;
+    this.#ovmf = ovmf;
+    this.#tail = new Tail(files.serial, (line) => {
+      const text = plainText(line);
+      if (text !== '') place.feed.push(parts.name, { source: 'serial', line: text });
+    });
+  }
+
+  static async create(parts: Machine, place: GuestPlace): Promise<Guest> {
+    const path = (suffix: string) => join(place.folder, `${parts.name}${suffix}`);
+    const diskFormat = place.baseDisk === undefined ? 'raw' : 'qcow2';
+    const files: MachineFiles = {
+      disk: path(`.${diskFormat}`),
+      diskFormat,
+      variables: path('.vars.fd'),
+      serial: path('.serial.log'),
+      tap: place.tap,
+    };
+    const ovmf = parts.firmware === 'uefi' ? findOvmf() : null;
+    if (ovmf !== null) await copyFile(ovmf.variables, files.variables);
+    if (place.baseDisk === undefined) await makeEmptyDisk(files.disk, parts.diskBytes);
+    else
+      await execa('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', place.baseDisk, files.disk]);
+    return new Guest(parts, place, files, ovmf);
+  }
+
+  get name(): string {
+    return this.parts.name;
+  }
+  get mac(): string {
+    return this.parts.mac;
+  }
+  get diskFile(): string {
+    return this.#files.disk;
+  }
+  /** Everything the machine ever wrote to its serial port. */
+  get serialLog(): string {
+    return this.#files.serial;
+  }
+  get isOn(): boolean {
+    return this.#qemu !== undefined;
+  }
+
+  async powerOn(): Promise<void> {
+    if (this.#qemu !== undefined) throw new Error(`${this.name} is on already`);
+    const args = qemuArguments(this.parts, this.#files, this.#place.accelerator, this.#ovmf);
+    const errors = join(this.#place.folder, `${this.name}.qemu.log`);
+    const errorsFd = openSync(errors, 'a');
+    // A process group of its own: Ctrl-C at the terminal is for the demo, which then switches the machine off.
+    const qemu = spawn('qemu-system-x86_64', args, {
+      stdio: ['ignore', errorsFd, errorsFd, 'pipe'],
+      detached: true,
+    });
+    closeSync(errorsFd);
+    this.#qemu = qemu;
+    qemu.once('exit', (code, signal) => {
+      this.#qemu = undefined;
+      this.#qmp?.close();
+      this.#qmp = undefined;
+      this.#note(code === 0 ? 'POWEROFF' : `QEMU ended with ${signal ?? `code ${code}`}`);
+    });
+    try {
+      this.#qmp = await Qmp.open(qemu.stdio[QMP_FD] as Duplex, (event) => this.#note(event));
+    } catch (error) {
+      const said = (await readFile(errors, 'utf8').catch(() => '')).trim();
+      await this.powerOff();
+      throw new Error(`QEMU did not start for ${this.name}: ${said || (error as Error).message}`);
+    }
+    this.#note('POWERON');
+  }
+
+  /** Pulls the power cord: the machine gets no chance to write anything more. */
+  async powerOff(): Promise<void> {
+    const qemu = this.#qemu;
+    if (qemu === undefined) return;
+    const gone = once(qemu, 'exit');
+    // `quit` lets QEMU finish its own disk file; the guest notices nothing.
+    this.#qmp?.run('quit').catch(() => {});
+    const timer = setTimeout(() => qemu.kill('SIGKILL'), this.#qmp === undefined ? 0 : 5_000);
+    await gone;
+    clearTimeout(timer);
+  }
+
+  /** The reset button. */
+  async reset(): Promise<void> {
+    await this.#qmp?.run('system_reset');
+  }
+
+  #note(event: string): void {
+    this.#place.feed.push(this.name, { source: 'machine', event });
+  }
+
+  async close(): Promise<void> {
+    await this.powerOff();
+    await this.#tail.close();
+  }
+}
+
+async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {
+  const file = await open(path, 'wx');
+  await file.truncate(sizeBytes);
+  await file.close();
+}

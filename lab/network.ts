@@ -1,0 +1,27 @@
+import { execa } from 'execa';
+
+/** The rack's network. The addresses are free to choose: the namespace knows no other network. */
+export const SERVER_ADDRESS = '10.77.0.1';
+export const NETMASK = '255.255.255.0';
+export const RANGE_FIRST = '10.77.0.100';
+export const RANGE_LAST = '10.77.0.199';
+
+const ip = (...args: string[]) => execa('ip', args);
+
+/** A switch with its server port: a bridge that carries the server's address. */
+export async function makeBridge(name: string): Promise<void> {
+  await ip('link', 'set', 'lo', 'up');
+  await ip('link', 'add', name, 'type', 'bridge');
+  await ip('address', 'add', `${SERVER_ADDRESS}/24`, 'dev', name);
+  await ip('link', 'set', name, 'up');
+}
+
+/** A port of the switch, for one guest. */
+export async function makeTap(name: string, bridge: string): Promise<void> {
+  await ip('tuntap', 'add', 'dev', name, 'mode', 'tap');
+  await ip('link', 'set', name, 'master', bridge, 'up');
+}
+
+export async function removeLink(name: string): Promise<void> {
+  await execa('ip', ['link', 'delete', name], { reject: false });
+}

@@ -1,0 +1,124 @@
+import { mkdir } from 'node:fs/promises';
+import { Api } from './api.ts';
+import { Closers } from './closers.ts';
+import { Dhcp } from './dhcp.ts';
+import { Feed } from './feed.ts';
+import { Guest } from './guest.ts';
+import { type Accelerator, probeAccelerator } from './kvm.ts';
+import { type Machine, machine } from './machine.ts';
+import { Meddler, type Meddling } from './meddler.ts';
+import { insideNamespaces } from './namespace.ts';
+import { makeBridge, makeTap, removeLink } from './network.ts';
+import { Server } from './server.ts';
+import { Watch } from './watch.ts';
+
+const BRIDGE = 'rack0';
+const BOOT_PORT = 8080;
+/** Where the server listens when something stands between it and the hosts. */
+const HIDDEN_PORT = 8090;
+
+export interface RackOptions {
+  /** For disks, logs and sockets; made if it is not there. */
+  readonly folder: string;
+  /** The server's data folder. */
+  readonly data: string;
+  readonly accelerator?: Accelerator;
+  /** Spoils answers of the boot plane on their way to the hosts, by path. */
+  readonly meddle?: (path: string) => Meddling | undefined;
+}
+
+interface RackParts {
+  readonly feed: Feed;
+  readonly accelerator: Accelerator;
+  readonly dhcp: Dhcp;
+  readonly server: Server;
+  readonly closers: Closers;
+}
+
+/** A virtual rack: a network with a DHCP server, the product's server, and machines that come and go. */
+export class Rack {
+  readonly feed: Feed;
+  readonly accelerator: Accelerator;
+  readonly server: Server;
+  readonly api: Api;
+  readonly dhcp: Dhcp;
+  readonly #options: RackOptions;
+  readonly #closers: Closers;
+  readonly #watch: Watch;
+  readonly #guests: Guest[] = [];
+
+  private constructor(options: RackOptions, parts: RackParts) {
+    this.#options = options;
+    this.feed = parts.feed;
+    this.accelerator = parts.accelerator;
+    this.dhcp = parts.dhcp;
+    this.server = parts.server;
+    this.#closers = parts.closers;
+    this.api = new Api(parts.server);
+    this.#watch = new Watch(this.api, parts.feed);
+    this.#closers.defer(() => this.#watch.close());
+  }
+
+  /** Builds the rack up. One at a time, and only inside namespaces of our own. */
+  static async start(options: RackOptions): Promise<Rack> {
+    if (!insideNamespaces())
+      throw new Error(
+        'a rack stands only in network namespaces of its own: run ./warmboot demo or ./warmboot test e2e',
+      );
+    await mkdir(options.folder, { recursive: true });
+    const feed = new Feed();
+    const accelerator = options.accelerator ?? (await probeAccelerator());
+    const { folder, data, meddle } = options;
+    const closers = new Closers();
+    try {
+      await makeBridge(BRIDGE);
+      closers.defer(() => removeLink(BRIDGE));
+      const dhcp = await Dhcp.start({ folder, bridge: BRIDGE, bootPort: BOOT_PORT });
+      closers.defer(() => dhcp.close());
+      const bootPort = meddle === undefined ? BOOT_PORT : HIDDEN_PORT;
+      const server = await Server.start({ data, folder, feed, bootPort, namedPort: BOOT_PORT });
+      closers.defer(() => server.close());
+      if (meddle !== undefined) {
+        const meddler = await Meddler.start({ port: BOOT_PORT, serverPort: bootPort }, meddle);
+        closers.defer(() => meddler.close());
+      }
+      return new Rack(options, { feed, accelerator, dhcp, server, closers });
+    } catch (error) {
+      await closers.close();
+      throw error;
+    }
+  }
+
+  /** A time-out for this machine, from what it takes with KVM. */
+  patience(seconds: number): number {
+    return seconds * 1000 * this.accelerator.slowness * Math.max(1, this.#guests.length);
+  }
+
+  /** Puts a machine into the rack, switched off. */
+  async addGuest(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>, baseDisk?: string): Promise<Guest> {
+    const tap = `tap${this.#guests.length}`;
+    await makeTap(tap, BRIDGE);
+    this.#closers.defer(() => removeLink(tap));
+    const guest = await Guest.create(machine(parts), {
+      folder: this.#options.folder,
+      tap,
+      feed: this.feed,
+      accelerator: this.accelerator,
+      ...(baseDisk === undefined ? {} : { baseDisk }),
+    });
+    this.#closers.defer(() => guest.close());
+    this.#guests.push(guest);
+    this.#watch.add(guest.mac, guest.name);
+    return guest;
+  }
+
+  /** Where to look when something went wrong. */
+  logs(): string[] {
+    return [...this.#guests.map((guest) => guest.serialLog), this.server.log, this.dhcp.log];
+  }
+
+  async close(): Promise<void> {
+    await this.#closers.close();
+    this.feed.break(new Error('the rack was taken down'));
+  }
+}

@@ -1,0 +1,254 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import path from 'node:path';
+import type { Logger as Pino } from 'pino';
+import { discardDraft } from './blobs/image-draft.ts';
+import { imageLibrary } from './blobs/image-library.ts';
+import { imageFolder } from './blobs/places.ts';
+import { sweep } from './blobs/sweep.ts';
+import { BuildError } from './build/build-error.ts';
+import { runBuild } from './build/builder.ts';
+import { bootUrl, type Config } from './config.ts';
+import { parseDiskLayout } from './contract/image-json.ts';
+import { buildCases } from './control/builds.ts';
+import type { Context } from './control/context.ts';
+import { hostCases } from './control/hosts.ts';
+import { manifestCases } from './control/manifests.ts';
+import { reportCases } from './control/reports.ts';
+import { startTicker } from './control/ticker.ts';
+import { createWakes } from './control/wakes.ts';
+import { PATIENCE } from './core/deadlines.ts';
+import type { Digest } from './core/digest.ts';
+import type { DiskLayout } from './core/disk-layout.ts';
+import { WarmbootError } from './core/errors.ts';
+import { autoexecScript } from './core/ipxe.ts';
+import type { Builder, Built, Store } from './core/ports.ts';
+import type { MachineUseCases } from './core/use-cases.ts';
+import { accessLog } from './http/access-log.ts';
+import { adminPlane } from './http/admin-plane.ts';
+import { bootPlane } from './http/boot-plane.ts';
+import { lastSeen } from './http/last-seen.ts';
+import { listen } from './http/listen.ts';
+import { manifestKey, newManifestKeyPem } from './keys/manifest-key.ts';
+import { secretFile } from './keys/secret-file.ts';
+import { newId, newToken, sameText, sha256Hex } from './keys/tokens.ts';
+import { lockData } from './store/data-lock.ts';
+import { openDatabase } from './store/database.ts';
+import { sqliteStore } from './store/store.ts';
+import { firstOf, generatedFiles } from './tftp/files.ts';
+import { nbpFolder } from './tftp/nbp-files.ts';
+import { startTftp } from './tftp/server.ts';
+
+export type Running = {
+  /** How the command line reaches it. */
+  readonly adminUrl: string;
+  readonly boot: { readonly url: string; readonly port: number; readonly tftpPort: number | null } | null;
+  /** Made now, at the first start; null when there was one. */
+  readonly newAdminToken: string | null;
+  close(): Promise<void>;
+};
+
+const TICK_MS = 1_000;
+const MANIFEST = { pollSeconds: 15, trialSeconds: 600 };
+/** The installer's consoles: the screen and the first serial port; the last one named is /dev/console. */
+const INSTALLER_ARGUMENTS = 'console=tty0 console=ttyS0,115200n8';
+
+/**
+ * Joins the rooms into a running service. Whatever was started is closed again, in the opposite order, both at
+ * `close` and when a later step fails.
+ * @throws WarmbootError for what the operator can mend: a taken port, a locked data folder
+ */
+export async function start(config: Config, logger: Pino): Promise<Running> {
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (const step of closers.splice(0).reverse()) await step();
+  };
+  try {
+    return { ...(await join(config, logger, closers)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function join(
+  { dataDir, imagesDir, migrationsDir, adminListen, boot }: Config,
+  logger: Pino,
+  closers: (() => unknown)[],
+): Promise<Omit<Running, 'close'>> {
+  const room = (name: string) => logger.child({ room: name });
+  const stopping = new AbortController();
+
+  // Tokens' hashes and keys lie in it.
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const unlock = lockData(path.join(dataDir, 'lock.db'));
+  if (!unlock)
+    throw new WarmbootError(
+      'unavailable',
+      `Another Warmboot works in ${dataDir}. Stop it, wait until its command has ended, or choose another --data.`,
+    );
+  closers.push(unlock);
+  const adminToken = secretFile(path.join(dataDir, 'admin.token'), () => `${newToken()}\n`);
+  const key = manifestKey(secretFile(path.join(dataDir, 'keys', 'manifest.pem'), newManifestKeyPem).text);
+  const db = openDatabase(path.join(dataDir, 'warmboot.db'), migrationsDir, (migration) =>
+    room('store').info({ migration }, 'migrated'),
+  );
+  const store = sqliteStore(db, Date.now);
+  closers.push(store.close);
+  await clearLeftOvers(store, dataDir, (removed) => room('blobs').info({ removed }, 'left-overs removed'));
+
+  const library = imageLibrary(dataDir, store);
+  const context: Context = {
+    store,
+    library,
+    wakes: createWakes(),
+    clock: Date.now,
+    newId,
+    sha256Hex,
+    layouts: await diskLayouts(path.join(imagesDir, 'disks')),
+    patience: PATIENCE,
+    manifest: MANIFEST,
+  };
+  const hosts = hostCases(context);
+  const machines: MachineUseCases = { ...manifestCases(context), ...reportCases(context) };
+  const builds = buildCases({
+    store,
+    builder: dockerBuilder(dataDir, imagesDir, store),
+    clock: Date.now,
+    newId,
+    onError: (err) => room('build').error({ err }, 'build failed'),
+  });
+  closers.push(builds.stop);
+
+  const seen = lastSeen(Date.now);
+  const instance = newId();
+  const admin = adminPlane({
+    hosts,
+    builds,
+    library,
+    instance,
+    isAdmin: (token) => sameText(token, adminToken.text.trim()),
+    lastSeen: seen.of,
+    stopping: stopping.signal,
+    logger: room('admin'),
+  });
+  const adminAt = await listen(admin, adminListen);
+  closers.push(adminAt.close);
+  const adminUrl = urlOf(adminAt);
+  const answer = { adminUrl, newAdminToken: adminToken.isNew ? adminToken.text.trim() : null };
+  // Streams that never end by themselves end first, or the servers would wait for them.
+  closers.push(() => stopping.abort());
+  if (boot === null) return { ...answer, boot: null };
+
+  const nbps = nbpFolder({});
+  const missing = await nbps.missing();
+  if (missing.length > 0)
+    room('tftp').warn({ missing }, 'network boot programs are missing: install the package ipxe');
+  // The boot plane must know its own port before it can name itself: it listens first, then learns what to answer.
+  const plane: { fetch: ReturnType<typeof bootPlane>['fetch'] } = {
+    fetch: () => new Response(null, { status: 503 }),
+  };
+  const bootAt = await listen({ fetch: (...args) => plane.fetch(...args) }, boot.listen);
+  closers.push(bootAt.close);
+  const url = bootUrl(boot.url, bootAt, ownAddresses());
+  const app = bootPlane({
+    machines,
+    library,
+    images: store,
+    bootUrl: url,
+    installerArguments: INSTALLER_ARGUMENTS,
+    key,
+    findNbp: nbps.find,
+    logger: room('http'),
+    onRequest: accessLog(room('http'), seen.note),
+  });
+  plane.fetch = app.fetch;
+
+  let tftpPort: number | null = null;
+  if (boot.tftp) {
+    const files = firstOf(
+      generatedFiles({ 'autoexec.ipxe': () => autoexecScript({ bootUrl: url }) }),
+      nbps.files,
+    );
+    const tftp = await startTftp({ ...boot.tftp, files, logger: room('tftp') });
+    closers.push(tftp.close);
+    tftpPort = tftp.port;
+  }
+  closers.push(await startTicker(context, TICK_MS, (err) => room('control').error({ err }, 'tick failed')));
+  closers.push(await announce(dataDir, { adminUrl, instance }));
+  return { ...answer, boot: { url, port: bootAt.port, tftpPort } };
+}
+
+/** After a crash: builds that ran are interrupted, and what they left is removed before anybody can build again. */
+async function clearLeftOvers(
+  store: Store,
+  dataDir: string,
+  tell: (removed: string[]) => void,
+): Promise<void> {
+  await store.interruptBuilds();
+  const removed = await sweep(dataDir, {
+    packIds: new Set(await store.packIds()),
+    digests: new Set((await store.images()).map(({ digest }) => digest)),
+    runningBuilds: new Set(),
+  });
+  if (removed.length > 0) tell(removed);
+}
+
+/** Every `images/disks/NAME.json`, by name. */
+async function diskLayouts(folder: string): Promise<ReadonlyMap<string, DiskLayout>> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  const layouts = names.map(async (file): Promise<[string, DiskLayout]> => {
+    const name = path.basename(file, '.json');
+    const read = parseDiskLayout(await readFile(path.join(folder, file), 'utf8'));
+    if (!read.ok)
+      throw new WarmbootError('invalid', `The disk layout ${file} is wrong: ${read.faults.join('; ')}.`);
+    return [name, { name, ...read.value }];
+  });
+  return new Map(await Promise.all(layouts));
+}
+
+function dockerBuilder(dataDir: string, imagesDir: string, store: Store): Builder {
+  return async ({ id, name }, { onProgress, signal }) => {
+    const lookup = store.chunks;
+    const discard = (build: string) => discardDraft(dataDir, build);
+    try {
+      const built = await runBuild({ id, name }, { dataDir, imagesDir, lookup, discard, onProgress, signal });
+      if (built.kind === 'tool') return { kind: 'tool', dockerImage: built.dockerImage };
+      const digest = built.digest as Digest;
+      const frames = readFileSync(path.join(imageFolder(dataDir, digest), 'frames.json'));
+      const { kind, dataBytes, pack, chunks } = built;
+      const image = { digest, kind, dataBytes, pack, chunks, framesHash: sha256Hex(frames) };
+      return { kind: 'image', image } satisfies Built;
+    } catch (error) {
+      // What a Dockerfile or a full disk causes is told to the user; only our own mistakes keep their stack.
+      if (error instanceof BuildError && error.code !== 'internal')
+        throw new WarmbootError('unavailable', error.message);
+      throw error;
+    }
+  };
+}
+
+/** Writes where the running server is, for the command line on this machine. @returns how to take it back */
+async function announce(
+  dataDir: string,
+  facts: { adminUrl: string; instance: string },
+): Promise<() => Promise<void>> {
+  const file = path.join(dataDir, 'server.json');
+  await writeFile(`${file}.tmp`, `${JSON.stringify(facts)}\n`);
+  await rename(`${file}.tmp`, file);
+  return () => rm(file, { force: true });
+}
+
+function urlOf({ host, port }: { host: string; port: number }): string {
+  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** This machine's IPv4 addresses that others can reach. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address);
+}

@@ -1,0 +1,52 @@
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Writing so that a crash at any moment leaves the old state or the new one: temp name → write → fsync → rename →
+ * fsync of the folder. A rename that is not synced can be lost while the data is kept, hence the last step.
+ */
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Writes a new file and syncs it; its name becomes durable with its folder. Fails when the file exists. */
+export async function writeSynced(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(data);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Replaces a file's content in one step. The temporary name lies beside it and ends in `.tmp`. */
+export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
+  const temp = `${path}.tmp`;
+  await rm(temp, { force: true });
+  try {
+    await writeSynced(temp, data, mode);
+    await publish(temp, path);
+  } catch (error) {
+    await rm(temp, { force: true });
+    throw error;
+  }
+}
+
+/** Gives a synced file or folder its final name. Both must lie on one filesystem. */
+export async function publish(temp: string, path: string): Promise<void> {
+  await rename(temp, path);
+  await syncFolder(dirname(path));
+}
+
+/** Makes a folder and what is missing above it. */
+export async function ensureFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+}

@@ -1,0 +1,96 @@
+import type { BuildErrorCode } from './build-error.ts';
+
+/** What happens during a build, in this order; `base` and `docker` may repeat for images that others copy from. */
+export type BuildPhase = 'base' | 'docker' | 'layers' | 'filesystem' | 'chunks' | 'pack';
+
+/** One line for the person who waits, or a step forward. */
+export interface BuildProgress {
+  readonly phase: BuildPhase;
+  readonly message: string;
+  /** True for a line that a Dockerfile's step printed. */
+  readonly log?: boolean;
+  readonly bytesDone?: number;
+  readonly bytesTotal?: number;
+}
+
+export type Report = (progress: BuildProgress) => void;
+
+/** What to build. Paths are absolute; they, `id` and the arguments leave no trace in the image. */
+export interface BuildRequest {
+  /** Of this build: letters, digits and dashes; names its pack and its folder. */
+  readonly id: string;
+  /** A folder below `imagesDir`. */
+  readonly name: string;
+  /** For ARG lines of the Dockerfile. */
+  readonly buildArguments?: Readonly<Record<string, string>>;
+}
+
+/** A chunk that this build wrote: raw sha256, and where its frame lies in the new pack. */
+export interface PackedChunk {
+  readonly sha256: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly rawBytes: number;
+}
+
+/**
+ * A finished build. For an image everything is on disk and synced under its final names; it becomes visible when the
+ * caller commits it. `chunks` are the new ones only, in the order in which they lie in the pack.
+ */
+export type BuildResult = BuiltImage | BuiltTool;
+
+export interface BuiltImage {
+  readonly kind: 'os' | 'installer';
+  /** `sha256:…` of index.json. */
+  readonly digest: string;
+  /** Docker's id of the image that it was made from. */
+  readonly dockerImage: string;
+  readonly architecture: string;
+  readonly os: { readonly id: string; readonly version: string; readonly name: string };
+  readonly append: string;
+  /** Size of the partition; null for an installer. */
+  readonly filesystemBytes: number | null;
+  readonly kernel: { readonly release: string; readonly bytes: number; readonly sha256: string };
+  readonly initrd: { readonly bytes: number; readonly sha256: string };
+  readonly indexBytes: number;
+  readonly framesBytes: number;
+  /** sha256 of frames.json, 64 hex digits. */
+  readonly framesHash: string;
+  /** Length of the logical `data`: what a host without any older image fetches. */
+  readonly dataBytes: number;
+  /** Different chunks of the image, and how many of them were stored already. */
+  readonly chunkCount: number;
+  readonly reusedChunks: number;
+  /** Null when every chunk was stored already. */
+  readonly pack: { readonly id: string; readonly bytes: number } | null;
+  readonly chunks: readonly PackedChunk[];
+}
+
+/** An image that is only used by other Dockerfiles. */
+export interface BuiltTool {
+  readonly kind: 'tool';
+  /** The name in Docker: `warmboot/NAME:latest`. */
+  readonly reference: string;
+  readonly dockerImage: string;
+}
+
+export type ToChild =
+  | {
+      readonly type: 'start';
+      readonly request: BuildRequest;
+      readonly dataDir: string;
+      readonly imagesDir: string;
+    }
+  /** Answers `lookup` number `ask`: frame lengths of those that are stored, in the order asked; null for the others. */
+  | { readonly type: 'stored'; readonly ask: number; readonly frameBytes: readonly (number | null)[] }
+  | { readonly type: 'lookup-failed'; readonly ask: number; readonly what: string }
+  | { readonly type: 'stop' };
+
+export type FromChild =
+  | { readonly type: 'progress'; readonly progress: BuildProgress }
+  | { readonly type: 'lookup'; readonly ask: number; readonly sha256s: readonly string[] }
+  /** Some of the result's chunks; sent in parts before `done`, so that no message grows without bound. */
+  | { readonly type: 'packed'; readonly chunks: readonly PackedChunk[] }
+  /** `chunks` is empty here: the parent puts in what `packed` brought. */
+  | { readonly type: 'done'; readonly result: BuildResult }
+  | { readonly type: 'failed'; readonly code: BuildErrorCode; readonly what: string };

@@ -1,0 +1,44 @@
+import { InvalidArgumentError } from 'commander';
+import type { Listen } from './world.ts';
+
+/** Readers of option values. They throw commander's InvalidArgumentError, which becomes a usage error. */
+
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0) throw new InvalidArgumentError('It is a number of seconds.');
+  return value;
+}
+
+export function count(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
+  return Number(text);
+}
+
+/** `k=v`, given any number of times. */
+export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const match = /^([^=]+)=(.*)$/s.exec(text);
+  if (!match?.[1]) throw new InvalidArgumentError('It is NAME=VALUE.');
+  return { ...before, [match[1]]: match[2] ?? '' };
+}
+
+/** `HOST:PORT`, `[IPv6]:PORT`, `:PORT` for every address, or a port alone. */
+export function listen(text: string): Listen {
+  const match = /^(?:(?:\[([0-9a-fA-F:.%a-z]+)\]|([^\s:[\]/]*)):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535)
+    throw new InvalidArgumentError('It is ADDRESS:PORT, for example 0.0.0.0:8080.');
+  return { host: match[1] || match[2] || '0.0.0.0', port };
+}
+
+/** `off`, or what `listen` takes. */
+export function listenOrOff(text: string): Listen | null {
+  return text === 'off' ? null : listen(text);
+}
+
+/** An absolute http(s) address; without the slash at its end. */
+export function baseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username)
+    throw new InvalidArgumentError('It is an address like http://10.0.0.1:8080.');
+  return url.href.replace(/\/+$/, '');
+}

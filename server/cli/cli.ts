@@ -1,0 +1,122 @@
+import { Command, CommanderError } from 'commander';
+import { addAssign } from './assign.ts';
+import { addBuild } from './build.ts';
+import { CliError, message } from './cli-error.ts';
+import type { Cli } from './command.ts';
+import { addEnrol } from './enrol.ts';
+import { addEvents } from './events.ts';
+import { addHost } from './host.ts';
+import { addHosts } from './hosts.ts';
+import { addImages } from './images.ts';
+import { addReinstall } from './reinstall.ts';
+import { addRemove } from './remove.ts';
+import { addRetry } from './retry.ts';
+import { addServe } from './serve.ts';
+import { type GlobalOptions, withSession } from './session.ts';
+import { clean } from './text.ts';
+import type { CliWorld } from './world.ts';
+
+const EXIT_USAGE = 2;
+/** By sysexits.h: a mistake of the program itself. */
+const EXIT_BUG = 70;
+
+/**
+ * Runs one command to its end.
+ * @param argv without node and script
+ * @returns the exit code: 0 done, 1 refused or failed, 2 wrong use, 130 interrupted. Never throws.
+ */
+export async function runCli(argv: string[], world: CliWorld): Promise<number> {
+  let exitCode = 0;
+  const program = programOf(world);
+  const cli: Cli = {
+    program,
+    world,
+    globals: () => program.opts<GlobalOptions>(),
+    run: async (needs, task) => {
+      exitCode = await withSession(world, program.opts<GlobalOptions>(), needs, task);
+    },
+    end: (code) => {
+      exitCode = code;
+    },
+  };
+  for (const add of COMMANDS) add(cli);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return exitCodeOf(error, world);
+  }
+}
+
+const COMMANDS = [
+  addServe,
+  addBuild,
+  addImages,
+  addEnrol,
+  addHosts,
+  addHost,
+  addAssign,
+  addRetry,
+  addReinstall,
+  addRemove,
+  addEvents,
+];
+
+function exitCodeOf(error: unknown, { stderr }: CliWorld): number {
+  // Commander has written its sentence already; help and version are no failure.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (error instanceof CliError || (error instanceof Error && error.name === 'WarmbootError')) {
+    stderr.write(`warmboot: ${clean(message(error))}\n`);
+    return error instanceof CliError ? error.exitCode : 1;
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  stderr.write(`warmboot: this should not happen, please report it: ${stack ?? message(error)}\n`);
+  return EXIT_BUG;
+}
+
+function programOf({ version, stdout, stderr }: CliWorld): Command {
+  return new Command('warmboot')
+    .description('Boots bare-metal servers from images that are built from Dockerfiles.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help; `warmboot COMMAND --help` shows more')
+    .helpCommand(false)
+    .option('--server <url>', 'admin plane to speak to (WARMBOOT_SERVER)')
+    .option('--token <token>', 'token for it (WARMBOOT_TOKEN)')
+    .option('--data <dir>', 'data folder, for its server and token (WARMBOOT_DATA; default: ./data)')
+    .option('--json', 'JSON for programs, as the API gives it')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => Math.min(stdout.columns ?? 100, 120),
+      getErrHelpWidth: () => Math.min(stderr.columns ?? 100, 120),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(usageSentence(text)),
+    })
+    .exitOverride()
+    .addHelpText('after', HELP_END);
+}
+
+/** Commander's "error: …\n(Did you mean …?)" as one line. */
+function usageSentence(text: string): string {
+  const [first = '', ...more] = text
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n');
+  return `warmboot: ${clean([first, ...more].join(' '))}. See --help.\n`;
+}
+
+const HELP_END = `
+  demo        build two images, netboot a virtual machine, jump from one image to the other
+  test [unit|interop|e2e]
+
+Without --server a command speaks to the server that runs on the data folder; if none does, it starts one for itself.
+
+Examples:
+  warmboot serve --boot-url http://10.0.0.1:8080
+  warmboot build debian-13
+  warmboot enrol 52:54:00:12:34:56 --image debian-13 --label rack=b7
+  warmboot assign 52:54:00:12:34:56 debian-13:next --wait
+  warmboot hosts --state failed
+`;

@@ -1,0 +1,162 @@
+import { type HostView, hostSchema } from '../contract/admin-plane.ts';
+import { type AttemptView, attemptsSchema } from './attempt.ts';
+import { segment } from './client.ts';
+import type { Cli } from './command.ts';
+import { imageName, labelText } from './hosts.ts';
+import { bytes, duration, percent, relative } from './quantity.ts';
+import { tableWidth } from './session.ts';
+import { details, table } from './table.ts';
+
+/** So many attempts are shown, the newest ones. */
+const ATTEMPTS_SHOWN = 10;
+
+export function addHost({ program, run }: Cli): void {
+  program
+    .command('host')
+    .description('Show one host: what it shall run, does and runs, its slots and its attempts.')
+    .argument('<mac>', 'any MAC of the host')
+    .action((mac: string) =>
+      run({}, async ({ client, json, print, printJson, world }) => {
+        const path = `/api/v1/hosts/${segment(mac)}`;
+        const { raw, data } = await client.get(path, hostSchema);
+        if (json) {
+          printJson(raw);
+          return 0;
+        }
+        const attempts = (await client.get(`${path}/attempts`, attemptsSchema)).data;
+        print(hostPage(data, attempts, world.now(), tableWidth(world)));
+        return 0;
+      }),
+    );
+}
+
+/** The three records of a host, then its slots, then its attempts. */
+export function hostPage(
+  host: HostView,
+  attempts: readonly AttemptView[],
+  now: number,
+  fitTo?: number,
+): string {
+  const parts = [
+    details([
+      ['host', host.macs.join(', ')],
+      ['state', host.state],
+      [
+        'next step',
+        `${host.next.action}${host.next.slot === null ? '' : ` ${host.next.slot}`}: ${host.next.reason}`,
+      ],
+      ['seen', relative(host.lastSeen, now)],
+    ]),
+    `Enrolment\n${indent(enrolment(host, now))}`,
+    `Attempt\n${indent(attemptDetails(host.attempt, now))}`,
+    `Observation\n${indent(observation(host, now))}`,
+  ];
+  const slots = slotTable(host, fitTo);
+  if (slots !== null) parts.push(`Slots\n${indent(slots)}`);
+  if (attempts.length > 0) parts.push(`Attempts\n${indent(attemptTable(attempts, now, fitTo))}`);
+  return parts.join('\n');
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '  ');
+}
+
+function enrolment(host: HostView, now: number): string {
+  return details([
+    ['status', `${host.enrolment}, ${relative(host.createdAt, now)}`],
+    ['image', host.image === null ? 'none' : `${host.image.ref}  ${host.image.digest}`],
+    ['layout', host.layout],
+    ['disk', host.disk],
+    ['switch', host.switch],
+    ['append', host.append || '-'],
+    ['labels', labelText(host.labels) || '-'],
+    ['token', host.claimed ? 'claimed' : 'not claimed yet'],
+  ]);
+}
+
+function attemptDetails(attempt: AttemptView | null, now: number): string {
+  if (attempt === null) return 'none so far\n';
+  const { progress } = attempt;
+  const lines: [string, string][] = [
+    ['id', attempt.id],
+    ['order', `${attempt.kind} of ${attempt.image} by ${attempt.cause}, ${relative(attempt.createdAt, now)}`],
+    ['phase', `${attempt.phase}, since ${relative(attempt.phaseAt, now)}`],
+  ];
+  if (attempt.outcome !== null)
+    lines[2] = ['outcome', `${attempt.outcome} in phase ${attempt.phase}, ${relative(attempt.endedAt, now)}`];
+  lines.push(['reason', attempt.reason || '-']);
+  if (attempt.outcome === null && progress !== null && progress.bytesTotal > 0)
+    lines.push([
+      'progress',
+      `${progress.phase}: ${percent(progress.bytesDone, progress.bytesTotal)}% of ${bytes(progress.bytesTotal)}`,
+    ]);
+  if (attempt.outcome === null)
+    lines.push(['deadline', attempt.deadline === null ? 'none' : relative(attempt.deadline, now)]);
+  return details(lines);
+}
+
+function observation({ observation: seen, image, attempt }: HostView, now: number): string {
+  if (seen === null) return 'the host has not said anything yet\n';
+  return details([
+    [
+      'runs',
+      seen.environment === 'installer'
+        ? 'the installer'
+        : `slot ${seen.slot ?? '?'}: ${imageName(seen.digest, image, attempt) ?? 'no image of ours'}`,
+    ],
+    ['trial', seen.trial ? 'yes' : 'no'],
+    ['default', seen.default === null ? '-' : `slot ${seen.default}`],
+    ['disk', seen.disk ?? '-'],
+    ['boot', seen.bootId],
+    ['said', `${relative(seen.at, now)}, report ${seen.seq} of this boot`],
+  ]);
+}
+
+/** A drawing of the disk: `>` stands before the slot that runs. */
+function slotTable({ observation: seen, image, attempt, next }: HostView, fitTo?: number): string | null {
+  const slots = Object.entries(seen?.slots ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
+  if (seen === null || slots.length === 0) return null;
+  return table(
+    [{ title: ' SLOT' }, { title: 'STATE' }, { title: 'IMAGE', least: 12 }, { title: '', least: 12 }],
+    slots.map(([name, slot]) => {
+      const runs = seen.environment === 'os' && seen.slot === name;
+      const notes = [
+        runs ? (seen.trial ? 'runs on trial' : 'runs') : null,
+        seen.default === name ? 'boot default' : null,
+        next.slot === name && ['install', 'stage', 'switch'].includes(next.action)
+          ? `next: ${next.action}`
+          : null,
+      ];
+      return [
+        `${runs ? '>' : ' '}${name}`,
+        slot.state,
+        imageName(slot.digest, image, attempt) ?? '-',
+        notes.filter((note) => note !== null).join(', '),
+      ];
+    }),
+    fitTo === undefined ? undefined : fitTo - 2,
+  );
+}
+
+function attemptTable(attempts: readonly AttemptView[], now: number, fitTo?: number): string {
+  const shown = attempts.slice(-ATTEMPTS_SHOWN).reverse();
+  return table(
+    [
+      { title: 'BEGUN' },
+      { title: 'KIND' },
+      { title: 'IMAGE', least: 10 },
+      { title: 'OUTCOME' },
+      { title: 'TOOK', align: 'right' },
+      { title: 'REASON', least: 12 },
+    ],
+    shown.map((attempt) => [
+      relative(attempt.createdAt, now),
+      attempt.kind,
+      attempt.image,
+      attempt.outcome ?? `${attempt.phase} …`,
+      duration((attempt.endedAt ?? now) - attempt.createdAt),
+      attempt.reason || '-',
+    ]),
+    fitTo === undefined ? undefined : fitTo - 2,
+  );
+}

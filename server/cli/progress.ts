@@ -1,0 +1,26 @@
+import { LiveProgress } from './live-progress.ts';
+import { PlainProgress } from './plain-progress.ts';
+import type { CliWorld } from './world.ts';
+
+/** How far something is that takes a while. */
+export interface Step {
+  readonly phase: string;
+  readonly message: string;
+  readonly bytesDone?: number | undefined;
+  readonly bytesTotal?: number | undefined;
+}
+
+/** Shows steps on stderr while one waits. */
+export interface Progress {
+  step(step: Step): void;
+  /** A line between the steps that stays. */
+  note(text: string): void;
+  /** Ends the display; afterwards stderr is free for other lines. */
+  end(outcome: 'done' | 'failed'): void;
+}
+
+/** One line that changes, where stderr is a terminal that can; elsewhere lines, few enough for a log. */
+export function progressOn({ stderr, env, now }: CliWorld): Progress {
+  const isLive = stderr.isTTY && env['TERM'] !== 'dumb';
+  return isLive ? new LiveProgress(stderr, now) : new PlainProgress(stderr, now);
+}

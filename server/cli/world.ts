@@ -1,0 +1,60 @@
+/** Everything outside that a command may touch. `main.ts` fills it from the process; tests fill it by hand. */
+export interface CliWorld {
+  /** As `warmboot --version` prints it. */
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Aborted by the first SIGINT or SIGTERM: commands then stop, say what goes on without them, and return. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** A small UTF-8 file. Rejects as `node:fs/promises` does, with `code` ENOENT, EACCES, … */
+  readFile(path: string): Promise<string>;
+  /**
+   * Starts a server for one command: admin plane on a free loopback port, and builds; no TFTP, no boot plane, no
+   * `server.json`. Nothing is printed on stdout. Rejects with a WarmbootError whose message is shown as it is.
+   */
+  startServer(options: OwnServerOptions): Promise<OwnServer>;
+  /** Runs `warmboot serve` until `world.signal` is aborted. @returns the exit code */
+  serve(options: ServeOptions, world: CliWorld): Promise<number>;
+}
+
+export interface Output {
+  readonly isTTY: boolean;
+  /** Width of the terminal, asked anew at each use; undefined where there is none. */
+  readonly columns: number | undefined;
+  write(text: string): void;
+}
+
+export interface OwnServerOptions {
+  readonly data: string;
+  /** Folder of the Dockerfiles; null for the one that comes with the program. */
+  readonly images: string | null;
+}
+
+export interface OwnServer {
+  /** `http://127.0.0.1:PORT` */
+  readonly adminUrl: string;
+  /** Ends its builds too. */
+  close(): Promise<void>;
+}
+
+/** Where `serve` listens; port 0 is any free one. */
+export interface Listen {
+  /** As written, an IPv6 address without its brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Settings of `serve`: flag, else environment, else default. Paths are as written, relative to the working folder. */
+export interface ServeOptions {
+  readonly data: string;
+  readonly images: string | null;
+  readonly bootListen: Listen;
+  readonly adminListen: Listen;
+  /** Null: `off`. */
+  readonly tftpListen: Listen | null;
+  /** Without a slash at its end; null: to be derived from where the boot plane listens. */
+  readonly bootUrl: string | null;
+}

@@ -1,0 +1,37 @@
+import { WarmbootError } from './core/errors.ts';
+import { type IpxeUrl, ipxeUrl } from './core/ipxe-values.ts';
+
+export type Listen = { readonly host: string; readonly port: number };
+
+/** Everything that a running server is told; paths are absolute. */
+export type Config = {
+  readonly dataDir: string;
+  readonly imagesDir: string;
+  readonly migrationsDir: string;
+  readonly adminListen: Listen;
+  /** Null for the server that a command starts for itself: admin plane and builds, no host can reach it. */
+  readonly boot: {
+    readonly listen: Listen;
+    /** Null: TFTP is off. */
+    readonly tftp: Listen | null;
+    /** The server as hosts see it; null: from the address it listens on, which must then be one. */
+    readonly url: string | null;
+  } | null;
+};
+
+/** How hosts name this server: as the operator says, or by the address it listens on. */
+export function bootUrl(said: string | null, listening: Listen, ownAddresses: readonly string[]): IpxeUrl {
+  if (said !== null) {
+    const url = ipxeUrl(said);
+    if (url) return url;
+    throw new WarmbootError(
+      'invalid',
+      `The boot URL "${said.slice(0, 100)}" is not one that firmware understands. Write http://ADDRESS:PORT without query or password.`,
+    );
+  }
+  const isAny = listening.host === '0.0.0.0' || listening.host === '::';
+  const address = isAny ? (ownAddresses[0] ?? '127.0.0.1') : listening.host;
+  const url = ipxeUrl(`http://${address.includes(':') ? `[${address}]` : address}:${listening.port}`);
+  if (url) return url;
+  throw new WarmbootError('invalid', 'Say how hosts reach this server: --boot-url http://ADDRESS:PORT.');
+}

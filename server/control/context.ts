@@ -1,0 +1,75 @@
+import type { Patience } from '../core/deadlines.ts';
+import type { DiskLayout } from '../core/disk-layout.ts';
+import { WarmbootError } from '../core/errors.ts';
+import type { EventKind, NewEvent } from '../core/events.ts';
+import type { Host } from '../core/host.ts';
+import type { ManifestSettings } from '../core/manifest.ts';
+import type { Clock, Decision, ImageLibrary, NewId, Records, Scope, Store, Wakes } from '../core/ports.ts';
+import { withSerial } from '../core/serial.ts';
+
+/** What every use case works with. */
+export type Context = {
+  readonly store: Store;
+  readonly wakes: Wakes;
+  readonly library: ImageLibrary;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly sha256Hex: (text: string) => string;
+  readonly layouts: ReadonlyMap<string, DiskLayout>;
+  readonly patience: Patience;
+  readonly manifest: ManifestSettings;
+};
+
+export function layoutOf({ layouts }: Context, name: string): DiskLayout {
+  const layout = layouts.get(name);
+  if (layout) return layout;
+  const known = [...layouts.keys()].join(', ');
+  throw new WarmbootError('invalid', `There is no disk layout "${name}". Known layouts: ${known}.`);
+}
+
+/** How many slots a host has. A layout file that was removed must not stop its hosts: two is what every layout has. */
+export function slotCountOf({ layouts }: Context, host: Host): number {
+  return layouts.get(host.enrolment.layout)?.slots ?? 2;
+}
+
+/** `store.change` with the serials raised where a manifest changes, and the waiting requests of those hosts woken. */
+export async function change<Answer>(
+  context: Context,
+  scope: Scope,
+  decide: (records: Records, now: number) => Decision<Answer>,
+): Promise<Answer> {
+  const now = context.clock();
+  const woken = new Set<string>();
+  const answer = await context.store.change(scope, (records) => {
+    woken.clear();
+    const before = new Map(records.hosts.map((host) => [host.enrolment.id, host]));
+    const decision = decide(records, now);
+    const hosts = (decision.hosts ?? []).map((host) => {
+      const old = before.get(host.enrolment.id) ?? null;
+      const after = withSerial(old, host, slotCountOf(context, host), now);
+      if (after.enrolment.serial !== old?.enrolment.serial) woken.add(host.enrolment.id);
+      return after;
+    });
+    for (const id of decision.removed ?? []) woken.add(id);
+    return { ...decision, hosts };
+  });
+  for (const id of woken) context.wakes.wake(id);
+  return answer;
+}
+
+export function event(
+  kind: EventKind,
+  host: Host | null,
+  actor: 'operator' | 'host' | 'server',
+  reason: string,
+  data: Record<string, unknown> = {},
+): NewEvent {
+  return {
+    kind,
+    hostId: host?.enrolment.id ?? null,
+    attempt: host?.attempt?.id ?? null,
+    actor,
+    reason,
+    data: host ? { mac: host.enrolment.macs[0], ...data } : data,
+  };
+}

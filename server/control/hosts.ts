@@ -1,0 +1,249 @@
+import { type Assigned, assign, type Order, start } from '../core/assign.ts';
+import { type Attempt, isOpen, type OpenAttempt } from '../core/attempt.ts';
+import { parseImageRef } from '../core/digest.ts';
+import { parseDiskRule } from '../core/disk-rule.ts';
+import { WarmbootError } from '../core/errors.ts';
+import type { NewEvent } from '../core/events.ts';
+import type { Assignment, Enrolment, Host } from '../core/host.ts';
+import { unsafeCharacter } from '../core/kernel-arguments.ts';
+import { type Mac, parseMac } from '../core/mac.ts';
+import { type NextStep, nextStep } from '../core/next-step.ts';
+import type { Decision, Records } from '../core/ports.ts';
+import type { HostChanges, HostUseCases, NewHost, Reassigned } from '../core/use-cases.ts';
+import { type Context, change, event, layoutOf, slotCountOf } from './context.ts';
+
+/** What operators do with hosts. */
+export function hostCases(context: Context): HostUseCases {
+  const { store, newId } = context;
+
+  /** Reads a host or explains that there is none. */
+  async function find(macText: string): Promise<Host> {
+    const mac = macOf(macText);
+    const host = await store.host({ mac });
+    if (!host) throw notEnrolled(mac);
+    return host;
+  }
+
+  /** One host, one decision, with the host known to exist. */
+  function onHost<Answer>(
+    macText: string,
+    decide: (host: Host, records: Records, now: number) => Decision<Answer>,
+  ): Promise<Answer> {
+    const mac = macOf(macText);
+    return change(context, { macs: [mac] }, (records, now) => {
+      const [host] = records.hosts;
+      if (!host) throw notEnrolled(mac);
+      return decide(host, records, now);
+    });
+  }
+
+  return {
+    find,
+    list: (): Promise<readonly Host[]> => store.hosts(),
+    attempts: async (macText: string) => store.attempts((await find(macText)).enrolment.id),
+
+    /** What the host would be told now, and why. */
+    async next(macText: string): Promise<NextStep> {
+      const host = await find(macText);
+      return nextStep(host, slotCountOf(context, host));
+    },
+    stepOf: (host) => nextStep(host, slotCountOf(context, host)),
+
+    /** Enrols a machine; with an image, that is the order to install it. */
+    async enrol(wish: NewHost): Promise<Host> {
+      const macs = [...new Set(wish.macs.map(macOf))];
+      if (macs.length === 0)
+        throw new WarmbootError('invalid', 'A host needs at least one MAC: give `macs`.');
+      const facts = checked(context, wish);
+      const [id, attemptId] = [newId(), newId()];
+      await change(context, { macs }, (records, now) => {
+        const [known] = records.hosts;
+        if (known)
+          throw new WarmbootError(
+            'conflict',
+            `${known.enrolment.macs.join(', ')} is enrolled already. Change that host, or remove it first.`,
+          );
+        const enrolment: Enrolment = {
+          id,
+          status: 'approved',
+          macs,
+          assignment: null,
+          layout: 'two-slots',
+          diskRule: 'smallest',
+          labels: {},
+          wipe: wish.wipe ?? false,
+          append: '',
+          switchMode: 'kexec',
+          claim: null,
+          serial: 0,
+          createdAt: now,
+          ...facts,
+        };
+        const bare: Host = { enrolment, attempt: null, observation: null };
+        const told = event('host-enrolled', bare, 'operator', 'enrolled');
+        if (wish.image === undefined) return { answer: undefined, hosts: [bare], events: [told] };
+        const order = orderFor(target(records, wish.image), 'operator: enrol', attemptId, now);
+        const { host } = start(bare, order);
+        return { answer: undefined, hosts: [host], events: [told, began(host)] };
+      });
+      return find(macs[0] ?? '');
+    },
+
+    /** Changes what operators say about a host. Its image is changed by `reassign`. */
+    async update(macText: string, changes: HostChanges): Promise<Host> {
+      const facts = checked(context, changes);
+      await onHost(macText, (host) => {
+        const after: Host = { ...host, enrolment: { ...host.enrolment, ...facts } };
+        return {
+          answer: undefined,
+          hosts: [after],
+          events: [event('host-changed', after, 'operator', 'changed', { fields: Object.keys(facts) })],
+        };
+      });
+      return find(macText);
+    },
+
+    remove(macText: string): Promise<void> {
+      return onHost(macText, (host) => ({
+        answer: undefined,
+        removed: [host.enrolment.id],
+        events: [event('host-removed', host, 'operator', 'removed')],
+      }));
+    },
+
+    /** Gives the host another image; the reference is resolved now and frozen. */
+    reassign(macText: string, image: string, fresh: boolean): Promise<Reassigned> {
+      const attemptId = newId();
+      return onHost(macText, (host, records, now) => {
+        const order = { ...orderFor(target(records, image), 'operator: assign', attemptId, now), fresh };
+        const assigned = assign(host, order);
+        const { attempt } = assigned.host;
+        const isDone =
+          attempt === null || attempt.outcome === 'succeeded' || attempt.outcome === 'superseded';
+        return decided(assigned, { host: assigned.host, attempt: isDone ? null : attempt }, order);
+      });
+    },
+
+    /** Tries the assigned image once more after a failure or a rollback. */
+    retry(macText: string): Promise<Reassigned> {
+      const attemptId = newId();
+      return onHost(macText, (host, _records, now) => {
+        const { assignment } = host.enrolment;
+        if (!assignment)
+          throw new WarmbootError('conflict', 'There is nothing to retry: no image is assigned. Assign one.');
+        if (isOpen(host.attempt)) return { answer: { host, attempt: host.attempt } };
+        const failed = host.attempt?.outcome === 'failed' || host.attempt?.outcome === 'rolled-back';
+        if (!failed)
+          throw new WarmbootError('conflict', 'There is nothing to retry: the last attempt did not fail.');
+        const order = orderFor(assignment, 'operator: retry', attemptId, now);
+        const again = host.attempt?.kind === 'install' ? { wipe: host.attempt.wipe } : undefined;
+        const assigned = start(host, order, again);
+        return decided(assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
+      });
+    },
+
+    /** Installs from the start, at the machine's next netboot. `wipe` allows to overwrite foreign data. */
+    reinstall(macText: string, wipe: boolean): Promise<Reassigned> {
+      const attemptId = newId();
+      return onHost(macText, (host, _records, now) => {
+        const { assignment } = host.enrolment;
+        if (!assignment)
+          throw new WarmbootError(
+            'conflict',
+            'There is nothing to install: no image is assigned. Assign one.',
+          );
+        const order = orderFor(assignment, 'operator: reinstall', attemptId, now);
+        const assigned = start(host, order, { wipe });
+        return decided(assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
+      });
+    },
+
+    async events({ mac, ...query }) {
+      const host = mac === undefined ? null : await find(mac);
+      return store.events({ ...query, ...(host && { hostId: host.enrolment.id }) });
+    },
+  };
+}
+
+export function macOf(text: string): Mac {
+  const mac = parseMac(text);
+  if (mac) return mac;
+  throw new WarmbootError(
+    'malformed',
+    `"${text.slice(0, 40)}" is not a MAC of a network card. Write six hex bytes, as in 52:54:00:12:34:56.`,
+  );
+}
+
+export function notEnrolled(mac: Mac): WarmbootError {
+  return new WarmbootError('not-found', `No host has the MAC ${mac}. Enrol it with POST /api/v1/hosts.`);
+}
+
+/** Resolves a reference to an OS image, or says why it cannot be one. */
+function target(records: Records, text: string): Assignment {
+  const ref = parseImageRef(text);
+  if (!ref)
+    throw new WarmbootError(
+      'invalid',
+      `"${text.slice(0, 80)}" names no image. Write NAME, NAME:TAG or sha256:….`,
+    );
+  const image = records.image(ref);
+  if (!image)
+    throw new WarmbootError('invalid', `There is no image ${text}. Build it, or see the images there are.`);
+  if (image.kind !== 'os')
+    throw new WarmbootError('invalid', `${text} is an ${image.kind}, which no host can run as its OS.`);
+  return { ref: text, digest: image.digest };
+}
+
+/** Checks the fields that both enrolling and changing a host can set. */
+function checked(
+  context: Context,
+  wish: HostChanges,
+): Partial<Pick<Enrolment, 'layout' | 'diskRule' | 'labels' | 'append' | 'switchMode'>> {
+  if (wish.layout !== undefined) layoutOf(context, wish.layout);
+  const unsafe = wish.append === undefined ? null : unsafeCharacter(wish.append);
+  if (unsafe !== null)
+    throw new WarmbootError(
+      'invalid',
+      `Kernel arguments may not hold ${JSON.stringify(unsafe)}: boot loaders and shells give it a meaning of their own.`,
+    );
+  if (wish.disk !== undefined && parseDiskRule(wish.disk) === null)
+    throw new WarmbootError(
+      'invalid',
+      `"${wish.disk.slice(0, 80)}" is no disk rule. Use smallest, first-empty, serial=…, wwn=… or path=/dev/….`,
+    );
+  return {
+    ...(wish.layout !== undefined && { layout: wish.layout }),
+    ...(wish.disk !== undefined && { diskRule: wish.disk }),
+    ...(wish.labels !== undefined && { labels: wish.labels }),
+    ...(wish.append !== undefined && { append: wish.append }),
+    ...(wish.switch !== undefined && { switchMode: wish.switch }),
+  };
+}
+
+function orderFor(target: Assignment, cause: string, attemptId: string, now: number): Order {
+  return { attemptId, target, cause, fresh: false, now };
+}
+
+function decided(assigned: Assigned, answer: Reassigned, order: Order): Decision<Reassigned> {
+  const { host, superseded } = assigned;
+  const events: NewEvent[] = [event('assigned', host, 'operator', order.cause, { image: order.target })];
+  if (superseded) events.push(ended(host, superseded));
+  if (assigned.began) events.push(began(host));
+  return { answer, hosts: [host], ended: superseded ? [superseded] : [], events };
+}
+
+function began(host: Host): NewEvent {
+  const { attempt } = host;
+  return event('attempt-began', host, 'operator', attempt?.cause ?? '', {
+    attemptKind: attempt?.kind,
+    digest: attempt?.digest,
+    ref: attempt?.ref,
+  });
+}
+
+function ended(host: Host, attempt: OpenAttempt | Attempt): NewEvent {
+  return {
+    ...event('attempt-ended', host, 'operator', attempt.reason, { outcome: attempt.outcome }),
+    attempt: attempt.id,
+  };
+}

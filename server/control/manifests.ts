@@ -1,0 +1,124 @@
+import { isOpen } from '../core/attempt.ts';
+import { bootChoice } from '../core/boot-choice.ts';
+import { type Digest, parseImageRef } from '../core/digest.ts';
+import { placePartitions, sfdiskScript } from '../core/disk-layout.ts';
+import { WarmbootError } from '../core/errors.ts';
+import { type Host, slotNames } from '../core/host.ts';
+import { type ImageFacts, type Manifest, manifest } from '../core/manifest.ts';
+import { type NextStep, nextStep } from '../core/next-step.ts';
+import { diskGuid, partitionGuid } from '../core/partition-guid.ts';
+import type { MachineUseCases } from '../core/use-cases.ts';
+import { type Context, layoutOf, slotCountOf } from './context.ts';
+import { macOf, notEnrolled } from './hosts.ts';
+import { authorize } from './reports.ts';
+
+/** What machines ask. Nothing here changes anything: boot protocols repeat themselves. */
+export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' | 'report'> {
+  const { store, wakes, library, sha256Hex } = context;
+
+  async function find(macText: string): Promise<Host> {
+    const mac = macOf(macText);
+    const host = await store.host({ mac });
+    if (!host) throw notEnrolled(mac);
+    return host;
+  }
+
+  async function render(host: Host): Promise<Manifest> {
+    const step = nextStep(host, slotCountOf(context, host));
+    return manifest(host, step, await imageFacts(host, step), context.manifest, sha256Hex);
+  }
+
+  async function imageFacts(host: Host, step: NextStep): Promise<ImageFacts | null> {
+    if (step.digest === null) return null;
+    const index = await library.index(step.digest);
+    if (index === null) return null;
+    const { digest } = step;
+    const { append, kernel, initrd } = index;
+    return {
+      digest,
+      name: await nameOf(host, digest),
+      append,
+      kernel: { sha256: kernel.sha256, bytes: kernel.bytes },
+      initrd: { sha256: initrd.sha256, bytes: initrd.bytes },
+    };
+  }
+
+  /** The name an operator used for the image, else one of its tags, else the digest itself. */
+  async function nameOf(host: Host, digest: Digest): Promise<string> {
+    const used = [host.attempt, host.enrolment.assignment].find((named) => named?.digest === digest);
+    const ref = used ? parseImageRef(used.ref) : null;
+    if (ref?.kind === 'tag') return ref.name;
+    const image = await store.image({ kind: 'digest', digest });
+    return image?.tags[0]?.name ?? digest;
+  }
+
+  return {
+    async manifest(macText, caller) {
+      const host = await find(macText);
+      if (!mayBeClaimed(host)) authorize(host, caller);
+      return render(host);
+    },
+
+    async listen(macText) {
+      const { enrolment } = await find(macText);
+      let onWake = () => {};
+      let wasWoken = false;
+      const stop = wakes.listen(enrolment.id, () => {
+        wasWoken = true;
+        onWake();
+      });
+      const changed = (timeoutMs: number, signal: AbortSignal) =>
+        new Promise<void>((resolve) => {
+          const done = () => {
+            clearTimeout(timer);
+            signal.removeEventListener('abort', done);
+            wasWoken = false;
+            onWake = () => {};
+            resolve();
+          };
+          const timer = setTimeout(done, timeoutMs);
+          onWake = done;
+          signal.addEventListener('abort', done);
+          if (wasWoken || signal.aborted) done();
+        });
+      return { changed, stop };
+    },
+
+    async bootChoice(macText) {
+      const host = await store.host({ mac: macOf(macText) });
+      const choice = bootChoice(host, host ? slotCountOf(context, host) : 0);
+      return { ...choice, append: host?.enrolment.append ?? '' };
+    },
+
+    async partitionTable(macText, attemptId, disk, caller) {
+      const host = await find(macText);
+      authorize(host, caller);
+      const { attempt, enrolment } = host;
+      if (!isOpen(attempt) || attempt.kind !== 'install' || (attemptId !== null && attempt.id !== attemptId))
+        throw new WarmbootError('conflict', 'No such install of this host is open: read the manifest again.');
+      const layout = layoutOf(context, enrolment.layout);
+      const index = await library.index(attempt.digest);
+      const imageBytes = index?.filesystem?.bytes ?? 0;
+      if (imageBytes > layout.slotBytes)
+        throw new WarmbootError(
+          'invalid',
+          `The image's filesystem has ${imageBytes} bytes, a slot of layout "${layout.name}" has ${layout.slotBytes}. Take a layout with larger slots, or build the image smaller.`,
+        );
+      const guid = diskGuid(enrolment.id, attempt.id, sha256Hex);
+      const placed = placePartitions(layout, disk, slotNames(layout.slots), (label) =>
+        partitionGuid(guid, label, sha256Hex),
+      );
+      if ('neededBytes' in placed)
+        throw new WarmbootError(
+          'invalid',
+          `The disk has ${disk.bytes} bytes, layout "${layout.name}" needs ${placed.neededBytes}. Choose another disk, or a layout with smaller or fewer slots.`,
+        );
+      return sfdiskScript(guid, disk, placed.partitions);
+    },
+  };
+}
+
+/** An install that nobody has claimed is open to the first who asks: the machine has no token yet. */
+function mayBeClaimed({ attempt, enrolment: { claim } }: Host): boolean {
+  return isOpen(attempt) && attempt.kind === 'install' && claim?.claimedFor !== attempt.id;
+}

@@ -1,0 +1,42 @@
+import { expire } from '../core/deadlines.ts';
+import { type Context, change, event } from './context.ts';
+
+/** How long hosts may take to report after the server was away, before a passed deadline counts. */
+const GRACE_MS = 5 * 60_000;
+
+/**
+ * The one timer: looks at the deadlines that have passed. No host has a timer of its own.
+ * @param onError told of a look that failed; the next one comes all the same
+ */
+export async function startTicker(
+  context: Context,
+  everyMs: number,
+  onError: (error: unknown) => void,
+): Promise<() => Promise<void>> {
+  await context.store.postponeDeadlines(context.clock() + GRACE_MS);
+  let running: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    running = running.then(() => tick(context)).catch(onError);
+  }, everyMs);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}
+
+/** Ends what has waited too long, each host in a change of its own. */
+export async function tick(context: Context): Promise<void> {
+  for (const id of await context.store.due(context.clock())) {
+    await change(context, { hosts: [id] }, ({ hosts: [host] }, now) => {
+      const expired = host ? expire(host, now) : null;
+      if (!expired) return { answer: undefined };
+      const { attempt } = expired.host;
+      const kind = attempt?.outcome ? 'attempt-ended' : 'claim-released';
+      return {
+        answer: undefined,
+        hosts: [expired.host],
+        events: [event(kind, expired.host, 'server', expired.why, { outcome: attempt?.outcome ?? null })],
+      };
+    });
+  }
+}

@@ -1,0 +1,88 @@
+import { type Attempt, begin, end, hasReached, isOpen } from './attempt.ts';
+import { WarmbootError } from './errors.ts';
+import type { Assignment, Host, Observation } from './host.ts';
+
+export type Order = {
+  /** Id for the attempt, should one begin. */
+  readonly attemptId: string;
+  readonly target: Assignment;
+  readonly cause: string;
+  readonly fresh: boolean;
+  readonly now: number;
+};
+
+export type Assigned = {
+  readonly host: Host;
+  /** An attempt that had to end for it. */
+  readonly superseded: Attempt | null;
+  /** False when the call changed nothing but perhaps the name written in the assignment. */
+  readonly began: boolean;
+};
+
+/**
+ * Gives a host another image. The same target again is the same attempt; a target that runs already needs none,
+ * unless the machine is in the middle of a jump and nobody knows where it will come up.
+ */
+export function assign(host: Host, order: Order): Assigned {
+  const { enrolment, attempt, observation } = host;
+  if (enrolment.status !== 'approved')
+    throw new WarmbootError(
+      'conflict',
+      `The host is ${enrolment.status}: it takes no image. Approve it first.`,
+    );
+  const assigned: Host = { ...host, enrolment: { ...enrolment, assignment: order.target } };
+  const { digest } = order.target;
+  const open = isOpen(attempt) ? attempt : null;
+
+  if (open?.digest === digest && open.fresh === order.fresh)
+    return { host: assigned, superseded: null, began: false };
+  const isJumping = open !== null && hasReached(open, open.kind === 'install' ? 'installed' : 'switching');
+  const runsIt = observation?.environment === 'os' && observation.digest === digest && !observation.trial;
+  if (runsIt && !isJumping && !order.fresh) {
+    const superseded = open
+      ? end(open, 'superseded', `${order.target.ref} was assigned, which runs`, order.now)
+      : null;
+    return { host: { ...assigned, attempt: superseded ?? attempt }, superseded, began: false };
+  }
+  const failedWithIt = open === null && attempt?.digest === digest && attempt.outcome !== 'succeeded';
+  if (failedWithIt && !order.fresh) return { host: assigned, superseded: null, began: false };
+  return start(assigned, order);
+}
+
+/** Begins an attempt whatever was before: `retry`, `assign --fresh`, a new target. */
+export function start(host: Host, order: Order, reinstall?: { readonly wipe: boolean }): Assigned {
+  const { enrolment, attempt, observation } = host;
+  const open = isOpen(attempt) ? attempt : null;
+  // A machine without an OS of ours can only be installed; an install that was under way hands on its order.
+  const isBare = !hasSystem(observation) || (open?.kind === 'install' && !hasReached(open, 'installed'));
+  const installs = reinstall !== undefined || isBare;
+  const next = begin(
+    {
+      id: order.attemptId,
+      hostId: enrolment.id,
+      kind: installs ? 'install' : 'switch',
+      digest: order.target.digest,
+      ref: order.target.ref,
+      cause: order.cause,
+      wipe: installs && (reinstall?.wipe ?? (open?.kind === 'install' ? open.wipe : enrolment.wipe)),
+      fresh: order.fresh,
+      workBootId: observation?.bootId ?? null,
+    },
+    order.now,
+  );
+  const superseded = open ? end(open, 'superseded', `${order.target.ref} was ordered`, order.now) : null;
+  return {
+    host: { ...host, enrolment: { ...enrolment, assignment: order.target }, attempt: next },
+    superseded,
+    began: true,
+  };
+}
+
+/** True when the machine runs one of our images or said that a slot of its disk holds one. */
+function hasSystem(observation: Observation | null): boolean {
+  if (observation === null) return false;
+  const slots = Object.values(observation.slots);
+  return (
+    observation.environment === 'os' || slots.some(({ state }) => state === 'valid' || state === 'modified')
+  );
+}

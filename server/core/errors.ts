@@ -1,0 +1,21 @@
+/**
+ * The few ways in which a request can be refused. One class, one table of HTTP statuses (`http/errors.ts`).
+ *
+ * - `malformed`     the text cannot be read at all (a MAC with 5 bytes, JSON that does not parse)
+ * - `invalid`       readable, but it asks for something that cannot be (an image that does not exist as target)
+ * - `unauthorized`  no token, or not the right one
+ * - `not-found`     the thing named in the address does not exist
+ * - `conflict`      it contradicts what is already so (a second claimant, a MAC that belongs to another host)
+ * - `unavailable`   right, but not now (no installer was built, the disk is full)
+ */
+export type ErrorCode = 'malformed' | 'invalid' | 'unauthorized' | 'not-found' | 'conflict' | 'unavailable';
+
+/** A refusal that a user can cause: `message` says what, why and what to do, and is shown without a stack. */
+export class WarmbootError extends Error {
+  override readonly name = 'WarmbootError';
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

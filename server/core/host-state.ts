@@ -1,0 +1,45 @@
+import { type AttemptPhase, isOpen } from './attempt.ts';
+import type { Host } from './host.ts';
+
+/** The one word shown for a host. Derived from the three records at every look; nothing stores it. */
+export const HOST_STATES = [
+  'discovered',
+  'approved',
+  'installing',
+  'staging',
+  'switching',
+  'confirming',
+  'active',
+  'rolled-back',
+  'failed',
+  'hold',
+  'retired',
+  'unknown',
+] as const;
+export type HostState = (typeof HOST_STATES)[number];
+
+const STATE_OF_PHASE = {
+  pending: 'staging',
+  staging: 'staging',
+  staged: 'staging',
+  claimed: 'installing',
+  writing: 'installing',
+  installed: 'switching',
+  switching: 'switching',
+  confirming: 'confirming',
+} as const satisfies Record<AttemptPhase, HostState>;
+
+export function hostState({ enrolment, attempt, observation }: Host): HostState {
+  if (enrolment.status !== 'approved') return enrolment.status;
+  if (isOpen(attempt)) {
+    if (attempt.kind === 'install' && attempt.phase === 'pending')
+      return observation === null ? 'approved' : 'installing';
+    return STATE_OF_PHASE[attempt.phase];
+  }
+  if (enrolment.assignment === null) return 'approved';
+  if (observation?.environment === 'os' && observation.digest === enrolment.assignment.digest)
+    return 'active';
+  const last = attempt?.digest === enrolment.assignment.digest ? attempt.outcome : null;
+  if (last === 'failed' || last === 'rolled-back') return last;
+  return observation === null ? 'unknown' : 'hold';
+}

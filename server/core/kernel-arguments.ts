@@ -1,0 +1,20 @@
+/**
+ * The characters that a kernel command line of ours may hold. Everything here means itself in GRUB's
+ * script language, in a POSIX shell between single quotes and in an iPXE script, so no value can become code on
+ * the way to the kernel (CVE-2026-46447 was such a way).
+ */
+const SAFE = /^[A-Za-z0-9 _.,:=/@+%-]*$/;
+
+/** @returns null when the arguments are safe, else the first character that is not. */
+export function unsafeCharacter(kernelArguments: string): string | null {
+  if (SAFE.test(kernelArguments)) return null;
+  return [...kernelArguments].find((character) => !SAFE.test(character)) ?? null;
+}
+
+/** Joins the parts of a command line with one space each, empty parts left out. */
+export function joinArguments(...parts: readonly string[]): string {
+  return parts
+    .flatMap((part) => part.split(' '))
+    .filter((word) => word !== '')
+    .join(' ');
+}

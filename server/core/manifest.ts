@@ -1,0 +1,135 @@
+import type { Digest } from './digest.ts';
+import type { Host } from './host.ts';
+import { joinArguments } from './kernel-arguments.ts';
+import type { NextStep } from './next-step.ts';
+import { diskGuid, partitionGuid, type Sha256Hex } from './partition-guid.ts';
+import { shellText } from './shell-text.ts';
+
+/** A file that the host fetches: its URL resolves against the manifest's own. */
+export type ManifestFile = { readonly url: string; readonly sha256: string; readonly bytes: number };
+
+/** The answer to "what now" for one host. `version` changes only if the meaning of a field does. */
+export type Manifest = {
+  readonly version: 1;
+  /** Rises with every change; a host refuses a lower one than it has seen. */
+  readonly serial: number;
+  /** The host's first MAC. */
+  readonly host: string;
+  readonly attempt: string | null;
+  readonly action: NextStep['action'];
+  readonly reason: string;
+  readonly image: { readonly name: string; readonly digest: Digest } | null;
+  readonly slot: string | null;
+  readonly root: string | null;
+  readonly kernel: ManifestFile | null;
+  readonly initrd: ManifestFile | null;
+  /** The whole kernel command line of the slot. */
+  readonly append: string | null;
+  /** What a trial adds to it. */
+  readonly trial: string | null;
+  readonly switch: 'kexec' | 'reboot';
+  /** Seconds until the host asks again; it adds its own jitter. */
+  readonly poll: number;
+  readonly stage: { readonly index: string; readonly frames: string; readonly data: string } | null;
+  readonly install: { readonly layout: string; readonly disk: string; readonly wipe: boolean } | null;
+};
+
+/** What a manifest needs to know of an image. */
+export type ImageFacts = {
+  readonly digest: Digest;
+  readonly name: string;
+  readonly append: string;
+  readonly kernel: { readonly bytes: number; readonly sha256: string };
+  readonly initrd: { readonly bytes: number; readonly sha256: string };
+};
+
+export type ManifestSettings = {
+  readonly pollSeconds: number;
+  /** How long an image on trial may take to prove itself before the machine goes back. */
+  readonly trialSeconds: number;
+};
+
+/**
+ * What a trial adds to the command line: a panic, an oops, a dead initrd or a hang ends at the firmware, and so at
+ * the old slot (kernel-parameters.txt; dracut.cmdline(7); systemd-system.conf(5) for the watchdog).
+ */
+function trialArguments(seconds: number): string {
+  return `oops=panic panic=10 rd.shell=0 rd.emergency=reboot watchdog.open_timeout=120 warmboot.trial=${seconds}`;
+}
+
+/**
+ * Renders the manifest of a host. Nothing in it changes from one second to the next: the same state gives the same
+ * bytes, so that its ETag holds.
+ * @param image the image that `step` is about; null when none is
+ */
+export function manifest(
+  host: Host,
+  step: NextStep,
+  image: ImageFacts | null,
+  settings: ManifestSettings,
+  sha256Hex: Sha256Hex,
+): Manifest {
+  const { enrolment } = host;
+  const disk = diskOf(host, step, sha256Hex);
+  const root =
+    disk && step.slot ? `PARTUUID=${partitionGuid(disk, `warmboot-${step.slot}`, sha256Hex)}` : null;
+  const folder = image ? `/boot/images/${image.digest}` : '';
+  const writes = image !== null && (step.action === 'install' || step.action === 'stage');
+  return {
+    version: 1,
+    serial: enrolment.serial,
+    host: enrolment.macs[0] ?? '',
+    attempt: step.attempt?.id ?? null,
+    action: step.action,
+    reason: step.reason,
+    image: image && { name: image.name, digest: image.digest },
+    slot: step.slot,
+    root,
+    kernel: image && { url: `${folder}/kernel`, ...image.kernel },
+    initrd: image && { url: `${folder}/initrd`, ...image.initrd },
+    append: image && root && commandLine(host, step, image, root),
+    trial: step.action === 'stage' || step.action === 'switch' ? trialArguments(settings.trialSeconds) : null,
+    switch: enrolment.switchMode,
+    poll: settings.pollSeconds,
+    stage: writes
+      ? { index: `${folder}/index.json`, frames: `${folder}/frames.json`, data: `${folder}/data` }
+      : null,
+    install:
+      step.action === 'install'
+        ? { layout: enrolment.layout, disk: enrolment.diskRule, wipe: step.attempt?.wipe ?? false }
+        : null,
+  };
+}
+
+/**
+ * The manifest as lines for a POSIX shell, every key in each: what is null is empty, so that a value read from an older
+ * manifest never outlives it.
+ */
+export function manifestText(manifest: Manifest): string {
+  const file = { url: null, sha256: null, bytes: null };
+  return shellText({
+    ...manifest,
+    image: manifest.image ?? { name: null, digest: null },
+    kernel: manifest.kernel ?? file,
+    initrd: manifest.initrd ?? file,
+    stage: manifest.stage ?? { index: null, frames: null, data: null },
+    install: manifest.install ?? { layout: null, disk: null, wipe: null },
+  });
+}
+
+/** The disk of an install follows from its attempt; that of every other step is the one the host reported. */
+function diskOf(host: Host, step: NextStep, sha256Hex: Sha256Hex): string | null {
+  if (step.attempt?.kind === 'install') return diskGuid(host.enrolment.id, step.attempt.id, sha256Hex);
+  return host.observation?.disk ?? null;
+}
+
+function commandLine(host: Host, step: NextStep, image: ImageFacts, root: string): string {
+  return joinArguments(
+    `root=${root} rw`,
+    image.append,
+    host.enrolment.append,
+    'panic=10',
+    `warmboot.slot=${step.slot}`,
+    step.attempt ? `warmboot.attempt=${step.attempt.id}` : '',
+  );
+}

@@ -1,0 +1,200 @@
+import type { HttpBindings } from '@hono/node-server';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { z } from 'zod';
+import * as routes from '../contract/admin-routes.ts';
+import { WarmbootError } from '../core/errors.ts';
+import type { Host } from '../core/host.ts';
+import { hostState } from '../core/host-state.ts';
+import type { ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
+import type { BuildUseCases, HostUseCases, Reassigned } from '../core/use-cases.ts';
+import { bearerToken } from './caller.ts';
+import { problem, problemOf } from './problem.ts';
+import { sse } from './sse.ts';
+import { attemptView, eventView, hostView, imageView } from './views.ts';
+
+export type AdminPlane = {
+  readonly hosts: HostUseCases;
+  readonly builds: BuildUseCases;
+  readonly library: ImageLibrary;
+  /** Whether this is an administrator's token. */
+  isAdmin(token: string): boolean;
+  lastSeen(macs: readonly string[]): number | null;
+  /** Told apart from any other server that ever wrote its address down. */
+  readonly instance: string;
+  /** Ends what streams for ever when the server stops. */
+  readonly stopping: AbortSignal;
+  readonly logger: Logger;
+};
+
+type Env = { Bindings: HttpBindings };
+
+/** What operators and their programs ask for: `/api/v1`, described by `/api/v1/openapi.json`. */
+export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
+  const { hosts, builds, library, logger } = plane;
+  const app = new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      throw refusalOf(result.error);
+    },
+  });
+  app.onError((error, c) => problemOf(c, error, logger));
+  app.notFound((c) => problem(c, 404, `There is nothing at ${c.req.path.slice(0, 200)} on the admin plane.`));
+  app.get('/healthz', (c) => c.json({ status: 'ok', instance: plane.instance }));
+  app.doc31('/api/v1/openapi.json', routes.document);
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  app.use('/api/v1/*', async (c, next) => {
+    const token = bearerToken(c);
+    if (token === null || !plane.isAdmin(token))
+      return problem(
+        c,
+        401,
+        'The admin plane needs a token: "Authorization: Bearer TOKEN", as in DATA/admin.token.',
+      );
+    return next();
+  });
+
+  app.openapi(routes.listHosts, async (c) => {
+    const { state, label } = c.req.valid('query');
+    const all = (await hosts.list()).map(view);
+    const wanted = all.filter(
+      (host) => (!state || host.state === state) && (!label || hasLabel(host.labels, label)),
+    );
+    return c.json({ hosts: wanted }, 200);
+  });
+  app.openapi(routes.enrolHost, async (c) => c.json(view(await hosts.enrol(c.req.valid('json'))), 201));
+  app.openapi(routes.getHost, async (c) => c.json(view(await hosts.find(c.req.valid('param').mac)), 200));
+  app.openapi(routes.changeHost, async (c) => {
+    const host = await hosts.update(c.req.valid('param').mac, c.req.valid('json'));
+    return c.json(view(host), 200);
+  });
+  app.openapi(routes.removeHost, async (c) => {
+    await hosts.remove(c.req.valid('param').mac);
+    return c.body(null, 204);
+  });
+  app.openapi(routes.listAttempts, async (c) => {
+    const attempts = await hosts.attempts(c.req.valid('param').mac);
+    return c.json({ attempts: attempts.map(attemptView) }, 200);
+  });
+  app.openapi(routes.nextOfHost, async (c) => {
+    const { action, reason, slot, digest, attempt } = await hosts.next(c.req.valid('param').mac);
+    return c.json({ action, reason, slot, digest, attempt: attempt?.id ?? null }, 200);
+  });
+  app.openapi(routes.reassignHost, async (c) => {
+    const { image, fresh } = c.req.valid('json');
+    const answer = await hosts.reassign(c.req.valid('param').mac, image, fresh ?? false);
+    return c.json(reassignedView(answer), answer.attempt ? 202 : 200);
+  });
+  app.openapi(routes.retryHost, async (c) =>
+    c.json(reassignedView(await hosts.retry(c.req.valid('param').mac)), 202),
+  );
+  app.openapi(routes.reinstallHost, async (c) => {
+    const { wipe } = c.req.valid('json');
+    return c.json(reassignedView(await hosts.reinstall(c.req.valid('param').mac, wipe ?? false)), 202);
+  });
+
+  app.openapi(routes.listImages, async (c) => {
+    const images = await builds.images();
+    return c.json({ images: await Promise.all(images.map(shownImage)) }, 200);
+  });
+  app.openapi(routes.getImage, async (c) =>
+    c.json(await shownImage(await builds.image(c.req.valid('param').image)), 200),
+  );
+  app.openapi(routes.startBuild, async (c) => {
+    const { name, tag } = c.req.valid('json');
+    return c.json(await builds.start(name, tag ?? 'latest'), 202);
+  });
+  app.openapi(routes.getBuild, async (c) => c.json(await builds.find(c.req.valid('param').id), 200));
+  app.get('/api/v1/builds/:id/log', async (c) => {
+    const build = await builds.find(c.req.param('id'));
+    return sse(c, async (stream, gone) => {
+      const signal = AbortSignal.any([gone, plane.stopping]);
+      for await (const entry of builds.log(build.id, signal))
+        await stream.writeSSE({ event: 'entry', data: JSON.stringify(entry) });
+      if (!signal.aborted)
+        await stream.writeSSE({ event: 'end', data: JSON.stringify(await builds.find(build.id)) });
+    });
+  });
+
+  app.openapi(routes.listEvents, async (c) => {
+    const { after, limit, host } = c.req.valid('query');
+    const query = { ...(host !== undefined && { mac: host }), limit: limit ?? 100 };
+    if (c.req.header('accept')?.includes('text/event-stream')) {
+      const lastId = Number(c.req.header('last-event-id') ?? after ?? 0);
+      return follow(c, { ...query, afterId: Number.isSafeInteger(lastId) ? lastId : 0 }) as never;
+    }
+    const events = await hosts.events({
+      ...query,
+      ...(after === undefined ? { newest: true } : { afterId: after }),
+    });
+    return c.json({ events: events.map(eventView), next: events.at(-1)?.id ?? after ?? 0 }, 200);
+  });
+  return app;
+
+  function view(host: Host) {
+    return hostView(host, hosts.stepOf(host), plane.lastSeen(host.enrolment.macs));
+  }
+
+  async function shownImage(image: StoredImage) {
+    return imageView(image, await library.index(image.digest));
+  }
+
+  /** Reads on where it stopped, a few times a second: one indexed look, however many hosts there are. */
+  function follow(
+    c: Parameters<typeof sse>[0],
+    query: { afterId: number; mac?: string; limit: number },
+  ): Response {
+    return sse(c, async (stream, gone) => {
+      const signal = AbortSignal.any([gone, plane.stopping]);
+      let { afterId } = query;
+      while (!signal.aborted) {
+        for (const found of await hosts.events({ ...query, afterId })) {
+          afterId = found.id;
+          await stream.writeSSE({
+            id: String(found.id),
+            event: found.kind,
+            data: JSON.stringify(eventView(found)),
+          });
+        }
+        await pause(EVENT_LOOK_MS, signal);
+      }
+    });
+  }
+}
+
+const EVENT_LOOK_MS = 250;
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}
+
+function reassignedView({ host, attempt }: Reassigned) {
+  return {
+    attempt: attempt?.id ?? null,
+    digest: attempt?.digest ?? host.enrolment.assignment?.digest ?? '',
+    state: hostState(host),
+    reason: attempt?.reason ?? 'the host runs this image already',
+  };
+}
+
+/** `key=value`, or `key` alone for hosts that have the label at all. */
+function hasLabel(labels: Readonly<Record<string, string>>, selector: string): boolean {
+  const [key = '', value] = selector.split('=', 2);
+  return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
+}
+
+function refusalOf(error: z.ZodError): WarmbootError {
+  const [issue] = error.issues;
+  const where = issue?.path.join('.') || 'the request';
+  return new WarmbootError(
+    'malformed',
+    `The request cannot be taken: ${where}: ${issue?.message ?? 'is not valid'}.`,
+  );
+}

@@ -1,0 +1,52 @@
+import type { Context } from 'hono';
+import type { ZodType } from 'zod';
+import { nested } from '../contract/host-plane.ts';
+import { WarmbootError } from '../core/errors.ts';
+
+/** What a client may send at most: a report with its log, a host with its labels. */
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** Reads a JSON or form body against a schema. Stops reading at the limit, whatever Content-Length says. */
+export async function bodyOf<T>(
+  c: Context,
+  schema: ZodType<T>,
+): Promise<{ readonly value: T; readonly bytes: Buffer }> {
+  const bytes = await limited(c);
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
+  const isForm = type === 'application/x-www-form-urlencoded';
+  const input = isForm ? nested(new URLSearchParams(bytes.toString('utf8'))) : json(bytes);
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return { value: parsed.data, bytes };
+  const [issue] = parsed.error.issues;
+  const where = issue?.path.join('.') || 'the body';
+  throw new WarmbootError(
+    'malformed',
+    `The request cannot be taken: ${where}: ${issue?.message ?? 'is not valid'}.`,
+  );
+}
+
+async function limited(c: Context): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  // Web streams are async iterables in Node; the DOM's type does not say so.
+  const body = (c.req.raw.body ?? []) as unknown as AsyncIterable<Uint8Array>;
+  for await (const part of body) {
+    bytes += part.length;
+    if (bytes > MAX_BODY_BYTES)
+      throw new WarmbootError('malformed', `The body is larger than ${MAX_BODY_BYTES} bytes. Send less.`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function json(bytes: Buffer): unknown {
+  if (bytes.length === 0) return {};
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new WarmbootError(
+      'malformed',
+      'The body is not JSON (RFC 8259). Send JSON, or a form with its content type.',
+    );
+  }
+}

@@ -1,0 +1,17 @@
+import { parseMac } from '../core/mac.ts';
+
+/**
+ * When a machine last asked for anything. Telemetry: kept in memory, in no event and no ETag, gone with the server;
+ * what a host reported is stored with its own time.
+ */
+export function lastSeen(clock: () => number) {
+  const seen = new Map<string, number>();
+  return {
+    note(path: string): void {
+      const mac = parseMac(/^\/boot\/hosts\/([^/]+)\//.exec(path)?.[1] ?? '');
+      if (mac) seen.set(mac, clock());
+    },
+    of: (macs: readonly string[]): number | null =>
+      macs.reduce<number | null>((latest, mac) => Math.max(latest ?? 0, seen.get(mac) ?? 0) || latest, null),
+  };
+}

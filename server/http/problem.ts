@@ -1,0 +1,53 @@
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { type ErrorCode, WarmbootError } from '../core/errors.ts';
+import type { Logger } from '../core/ports.ts';
+
+/** The one table of statuses. */
+const STATUS = {
+  malformed: 400,
+  unauthorized: 401,
+  'not-found': 404,
+  conflict: 409,
+  invalid: 422,
+  unavailable: 503,
+} as const satisfies Record<ErrorCode, ContentfulStatusCode>;
+
+const TITLE: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  416: 'Range Not Satisfiable',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** Answers with a problem document (RFC 9457). `detail` is one sentence: what, why, what to do. */
+export function problem(c: Context, status: ContentfulStatusCode, detail: string): Response {
+  return c.body(
+    JSON.stringify({ type: 'about:blank', title: TITLE[status] ?? 'Error', status, detail }),
+    status,
+    {
+      'content-type': 'application/problem+json',
+      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+    },
+  );
+}
+
+/** Turns what was thrown into an answer. What nobody foresaw is logged whole and told to the caller without its stack. */
+export function problemOf(c: Context, error: unknown, logger: Logger): Response {
+  if (error instanceof WarmbootError) return problem(c, STATUS[error.code], error.message);
+  if (error instanceof HTTPException)
+    return problem(
+      c,
+      error.status as ContentfulStatusCode,
+      error.message || 'The request could not be read.',
+    );
+  logger.error({ err: error, path: c.req.path }, 'request failed');
+  return problem(c, 500, 'The server failed at this request; its log says how. Try again.');
+}

@@ -1,0 +1,90 @@
+import type { ServerResponse } from 'node:http';
+import type { HttpBindings } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { Context } from 'hono';
+import { answerRange } from '../core/byte-range.ts';
+import type { ByteSource } from '../core/ports.ts';
+import { problem } from './problem.ts';
+
+/** For what never changes under its address. */
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+/**
+ * Sends a representation, or the part that `Range` asks for, with its length said first (without it a boot client can
+ * show no progress and takes a broken transfer for a whole one). Writes straight to the socket's
+ * response: the detour over web streams costs a third of the throughput.
+ */
+export async function sendBytes(
+  c: Context<{ Bindings: HttpBindings }>,
+  bytes: ByteSource,
+  type: string,
+  caching: string = IMMUTABLE,
+): Promise<Response> {
+  const { sizeBytes, etag } = bytes;
+  const headers = { etag, 'accept-ranges': 'bytes', 'cache-control': caching, 'content-type': type };
+  if (matches(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers);
+  const ifMatch = c.req.header('if-match');
+  if (ifMatch !== undefined && !matches(ifMatch, etag)) return c.body(null, 412, headers);
+  const ifRange = c.req.header('if-range');
+  const answer = answerRange(
+    ifRange === undefined || ifRange === etag ? c.req.header('range') : undefined,
+    sizeBytes,
+  );
+  if (answer.kind === 'malformed')
+    return problem(c, 400, 'The Range header is malformed: write bytes=FIRST-LAST (RFC 9110, 14.1.2).');
+  if (answer.kind === 'unsatisfiable') {
+    c.header('content-range', `bytes */${sizeBytes}`);
+    return problem(c, 416, `The range lies outside of the ${sizeBytes} bytes that there are.`);
+  }
+  const range = answer.kind === 'part' ? answer.range : { start: 0, end: sizeBytes };
+  const { outgoing } = c.env;
+  outgoing.writeHead(answer.kind === 'part' ? 206 : 200, {
+    ...headers,
+    'content-length': range.end - range.start,
+    ...(answer.kind === 'part' && { 'content-range': `bytes ${range.start}-${range.end - 1}/${sizeBytes}` }),
+  });
+  if (c.req.method === 'HEAD' || range.end === range.start) outgoing.end();
+  else await pump(outgoing as ServerResponse, (signal) => bytes.read(range, signal));
+  return RESPONSE_ALREADY_SENT;
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.trim() === '*' || header.split(',').some((part) => part.trim().replace(/^W\//, '') === etag);
+}
+
+/**
+ * Writes until the end or until the client goes away. A source that fails in the middle cuts the connection: the
+ * length was promised, so the client knows that the transfer is broken.
+ */
+async function pump(
+  outgoing: ServerResponse,
+  read: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const gone = new AbortController();
+  const onClose = () => gone.abort();
+  outgoing.once('close', onClose);
+  try {
+    for await (const part of read(gone.signal)) {
+      if (gone.signal.aborted) return;
+      if (!outgoing.write(part)) await drained(outgoing);
+    }
+    outgoing.end();
+  } catch (error) {
+    outgoing.destroy(error instanceof Error ? error : undefined);
+    if (!gone.signal.aborted) throw error;
+  } finally {
+    outgoing.off('close', onClose);
+  }
+}
+
+function drained(outgoing: ServerResponse): Promise<void> {
+  if (outgoing.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off('drain', done).off('close', done);
+      resolve();
+    };
+    outgoing.on('drain', done).on('close', done);
+  });
+}

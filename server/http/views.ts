@@ -1,0 +1,57 @@
+import type { EventView, HostView, ImageView } from '../contract/admin-plane.ts';
+import type { Attempt } from '../core/attempt.ts';
+import type { Event } from '../core/events.ts';
+import type { Host, Observation } from '../core/host.ts';
+import { hostState } from '../core/host-state.ts';
+import type { ImageIndex } from '../core/image-index.ts';
+import type { NextStep } from '../core/next-step.ts';
+import type { StoredImage } from '../core/ports.ts';
+
+/** From the core's records to what the admin API shows. */
+
+export function attemptView({ ref, hostId: _, wipe: __, fresh: ___, workBootId: ____, ...attempt }: Attempt) {
+  return { ...attempt, image: ref };
+}
+
+function observationView({ bootDefault, slots, ...seen }: Observation) {
+  return { ...seen, default: bootDefault, slots: { ...slots } };
+}
+
+export function hostView(host: Host, step: NextStep, lastSeen: number | null): HostView {
+  const { enrolment, attempt, observation } = host;
+  const { claim, diskRule, switchMode, status, assignment, macs, wipe: _, ...shown } = enrolment;
+  return {
+    ...shown,
+    mac: macs[0] ?? '',
+    macs: [...macs],
+    labels: { ...enrolment.labels },
+    state: hostState(host),
+    enrolment: status,
+    image: assignment && { ...assignment },
+    disk: diskRule,
+    switch: switchMode,
+    claimed: claim !== null,
+    attempt: attempt && attemptView(attempt),
+    observation: observation && observationView(observation),
+    next: { action: step.action, reason: step.reason, slot: step.slot },
+    lastSeen: Math.max(lastSeen ?? 0, observation?.at ?? 0) || null,
+  };
+}
+
+export function imageView(image: StoredImage, index: ImageIndex | null): ImageView {
+  return {
+    digest: image.digest,
+    kind: image.kind,
+    tags: image.tags.map(({ name, tag }) => `${name}:${tag}`),
+    os: index?.os.name ?? '',
+    kernel: index?.kernel.release ?? '',
+    filesystemBytes: index?.filesystem?.bytes ?? null,
+    dataBytes: image.dataBytes,
+    chunks: index?.chunks.length ?? 0,
+    createdAt: image.createdAt,
+  };
+}
+
+export function eventView({ hostId, ...event }: Event): EventView {
+  return { ...event, host: hostId, data: { ...event.data } };
+}

@@ -1,0 +1,29 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import path from 'node:path';
+
+/**
+ * Reads a secret, or makes it at first start: mode 0600 from its first byte on, synced, then renamed into place.
+ * @returns the text, and whether it was made now
+ */
+export function secretFile(
+  file: string,
+  make: () => string,
+): { readonly text: string; readonly isNew: boolean } {
+  try {
+    return { text: readFileSync(file, 'utf8'), isNew: false };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  const text = make();
+  const temp = `${file}.tmp`;
+  const handle = openSync(temp, 'w', 0o600);
+  try {
+    writeSync(handle, text);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(temp, file);
+  return { text, isNew: true };
+}

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
+import { type Running, start } from './app.ts';
+import { runCli } from './cli/cli.ts';
+import type { CliWorld, Output, ServeOptions } from './cli/world.ts';
+import type { Config } from './config.ts';
+
+/** The only reader of environment, arguments and signals: gives them to the command line, and the command line a server. */
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const interrupt = new AbortController();
+
+function onSignal(signal: NodeJS.Signals): void {
+  // Asked twice, it does not argue.
+  if (interrupt.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
+  interrupt.abort(signal);
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  // `warmboot hosts | head` is no error.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  return {
+    get isTTY() {
+      return Boolean(stream.isTTY);
+    },
+    get columns() {
+      return stream.columns;
+    },
+    write: (text) => void stream.write(text),
+  };
+}
+
+function baseConfig(data: string, images: string | null): Omit<Config, 'adminListen' | 'boot'> {
+  return {
+    dataDir: path.resolve(data),
+    imagesDir: images === null ? path.join(ROOT, 'images') : path.resolve(images),
+    migrationsDir: path.join(ROOT, 'migrations'),
+  };
+}
+
+/** Logs go to stderr as JSON lines: stdout is for what programs read. */
+function loggerAt(level: string) {
+  return pino({ level, redact: ['token', '*.token'] }, pino.destination({ dest: 2, sync: false }));
+}
+
+async function serve(options: ServeOptions, world: CliWorld): Promise<number> {
+  const logger = loggerAt(world.env.WARMBOOT_LOG ?? 'info');
+  const config: Config = {
+    ...baseConfig(options.data, options.images),
+    adminListen: options.adminListen,
+    boot: { listen: options.bootListen, tftp: options.tftpListen, url: options.bootUrl },
+  };
+  const running: Running = await start(config, logger);
+  if (running.newAdminToken !== null) world.stderr.write(`token ${running.newAdminToken}\n`);
+  const ready = {
+    ready: true,
+    adminUrl: running.adminUrl,
+    bootUrl: running.boot?.url,
+    bootPort: running.boot?.port,
+    tftpPort: running.boot?.tftpPort,
+  };
+  world.stdout.write(`${JSON.stringify(ready)}\n`);
+  await new Promise<void>((resolve) => {
+    if (world.signal.aborted) resolve();
+    world.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await running.close();
+  return 0;
+}
+
+const world: CliWorld = {
+  version: packageJson.version,
+  env: process.env,
+  stdout: output(process.stdout),
+  stderr: output(process.stderr),
+  signal: interrupt.signal,
+  now: Date.now,
+  readFile: (file) => readFile(file, 'utf8'),
+  startServer: async ({ data, images }) => {
+    const adminListen = { host: '127.0.0.1', port: 0 };
+    return start({ ...baseConfig(data, images), adminListen, boot: null }, loggerAt('warn'));
+  },
+  serve,
+};
+
+process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+process.exitCode = await runCli(process.argv.slice(2), world);

@@ -1,0 +1,20 @@
+import type { BuildRecord } from '../core/ports.ts';
+import type { Db } from './database.ts';
+
+/** Builds, running and ended. */
+export function buildRows(db: Db, now: () => number) {
+  const put = db.prepare(`
+    INSERT INTO builds VALUES (:id, :name, :tag, :status, :digest, :error, :startedAt, :endedAt)
+    ON CONFLICT (id) DO UPDATE SET status = :status, digest = :digest, error = :error, ended_at = :endedAt`);
+  const get = db.prepare(
+    'SELECT id, name, tag, status, digest, error, started_at AS startedAt, ended_at AS endedAt FROM builds WHERE id = ?',
+  );
+  const interrupt = db.prepare(`
+    UPDATE builds SET status = 'interrupted', ended_at = ?, error = 'The server ended while it ran. Start it again.'
+    WHERE status = 'running' RETURNING id`);
+  return {
+    put: (build: BuildRecord): void => void put.run(build),
+    get: (id: string): BuildRecord | null => (get.get(id) as BuildRecord | undefined) ?? null,
+    interrupt: (): string[] => (interrupt.all(now()) as { id: string }[]).map(({ id }) => id),
+  };
+}

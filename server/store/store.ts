@@ -1,0 +1,64 @@
+import type { Host } from '../core/host.ts';
+import type { Clock, Decision, Records, Scope, Store } from '../core/ports.ts';
+import { buildRows } from './build-rows.ts';
+import { CommitGroup } from './commit-group.ts';
+import type { Db } from './database.ts';
+import { eventRows } from './event-rows.ts';
+import { hostRows } from './host-rows.ts';
+import { imageRows } from './image-rows.ts';
+import { reportRows } from './report-rows.ts';
+
+/** The store on SQLite. The port is asynchronous, so that another database can stand behind it. */
+export function sqliteStore(db: Db, clock: Clock): Store {
+  const hosts = hostRows(db);
+  const reports = reportRows(db);
+  const events = eventRows(db, clock);
+  const images = imageRows(db, clock);
+  const builds = buildRows(db, clock);
+  const group = new CommitGroup(db);
+
+  function change<Answer>(
+    { macs = [], hosts: named = [] }: Scope,
+    decide: (records: Records) => Decision<Answer>,
+  ) {
+    const ids = new Set([...named, ...macs.flatMap((mac) => hosts.idOf(mac) ?? [])]);
+    const before = new Map([...ids].flatMap((id) => entry(hosts.read(id))));
+    const decision = decide({ hosts: [...before.values()], reports, image: images.image });
+    for (const attempt of decision.ended ?? []) hosts.writeAttempt(attempt);
+    for (const host of decision.hosts ?? []) hosts.write(host, before.get(host.enrolment.id) ?? null);
+    for (const id of decision.removed ?? []) hosts.remove(id);
+    for (const key of decision.reports ?? []) reports.add(key);
+    for (const event of decision.events ?? []) events.add(event);
+    return decision.answer;
+  }
+
+  return {
+    change: (scope, decide) => group.run(() => change(scope, decide)),
+    host: async (by) => {
+      const id = 'id' in by ? by.id : hosts.idOf(by.mac);
+      return id === null ? null : hosts.read(id);
+    },
+    hosts: async () => hosts.all(),
+    attempts: async (hostId) => hosts.attempts(hostId),
+    due: async (now) => hosts.due(now),
+    postponeDeadlines: (earliest) => group.run(() => hosts.postpone(earliest)),
+    events: async (query) => events.list(query),
+    image: async (ref) => images.image(ref),
+    images: async () => images.all(),
+    commitImage: (image, tag, told) =>
+      group.run(() => {
+        images.commit(image, tag);
+        for (const event of told) events.add(event);
+      }),
+    chunks: async (sha256s) => images.places(sha256s),
+    packIds: async () => images.packIds(),
+    putBuild: (build) => group.run(() => builds.put(build)),
+    build: async (id) => builds.get(id),
+    interruptBuilds: () => group.run(() => builds.interrupt()),
+    close: () => void db.close(),
+  };
+}
+
+function entry(host: Host | null): [string, Host][] {
+  return host ? [[host.enrolment.id, host]] : [];
+}

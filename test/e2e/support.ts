@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AttemptView } from '../../lab/feed.ts';
+import type { Guest } from '../../lab/guest.ts';
+import { type Accelerator, probeAccelerator } from '../../lab/kvm.ts';
+import type { Machine } from '../../lab/machine.ts';
+import { Rack, type RackOptions } from '../../lab/rack.ts';
+import { type Audience, type BuiltImage, Story } from '../../lab/story.ts';
+import { formatSeconds } from '../../lab/timeline.ts';
+import type { E2ePlan } from './plan.ts';
+
+/** Says what is seen as it is seen: a test of some minutes that is silent cannot be told from one that hangs. */
+const audience: Audience = {
+  entry: ({ guest, phase, tookMs, seenBy }) =>
+    process.stderr.write(
+      `    ${guest}: ${phase}${tookMs === undefined ? '' : `, ${formatSeconds(tookMs)} s`} [${seenBy}]\n`,
+    ),
+  progress: () => {},
+};
+
+function plan(): E2ePlan {
+  const text = process.env.WARMBOOT_E2E;
+  if (text === undefined)
+    throw new Error('the e2e tests run in namespaces that the test runner makes: ./warmboot test e2e');
+  return JSON.parse(text) as E2ePlan;
+}
+
+export function image(name: string): BuiltImage {
+  const found = plan().images.find((built) => built.name === name);
+  if (found === undefined) throw new Error(`the image ${name} was not built for the tests`);
+  return found;
+}
+
+let accelerator: Promise<Accelerator> | undefined;
+
+/** A rack with the images in it. `name` is the folder of its logs. */
+export async function startRack(name: string, options: Pick<RackOptions, 'meddle'> = {}): Promise<Rack> {
+  accelerator ??= probeAccelerator();
+  const folder = join(plan().folder, name);
+  await mkdir(folder, { recursive: true });
+  return Rack.start({ folder, data: plan().data, accelerator: await accelerator, ...options });
+}
+
+/** A machine nobody has seen before, and its story. */
+export async function newGuest(
+  rack: Rack,
+  name: string,
+  parts: Partial<Machine> = {},
+  baseDisk?: string,
+): Promise<{ guest: Guest; story: Story }> {
+  const mac = `52:54:00:${randomBytes(3).toString('hex').match(/../g)?.join(':')}`;
+  const guest = await rack.addGuest({ ...parts, name, mac }, baseDisk);
+  return { guest, story: new Story(rack, guest, audience) };
+}
+
+/** Waits until the guest's attempt has ended, however it did. */
+export async function endOfAttempt(rack: Rack, guest: Guest, seconds: number): Promise<AttemptView> {
+  const seen = await rack.feed.seen({
+    source: 'api',
+    guest: guest.name,
+    since: 0,
+    what: `the end of ${guest.name}'s attempt`,
+    timeoutMs: rack.patience(seconds),
+    match: ({ host }) => host.attempt?.outcome != null,
+  });
+  return seen.host.attempt as AttemptView;
+}

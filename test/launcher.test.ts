@@ -1,0 +1,265 @@
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+/**
+ * The launcher in a checkout of its own, on a "machine" whose tools are all played: they write down how they were called, and
+ * a file in `has/` says what the machine has already.
+ */
+let root: string;
+let bin: string;
+
+const LAUNCHER = fileURLToPath(new URL('../warmboot', import.meta.url));
+const ALWAYS_THERE = [
+  'sh',
+  'readlink',
+  'id',
+  'sed',
+  'tail',
+  'cat',
+  'tr',
+  'grep',
+  'mkdir',
+  'flock',
+  'sha256sum',
+  'timeout',
+  'sleep',
+  'setsid',
+  'mountpoint',
+  'mount',
+  'touch',
+  'rm',
+  'head',
+  'env',
+];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'warmboot launcher '));
+  bin = join(root, 'bin');
+  await mkdir(bin);
+  await mkdir(join(root, 'has'));
+  await mkdir(join(root, 'checkout'));
+  await copyFile(LAUNCHER, join(root, 'checkout/warmboot'));
+  await chmod(join(root, 'checkout/warmboot'), 0o755);
+  await writeFile(
+    join(root, 'checkout/package-lock.json'),
+    '{"packages":{"":{},"node_modules/tsx":{"version":"4.0.0"}}}',
+  );
+  for (const name of ALWAYS_THERE) await symlink((await execa('which', [name])).stdout, join(bin, name));
+  await play('id', 'echo 0');
+  await play(
+    'node',
+    `
+    case $1 in
+      --version) echo v22.1.0 ;;
+      -e) exec ${process.execPath} "$@" ;;
+      *) echo "node $*" ;;
+    esac`,
+  );
+  await play('npm', 'note "npm $*"; mkdir -p node_modules/tsx');
+  await play('dpkg-query', 'for p in "$@"; do if [ -e "$has/$p" ]; then echo "ii  $p"; fi; done');
+  await play('apt-cache', 'if [ -e "$has/not-in-release-$3" ]; then exit 100; fi; echo "Version: 1"');
+  await play(
+    'apt-get',
+    `
+    note "apt-get $1"
+    case $1 in install) for p in "$@"; do case $p in -*|*=*|install) ;; *) note "package $p"; touch "$has/$p" ;; esac; done ;; esac`,
+  );
+  await play('docker', 'if [ -e "$has/engine" ]; then echo 26.1; else exit 1; fi');
+  await play('dockerd', 'note dockerd; touch "$has/engine"');
+  await play('systemctl', 'note "systemctl $*"; touch "$has/engine"');
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+/** A tool of the played machine: a shell script. */
+async function play(name: string, script: string): Promise<void> {
+  const head = `#!/bin/sh\nhas='${root}/has'\nnote() { echo "$*" >>'${root}/calls'; }\n`;
+  await rm(join(bin, name), { force: true });
+  await writeFile(join(bin, name), `${head}${script}\n`, { mode: 0o755 });
+}
+
+function launch(args: string[], env: Record<string, string> = {}, file = join(root, 'checkout/warmboot')) {
+  return execa(file, args, { env: { PATH: bin, ...env }, extendEnv: false, reject: false, cwd: '/' });
+}
+
+async function calls(): Promise<string[]> {
+  const text = await readFile(join(root, 'calls'), 'utf8').catch(() => '');
+  await rm(join(root, 'calls'), { force: true });
+  return text.trim().split('\n').filter(Boolean);
+}
+
+test('a bare machine: what the command lacks is installed, said on stderr first; then the command runs', async () => {
+  const { stdout, stderr, exitCode } = await launch(['build', 'debian-12']);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^node --import file:\/\/.*\/server\/main\.ts build debian-12$/);
+  expect(stderr).toMatch(/installing Debian packages: .*mmdebstrap/);
+  expect(stderr).toMatch(/npm ci/);
+  expect(stderr).toMatch(/starting the Docker engine/);
+  const called = await calls();
+  expect(called).toEqual(
+    expect.arrayContaining([
+      'apt-get update',
+      'package mmdebstrap',
+      'package g++',
+      'npm ci --no-fund --no-audit',
+    ]),
+  );
+  expect(called.filter((call) => call === 'apt-get update')).toHaveLength(1);
+});
+
+test('the second run finds nothing to do and says nothing', async () => {
+  await launch(['demo']);
+  await calls();
+  const { stderr, exitCode } = await launch(['demo']);
+  expect({ stderr, exitCode, calls: await calls() }).toEqual({ stderr: '', exitCode: 0, calls: [] });
+});
+
+test('serve sets up neither Docker nor QEMU, and goes on without the boot programs it cannot have', async () => {
+  await play('apt-get', 'note "apt-get $1"; exit 100');
+  await mkdir(join(root, 'checkout/node_modules'));
+  await npmLock('4.0.0');
+  const { stdout, stderr, exitCode } = await launch(['serve']);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('server/main.ts serve');
+  expect(stderr).toMatch(/going on without the package ipxe/);
+  expect((await calls()).join()).not.toMatch(/docker|qemu/);
+});
+
+test('demo and test are programs of their own and do not see their name; options may stand before it', async () => {
+  await launch(['demo']);
+  expect((await launch(['--keep', 'demo', '--disk', 'demo x'])).stdout).toMatch(
+    /lab\/demo\.ts --keep --disk demo x$/,
+  );
+  expect((await launch(['test', 'unit'], { WARMBOOT_SETUP: 'skip' })).stdout).toMatch(/test\/run\.ts unit$/);
+});
+
+test('works from any folder and through a symbolic link, with blanks in the path', async () => {
+  await launch(['hosts']);
+  await symlink(join(root, 'checkout/warmboot'), join(bin, 'wb'));
+  const { stdout } = await launch(['hosts'], {}, join(bin, 'wb'));
+  expect(stdout).toContain('/checkout/server/main.ts hosts');
+  expect(stdout).toContain('warmboot%20launcher%20');
+});
+
+test('print says what would be done and does nothing', async () => {
+  const { stdout } = await launch(['demo'], { WARMBOOT_SETUP: 'print' });
+  const lines = stdout.split('\n');
+  expect(lines).toEqual(
+    expect.arrayContaining(['npm', 'package qemu-system-x86', 'docker', 'run lab/demo.ts ']),
+  );
+  expect(await calls()).toEqual([]);
+});
+
+test('unit tests need neither Docker nor a virtual machine', async () => {
+  const { stdout } = await launch(['test', 'unit'], { WARMBOOT_SETUP: 'print' });
+  expect(stdout).toContain('package shellcheck');
+  expect(stdout).not.toMatch(/docker|qemu/);
+});
+
+test('a package has another name in an older release', async () => {
+  await writeFile(join(root, 'has/not-in-release-libarchive13t64'), '');
+  await launch(['build', 'x']);
+  const called = await calls();
+  expect(called).toContain('package libarchive13');
+  expect(called).not.toContain('package libarchive13t64');
+});
+
+test('a package that the release does not have: one sentence that names it', async () => {
+  await writeFile(join(root, 'has/not-in-release-mmdebstrap'), '');
+  const { stderr, exitCode } = await launch(['build', 'x']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/this release has no package mmdebstrap/);
+});
+
+test('not root and something is missing: one sentence that says what to run', async () => {
+  await play('id', 'echo 1000');
+  const { stdout, stderr, exitCode } = await launch(['build', 'debian-12']);
+  expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
+  expect(stderr).toMatch(/Run this command once as root, for example: sudo .*warmboot build debian-12$/);
+  expect((await calls()).join()).not.toMatch(/apt-get/);
+});
+
+test('a mirror that cannot be reached is named as what it is', async () => {
+  await play('apt-get', 'echo "Err:1 Temporary failure resolving"; exit 100');
+  const { stderr, exitCode } = await launch(['build', 'x']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/package mirror cannot be reached/);
+});
+
+test('an npm registry that cannot be reached is named as what it is', async () => {
+  await play('npm', 'echo "npm error code ENOTFOUND"; exit 1');
+  const { stderr, exitCode } = await launch(['hosts']);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/npm's registry cannot be reached/);
+});
+
+test('a Docker engine elsewhere is used, and never started for its owner', async () => {
+  await launch(['build', 'x']);
+  await rm(join(root, 'has/engine'));
+  await calls();
+  const { stderr, exitCode } = await launch(['build', 'x'], { DOCKER_HOST: 'tcp://elsewhere:2375' });
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/DOCKER_HOST=tcp:\/\/elsewhere:2375 does not answer/);
+  expect(await calls()).toEqual([]);
+});
+
+test('a Node that is too old is replaced from npm, in the cache and not on the system', async () => {
+  await play('node', 'echo v18.19.0');
+  await play(
+    'npm',
+    `
+    note "npm $*"
+    case $* in *node@22*) mkdir -p node_modules/.bin; printf '#!/bin/sh\\ncase $1 in --version) echo v22.9.0 ;; *) echo "node 22 $*" ;; esac\\n' >node_modules/.bin/node; ${(await execa('which', ['chmod'])).stdout} 755 node_modules/.bin/node ;; esac
+    mkdir -p node_modules`,
+  );
+  const { stdout, stderr, exitCode } = await launch(['hosts']);
+  expect(exitCode).toBe(0);
+  expect(stderr).toMatch(/Node v18\.19\.0 is too old/);
+  expect(stdout).toMatch(/^node 22 /);
+  await calls();
+  expect((await launch(['hosts'])).stderr).toBe('');
+  expect(await calls()).toEqual([]);
+});
+
+test('npm ci runs again when the lock file or the Node version changed, and not when only its date did', async () => {
+  await launch(['hosts']);
+  await calls();
+  await utimes(join(root, 'checkout/package-lock.json'), new Date(), new Date());
+  await launch(['hosts']);
+  expect(await calls()).toEqual([]);
+  await writeFile(
+    join(root, 'checkout/package-lock.json'),
+    '{"packages":{"":{},"node_modules/tsx":{"version":"4.0.1"}}}',
+  );
+  await launch(['hosts']);
+  expect(await calls()).toEqual(['npm ci --no-fund --no-audit']);
+  await play('node', 'case $1 in --version) echo v24.0.0 ;; esac');
+  await launch(['hosts']);
+  expect(await calls()).toEqual(['npm ci --no-fund --no-audit']);
+});
+
+test('packages that somebody installed with npm by hand are taken as they are, if they fit', async () => {
+  await npmLock('4.0.0');
+  await launch(['hosts']);
+  expect(await calls()).toEqual([]);
+});
+
+test('two launchers at once install once', async () => {
+  await play('npm', 'note "npm $*"; sleep 1; mkdir -p node_modules');
+  const [one, two] = await Promise.all([launch(['hosts']), launch(['hosts'])]);
+  expect([one.exitCode, two.exitCode]).toEqual([0, 0]);
+  expect((await calls()).filter((call) => call.startsWith('npm ci'))).toHaveLength(1);
+  expect(one.stderr + two.stderr).toMatch(/another warmboot is doing the set-up/);
+});
+
+/** npm's own record of what it installed. */
+async function npmLock(version: string): Promise<void> {
+  await mkdir(join(root, 'checkout/node_modules'), { recursive: true });
+  await writeFile(
+    join(root, 'checkout/node_modules/.package-lock.json'),
+    JSON.stringify({ packages: { 'node_modules/tsx': { version } } }),
+  );
+}

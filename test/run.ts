@@ -1,0 +1,163 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildImage } from '../lab/build.ts';
+import { runInNamespaces } from '../lab/namespace.ts';
+import { inCheckout } from '../lab/paths.ts';
+import { keepFolder, makeWorkFolder, removeFolder } from '../lab/work-folder.ts';
+import { E2E_IMAGES, type E2ePlan } from './e2e/plan.ts';
+import { shellScripts } from './shell-scripts.ts';
+
+/**
+ * `./warmboot test [unit|interop|e2e] [vitest arguments]`: all tests, or one part. The last line is `N passed, N failed`, where
+ * a check of the code as a whole (types, lint, unused code, shell scripts) counts like a test. Exit code 0 only if something
+ * passed and nothing failed.
+ */
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const PARTS = ['unit', 'interop', 'e2e'] as const;
+type Part = (typeof PARTS)[number];
+
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+const vitestFile = inCheckout('node_modules/vitest/vitest.mjs');
+
+process.chdir(inCheckout('.'));
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const wanted = PARTS.filter((part) => args.includes(part));
+  const rest = args.filter((word) => !(PARTS as readonly string[]).includes(word));
+  const folder = await makeWorkFolder('test');
+  for (const part of wanted.length > 0 ? wanted : PARTS) await runPart(part, folder, rest);
+  if (total.failed === 0) await removeFolder(folder);
+  else say(`logs of the failed run: ${await keepFolder(folder)}`);
+  if (total.skipped > 0) say(`${total.skipped} skipped`);
+  say(`${total.passed} passed, ${total.failed} failed`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+async function runPart(part: Part, folder: string, rest: readonly string[]): Promise<void> {
+  say(`\n== ${part}`);
+  if (part === 'unit' && rest.length === 0) await checks();
+  if (part !== 'e2e') {
+    await vitest(part, join(folder, `${part}.json`), rest, (args) => run(process.execPath, args));
+    return;
+  }
+  const plan = await planE2e(folder);
+  if (plan === undefined) return;
+  await vitest(part, join(folder, 'e2e.json'), rest, (args) =>
+    runInNamespaces(args, { graceful: false, env: { WARMBOOT_E2E: JSON.stringify(plan) } }),
+  );
+}
+
+// --- checks of the code as a whole ---
+
+async function checks(): Promise<void> {
+  const bin = (name: string) => inCheckout(`node_modules/.bin/${name}`);
+  await check('types (tsc)', bin('tsc'), ['--noEmit']);
+  await check('lint and format (biome)', bin('biome'), ['check', '.']);
+  await check('unused code (knip)', bin('knip'), []);
+  await check('shell scripts (shellcheck)', 'shellcheck', ['-x', ...(await shellScripts(inCheckout('.')))]);
+}
+
+/** One check, counted as one test; what it says is shown only when it fails. */
+async function check(name: string, command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const take = (text: Buffer) => {
+    output += text;
+  };
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  const failure = await Promise.race([
+    once(child, 'close').then(([code]) => (code === 0 ? undefined : `ended with code ${code}`)),
+    once(child, 'error').then(([error]) => (error as Error).message),
+  ]);
+  if (failure === undefined) {
+    total.passed += 1;
+    say(` ✓ ${name}`);
+    return;
+  }
+  total.failed += 1;
+  say(` ✗ ${name}: ${failure}\n${output}`);
+}
+
+// --- vitest ---
+
+type Runner = (args: readonly string[]) => Promise<number>;
+
+async function vitest(part: Part, report: string, rest: readonly string[], runner: Runner): Promise<void> {
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const code = await runner([
+    vitestFile,
+    'run',
+    '--project',
+    part,
+    '--passWithNoTests',
+    ...reporters,
+    ...rest,
+  ]);
+  const count = await readCount(report);
+  if (code !== 0 && count.failed === 0) {
+    // An error outside any test, or vitest itself: nothing that exits badly may count as good.
+    say(` ✗ vitest ended with code ${code} though no test failed`);
+    count.failed = 1;
+  }
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+}
+
+interface JsonReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+}
+
+async function readCount(path: string): Promise<Count> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return { passed: 0, failed: 0, skipped: 0 };
+  const report = JSON.parse(text) as JsonReport;
+  // A file that does not even load has no tests in it and is a failure all the same.
+  const broken = report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + broken.length,
+    skipped: report.numPendingTests,
+  };
+}
+
+// --- e2e ---
+
+/** Images are built outside the namespaces, where Docker and the network are. */
+async function planE2e(folder: string): Promise<E2ePlan | undefined> {
+  const data = inCheckout('.cache/lab');
+  await mkdir(data, { recursive: true });
+  try {
+    const images = [];
+    for (const name of E2E_IMAGES) images.push(await buildImage(name, data, new AbortController().signal));
+    return { folder, data, images };
+  } catch (error) {
+    total.failed += 1;
+    say(` ✗ images for the e2e tests: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+async function run(command: string, args: readonly string[]): Promise<number> {
+  const [code] = (await once(spawn(command, args, { stdio: 'inherit' }), 'close')) as [number | null];
+  return code ?? 1;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
