@@ -67,21 +67,19 @@ export async function buildImage(request: BuildRequest, around: BuildSurrounding
 
   const { work } = buildFolderOf(dataDir, request.id);
   const draft = await storage.draft(request.id);
-  let finished = false;
   try {
     await mkdir(work, { recursive: true });
     await requireSpace(work, image.bytes);
     report({ phase: 'layers', message: 'saving layers', bytesDone: 0, bytesTotal: image.bytes });
     const layers = await saveLayers(docker, image, work, report, signal);
     const made = await storeTree({ request, recipe, image, layers, work, draft }, around);
-    finished = true;
+    await rm(work, { recursive: true, force: true });
     return made;
   } catch (error) {
+    await draft.discard();
+    await rm(work, { recursive: true, force: true });
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw await noSpace(dataDir, image.bytes);
     throw error;
-  } finally {
-    if (!finished) await draft.discard();
-    await rm(work, { recursive: true, force: true });
   }
 }
 
@@ -178,7 +176,7 @@ function checkError(name: string, failures: readonly CheckFailure[]): BuildError
 
 /** The layers, the filesystem and a pack of about half of it lie on the disk at the same time. */
 function spaceFor(imageBytes: number): number {
-  return Math.ceil(imageBytes * 2.5);
+  return Math.ceil(imageBytes * 2.75);
 }
 
 async function requireSpace(folder: string, imageBytes: number): Promise<void> {

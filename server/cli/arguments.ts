@@ -30,9 +30,9 @@ export function listen(text: string): Listen {
   return { host: match[1] || match[2] || '0.0.0.0', port };
 }
 
-/** `off`, or what `listen` takes. */
-export function listenOrOff(text: string): Listen | null {
-  return text === 'off' ? null : listen(text);
+/** `off` as it is (commander does not pass null on), or what `listen` takes. */
+export function listenOrOff(text: string): Listen | 'off' {
+  return text === 'off' ? text : listen(text);
 }
 
 /** An absolute http(s) address; without the slash at its end. */

@@ -10,7 +10,7 @@ export interface CliConfig {
 }
 
 export async function readCliConfig({ env, readFile }: CliWorld): Promise<CliConfig> {
-  const home = env['XDG_CONFIG_HOME'] || (env['HOME'] ? join(env['HOME'], '.config') : '');
+  const home = env.XDG_CONFIG_HOME || (env.HOME ? join(env.HOME, '.config') : '');
   if (home === '') return { path: '', server: null, token: null };
   const path = join(home, 'warmboot', 'config.json');
   let text: string;
@@ -22,7 +22,7 @@ export async function readCliConfig({ env, readFile }: CliWorld): Promise<CliCon
     throw new CliError(`${path} cannot be read: ${message(error)}`);
   }
   const config = object(text);
-  const [server, token] = [config?.['server'] ?? null, config?.['token'] ?? null];
+  const [server, token] = [config?.server ?? null, config?.token ?? null];
   if (!config || !isText(server) || !isText(token))
     throw new CliError(
       `${path} is not understood. It holds JSON like {"server": "http://HOST:PORT", "token": "…"}.`,

@@ -13,7 +13,7 @@ export class CliError extends Error {
 export class UnreachableError extends CliError {}
 
 /** By shells' convention, 128 + SIGINT. */
-export const EXIT_INTERRUPTED = 130;
+const EXIT_INTERRUPTED = 130;
 
 /** The user pressed Ctrl-C. `message` says what goes on without this command. */
 export class InterruptedError extends CliError {

@@ -78,7 +78,7 @@ function programOf({ version, stdout, stderr }: CliWorld): Command {
   return new Command('warmboot')
     .description('Boots bare-metal servers from images that are built from Dockerfiles.')
     .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'show help; `warmboot COMMAND --help` shows more')
+    .helpOption('-h, --help', 'show help')
     .helpCommand(false)
     .option('--server <url>', 'admin plane to speak to (WARMBOOT_SERVER)')
     .option('--token <token>', 'token for it (WARMBOOT_TOKEN)')
@@ -112,11 +112,11 @@ const HELP_END = `
   test [unit|interop|e2e]
 
 Without --server a command speaks to the server that runs on the data folder; if none does, it starts one for itself.
+"warmboot COMMAND --help" shows the options of a command.
 
 Examples:
   warmboot serve --boot-url http://10.0.0.1:8080
   warmboot build debian-13
   warmboot enrol 52:54:00:12:34:56 --image debian-13 --label rack=b7
   warmboot assign 52:54:00:12:34:56 debian-13:next --wait
-  warmboot hosts --state failed
-`;
+  warmboot hosts --state failed`;

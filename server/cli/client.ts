@@ -1,0 +1,187 @@
+import { problemSchema } from '../contract/admin-plane.ts';
+import { CliError, codeOf, InterruptedError, message, UnreachableError } from './cli-error.ts';
+import { type SseEvent, sseEvents } from './sse.ts';
+import { clean } from './text.ts';
+
+/** Within this time an answer is there, or the server is away. */
+const ANSWER_MS = 60_000;
+const STREAM = 'text/event-stream';
+
+/** What a command needs of a wire schema. */
+export interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: Error };
+}
+
+/** An answer: as the server sent it, for `--json`, and as the contract knows it. */
+export interface Answer<T> {
+  readonly raw: unknown;
+  readonly data: T;
+}
+
+export interface ClientOptions {
+  /** `http://HOST:PORT`, without a slash at its end. */
+  readonly url: string;
+  readonly token: string | null;
+  /** Shown after a 401: where the token came from, or where one was looked for. */
+  readonly tokenSource: string;
+  readonly signal: AbortSignal;
+}
+
+/** A refusal by the server; its `detail` is the message. */
+export class RefusedError extends CliError {
+  readonly status: number;
+  constructor(status: number, detail: string) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/** Speaks to the admin plane. Every failure is a CliError that can be shown as it is. */
+export class Client {
+  readonly #options: ClientOptions;
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  get<T>(path: string, schema: Schema<T>): Promise<Answer<T>> {
+    return this.send('GET', path, schema);
+  }
+
+  async send<T>(method: string, path: string, schema: Schema<T>, body?: unknown): Promise<Answer<T>> {
+    const response = await this.#fetch(method, path, { accept: 'application/json' }, body);
+    const raw = parse(await this.#text(response));
+    if (raw === undefined) throw this.#foreign(response);
+    const read = schema.safeParse(raw);
+    if (!read.success)
+      throw new CliError(
+        `the server at ${this.#options.url} answers ${path} in a form that this program does not know. Is one of them older? Compare their versions.`,
+      );
+    return { raw, data: read.data };
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#text(await this.#fetch('DELETE', path, { accept: 'application/json' }));
+  }
+
+  /** The events of a stream until the server ends it. A stream that breaks throws UnreachableError. */
+  async *events(path: string, headers: Readonly<Record<string, string>> = {}): AsyncGenerator<SseEvent> {
+    const response = await this.#fetch('GET', path, { ...headers, accept: STREAM });
+    if (!response.headers.get('content-type')?.startsWith(STREAM) || response.body === null)
+      throw this.#foreign(response);
+    try {
+      yield* sseEvents(response.body);
+    } catch (error) {
+      throw this.#broken(error);
+    }
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    asked: Readonly<Record<string, string>>,
+    body?: unknown,
+  ): Promise<Response> {
+    const { url, token, signal } = this.#options;
+    const headers = new Headers(asked);
+    if (token !== null) headers.set('authorization', `Bearer ${token}`);
+    if (body !== undefined) headers.set('content-type', 'application/json');
+    const until =
+      asked.accept === STREAM ? signal : AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    let response: Response;
+    try {
+      response = await fetch(url + path, {
+        method,
+        headers,
+        signal: until,
+        redirect: 'manual',
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      throw this.#broken(error);
+    }
+    if (!response.ok) throw await this.#refusal(response);
+    return response;
+  }
+
+  async #text(response: Response): Promise<string> {
+    try {
+      return await response.text();
+    } catch (error) {
+      throw this.#broken(error);
+    }
+  }
+
+  async #refusal(response: Response): Promise<CliError> {
+    const problem = problemSchema.safeParse(parse(await this.#text(response)));
+    if (!problem.success) return this.#foreign(response);
+    const detail = clean(problem.data.detail || problem.data.title);
+    return new RefusedError(
+      response.status,
+      response.status === 401 ? `${detail} ${this.#options.tokenSource}` : detail,
+    );
+  }
+
+  #foreign(response: Response): CliError {
+    const type = clean(response.headers.get('content-type') ?? 'no content type');
+    return new CliError(
+      `${this.#options.url} does not answer like a Warmboot server (HTTP ${response.status}, ${type}). Is it the address of its admin plane?`,
+    );
+  }
+
+  #broken(error: unknown): CliError {
+    if (error instanceof CliError) return error;
+    if (this.#options.signal.aborted) return new InterruptedError();
+    return new UnreachableError(
+      `the server at ${this.#options.url} cannot be reached: ${whyUnreachable(error)}. Is it running, and is this its admin address (--server, WARMBOOT_SERVER)?`,
+    );
+  }
+}
+
+/** One step of an address, so that no name can leave its place in it. */
+export function segment(text: string): string {
+  if (text === '' || text === '.' || text === '..') throw new CliError(`"${text}" names nothing.`, 2);
+  return encodeURIComponent(text);
+}
+
+/** The data of a stream's event; null for what this program does not know. */
+export function parsed<T>(text: string, schema: Schema<T>): T | null {
+  const read = schema.safeParse(parse(text));
+  return read.success ? read.data : null;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection broke off',
+  UND_ERR_SOCKET: 'the connection broke off',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  EHOSTUNREACH: 'there is no way to it',
+  ENETUNREACH: 'there is no way to it',
+  ETIMEDOUT: 'it does not answer',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
+  UND_ERR_HEADERS_TIMEOUT: 'it does not answer',
+  UND_ERR_BODY_TIMEOUT: 'it fell silent',
+};
+
+/** fetch says "fetch failed"; the causes below it, of which there may be one for each address, say why. */
+function whyUnreachable(error: unknown): string {
+  const causes: unknown[] = [];
+  for (let at = error; at instanceof Error && causes.length < 10; at = at.cause) {
+    if (at instanceof AggregateError) causes.push(...at.errors);
+    causes.push(at);
+  }
+  for (const cause of causes) {
+    if (cause instanceof Error && cause.name === 'TimeoutError') return 'it does not answer';
+    const reason = REASONS[codeOf(cause) ?? ''];
+    if (reason !== undefined) return reason;
+  }
+  return clean(message(causes.at(-1)));
+}

@@ -7,7 +7,7 @@ import { pause } from './pause.ts';
 import { relative } from './quantity.ts';
 import { type Session, tableWidth } from './session.ts';
 import { table } from './table.ts';
-import { clean, fit, json as jsonText, pad } from './text.ts';
+import { clean, cut, json as jsonText, pad } from './text.ts';
 
 const SHOWN = 100;
 const SHOWN_BEFORE_FOLLOWING = 10;
@@ -62,7 +62,7 @@ async function events(session: Session, { follow, host, limit, after }: EventOpt
   return 0;
 }
 
-export function eventTable(
+function eventTable(
   list: readonly EventView[],
   nameOf: (host: string | null) => string,
   now: number,
@@ -133,7 +133,7 @@ async function printLine(session: Session, event: EventView, raw: unknown, names
     `${time}  ${pad(names.of(event.host), 17)}  ${pad(event.kind, 14)}  ${pad(event.actor, 8)}  ${event.reason}`,
   );
   const room = tableWidth(session.world);
-  session.print(`${room === undefined ? line : fit(line, room)}\n`);
+  session.print(`${room === undefined ? line : cut(line, room)}\n`);
 }
 
 /** Events name a host by its id; people know its MAC. One request, and another when a host is new. */

@@ -2,7 +2,8 @@ import { type HostView, hostSchema } from '../contract/admin-plane.ts';
 import { type AttemptView, attemptsSchema } from './attempt.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
-import { imageName, labelText } from './hosts.ts';
+import { labelText } from './hosts.ts';
+import { ImageNames } from './image-names.ts';
 import { bytes, duration, percent, relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { details, table } from './table.ts';
@@ -24,16 +25,18 @@ export function addHost({ program, run }: Cli): void {
           return 0;
         }
         const attempts = (await client.get(`${path}/attempts`, attemptsSchema)).data;
-        print(hostPage(data, attempts, world.now(), tableWidth(world)));
+        const names = await ImageNames.for([data], client);
+        print(hostPage(data, attempts, names, world.now(), tableWidth(world)));
         return 0;
       }),
     );
 }
 
 /** The three records of a host, then its slots, then its attempts. */
-export function hostPage(
+function hostPage(
   host: HostView,
   attempts: readonly AttemptView[],
+  names: ImageNames,
   now: number,
   fitTo?: number,
 ): string {
@@ -49,9 +52,9 @@ export function hostPage(
     ]),
     `Enrolment\n${indent(enrolment(host, now))}`,
     `Attempt\n${indent(attemptDetails(host.attempt, now))}`,
-    `Observation\n${indent(observation(host, now))}`,
+    `Observation\n${indent(observation(host, names, now))}`,
   ];
-  const slots = slotTable(host, fitTo);
+  const slots = slotTable(host, names, fitTo);
   if (slots !== null) parts.push(`Slots\n${indent(slots)}`);
   if (attempts.length > 0) parts.push(`Attempts\n${indent(attemptTable(attempts, now, fitTo))}`);
   return parts.join('\n');
@@ -63,7 +66,7 @@ function indent(text: string): string {
 
 function enrolment(host: HostView, now: number): string {
   return details([
-    ['status', `${host.enrolment}, ${relative(host.createdAt, now)}`],
+    ['status', `${host.enrolment}, enrolled ${relative(host.createdAt, now)}`],
     ['image', host.image === null ? 'none' : `${host.image.ref}  ${host.image.digest}`],
     ['layout', host.layout],
     ['disk', host.disk],
@@ -79,11 +82,11 @@ function attemptDetails(attempt: AttemptView | null, now: number): string {
   const { progress } = attempt;
   const lines: [string, string][] = [
     ['id', attempt.id],
-    ['order', `${attempt.kind} of ${attempt.image} by ${attempt.cause}, ${relative(attempt.createdAt, now)}`],
-    ['phase', `${attempt.phase}, since ${relative(attempt.phaseAt, now)}`],
+    ['order', `${attempt.kind} ${attempt.image} (${attempt.cause}), ${relative(attempt.createdAt, now)}`],
+    attempt.outcome === null
+      ? ['phase', `${attempt.phase}, for ${duration(now - attempt.phaseAt)}`]
+      : ['outcome', `${attempt.outcome} in phase ${attempt.phase}, ${relative(attempt.endedAt, now)}`],
   ];
-  if (attempt.outcome !== null)
-    lines[2] = ['outcome', `${attempt.outcome} in phase ${attempt.phase}, ${relative(attempt.endedAt, now)}`];
   lines.push(['reason', attempt.reason || '-']);
   if (attempt.outcome === null && progress !== null && progress.bytesTotal > 0)
     lines.push([
@@ -95,14 +98,15 @@ function attemptDetails(attempt: AttemptView | null, now: number): string {
   return details(lines);
 }
 
-function observation({ observation: seen, image, attempt }: HostView, now: number): string {
+function observation(host: HostView, names: ImageNames, now: number): string {
+  const { observation: seen } = host;
   if (seen === null) return 'the host has not said anything yet\n';
   return details([
     [
       'runs',
       seen.environment === 'installer'
         ? 'the installer'
-        : `slot ${seen.slot ?? '?'}: ${imageName(seen.digest, image, attempt) ?? 'no image of ours'}`,
+        : `slot ${seen.slot ?? '?'}: ${names.of(seen.digest, host) ?? 'no image of ours'}`,
     ],
     ['trial', seen.trial ? 'yes' : 'no'],
     ['default', seen.default === null ? '-' : `slot ${seen.default}`],
@@ -113,7 +117,8 @@ function observation({ observation: seen, image, attempt }: HostView, now: numbe
 }
 
 /** A drawing of the disk: `>` stands before the slot that runs. */
-function slotTable({ observation: seen, image, attempt, next }: HostView, fitTo?: number): string | null {
+function slotTable(host: HostView, names: ImageNames, fitTo?: number): string | null {
+  const { observation: seen, next } = host;
   const slots = Object.entries(seen?.slots ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
   if (seen === null || slots.length === 0) return null;
   return table(
@@ -130,7 +135,7 @@ function slotTable({ observation: seen, image, attempt, next }: HostView, fitTo?
       return [
         `${runs ? '>' : ' '}${name}`,
         slot.state,
-        imageName(slot.digest, image, attempt) ?? '-',
+        names.of(slot.digest, host) ?? '-',
         notes.filter((note) => note !== null).join(', '),
       ];
     }),
@@ -144,7 +149,7 @@ function attemptTable(attempts: readonly AttemptView[], now: number, fitTo?: num
     [
       { title: 'BEGUN' },
       { title: 'KIND' },
-      { title: 'IMAGE', least: 10 },
+      { title: 'IMAGE', least: 10, isDear: true },
       { title: 'OUTCOME' },
       { title: 'TOOK', align: 'right' },
       { title: 'REASON', least: 12 },

@@ -1,5 +1,6 @@
 import { type HostView, hostListSchema } from '../contract/admin-plane.ts';
 import type { Cli } from './command.ts';
+import { ImageNames } from './image-names.ts';
 import { percent, relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { table } from './table.ts';
@@ -12,30 +13,30 @@ export function addHosts({ program, run }: Cli): void {
       '--state <state>',
       'only hosts in this state: active, installing, staging, failed, rolled-back, …',
     )
-    .action(({ state }: { state?: string }) =>
+    .option('--label <name[=value]>', 'only hosts with this label')
+    .action((filter: { state?: string; label?: string }) =>
       run({}, async ({ client, json, print, printJson, say, world }) => {
-        const query = state === undefined ? '' : `?${new URLSearchParams({ state })}`;
-        const { raw, data } = await client.get(`/api/v1/hosts${query}`, hostListSchema);
+        const query = new URLSearchParams({ ...filter }).toString();
+        const path = `/api/v1/hosts${query === '' ? '' : `?${query}`}`;
+        const { raw, data } = await client.get(path, hostListSchema);
         if (json) printJson(raw);
-        else if (data.hosts.length > 0) print(hostTable(data.hosts, world.now(), tableWidth(world)));
-        else
-          say(
-            state === undefined
-              ? 'There are no hosts. Enrol one: warmboot enrol MAC --image IMAGE'
-              : `There is no host in the state ${state}.`,
-          );
+        else if (data.hosts.length > 0) {
+          const names = await ImageNames.for(data.hosts, client);
+          print(hostTable(data.hosts, names, world.now(), tableWidth(world)));
+        } else if (query !== '') say('No host is like that.');
+        else say('There are no hosts. Enrol one: warmboot enrol MAC --image IMAGE');
         return 0;
       }),
     );
 }
 
-export function hostTable(hosts: readonly HostView[], now: number, fitTo?: number): string {
+function hostTable(hosts: readonly HostView[], names: ImageNames, now: number, fitTo?: number): string {
   return table(
     [
       { title: 'HOST' },
       { title: 'STATE' },
-      { title: 'IMAGE', least: 10 },
-      { title: 'RUNS', least: 10 },
+      { title: 'IMAGE', least: 10, isDear: true },
+      { title: 'RUNS', least: 10, isDear: true },
       { title: 'NOW', least: 12 },
       { title: 'SEEN' },
       { title: 'LABELS', least: 8 },
@@ -44,7 +45,7 @@ export function hostTable(hosts: readonly HostView[], now: number, fitTo?: numbe
       host.mac,
       host.state,
       host.image?.ref ?? '-',
-      running(host),
+      running(host, names),
       activity(host),
       relative(host.lastSeen, now),
       labelText(host.labels) || '-',
@@ -54,24 +55,11 @@ export function hostTable(hosts: readonly HostView[], now: number, fitTo?: numbe
 }
 
 /** What the host itself said that it runs: `a debian-13`, `installer`, `-` before it said anything. */
-function running({ observation, image, attempt }: HostView): string {
+function running(host: HostView, names: ImageNames): string {
+  const { observation } = host;
   if (observation === null) return '-';
   if (observation.environment === 'installer') return 'installer';
-  return [observation.slot, imageName(observation.digest, image, attempt)]
-    .filter((part) => part !== null)
-    .join(' ');
-}
-
-/** A digest by the name under which this host knows it, else its first 12 digits. */
-export function imageName(
-  digest: string | null,
-  image: HostView['image'],
-  attempt: HostView['attempt'],
-): string | null {
-  if (digest === null) return null;
-  if (image?.digest === digest) return image.ref;
-  if (attempt?.digest === digest) return attempt.image;
-  return digest.replace(/^sha256:/, '').slice(0, 12);
+  return [observation.slot, names.of(observation.digest, host)].filter((part) => part !== null).join(' ');
 }
 
 function activity({ attempt, next }: HostView): string {

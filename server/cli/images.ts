@@ -19,10 +19,10 @@ export function addImages({ program, run }: Cli): void {
     );
 }
 
-export function imageTable(images: readonly ImageView[], now: number, fitTo?: number): string {
+function imageTable(images: readonly ImageView[], now: number, fitTo?: number): string {
   return table(
     [
-      { title: 'IMAGE', least: 12 },
+      { title: 'IMAGE', least: 12, isDear: true },
       { title: 'KIND' },
       { title: 'OS', least: 8 },
       { title: 'KERNEL', least: 8 },

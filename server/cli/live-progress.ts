@@ -1,6 +1,6 @@
 import type { Progress, Step } from './progress.ts';
 import { bytes, duration, percent } from './quantity.ts';
-import { clean, fit, pad } from './text.ts';
+import { clean, cut, pad } from './text.ts';
 import type { Output } from './world.ts';
 
 const PHASE_COLUMNS = 11;
@@ -75,13 +75,16 @@ export class LiveProgress implements Progress {
     if (this.#phase === null) return;
     const { step, since } = this.#phase;
     const elapsed = duration(Math.floor((this.#now() - since) / 1000) * 1000 || 0);
-    if (step.bytesDone === undefined || step.bytesTotal === undefined)
-      return this.#write(step.phase, [clean(step.message), elapsed]);
-    const share = percent(step.bytesDone, step.bytesTotal);
+    this.#write(step.phase, [this.#amount(step), elapsed]);
+  }
+
+  #amount({ message, bytesDone, bytesTotal }: Step): string {
+    if (bytesDone === undefined || bytesTotal === undefined) return clean(message);
+    const share = percent(bytesDone, bytesTotal);
     const filled = Math.floor((share * BAR_COLUMNS) / 100);
     const bar = '█'.repeat(filled) + '░'.repeat(BAR_COLUMNS - filled);
-    const amount = `${bytes(step.bytesDone)} of ${bytes(step.bytesTotal)}`;
-    this.#write(step.phase, [`${bar} ${String(share).padStart(3)}%  ${amount}${this.#rate()}`, elapsed]);
+    const amount = `${bytes(bytesDone)} of ${bytes(bytesTotal)}${this.#rate()}`;
+    return `${bar} ${String(share).padStart(3)}%  ${amount}${message === '' ? '' : `  ${clean(message)}`}`;
   }
 
   #rate(): string {
@@ -96,7 +99,7 @@ export class LiveProgress implements Progress {
     const room = (this.#stderr.columns ?? 80) - 1;
     const head = `${pad(clean(phase), PHASE_COLUMNS)} `;
     const tail = time === '0 ms' ? '' : `  ${time}`;
-    const line = fit(head + fit(text, Math.max(10, room - head.length - tail.length)) + tail, room);
+    const line = cut(head + cut(text, Math.max(10, room - head.length - tail.length)) + tail, room);
     this.#stderr.write(`\r${line}\x1b[K${ending}`);
   }
 }

@@ -26,7 +26,7 @@ export class PlainProgress implements Progress {
     const share = percent(step.bytesDone, step.bytesTotal);
     const amount = `${share}% of ${bytes(step.bytesTotal)}`;
     if (this.#isWorthALine(step, share))
-      this.#show(step, share, step.message === '' ? amount : `${step.message}: ${amount}`);
+      this.#show(step, share, step.message === '' ? amount : `${amount} (${step.message})`);
   }
 
   #isWorthALine(step: Step, share: number): boolean {

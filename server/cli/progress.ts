@@ -21,6 +21,6 @@ export interface Progress {
 
 /** One line that changes, where stderr is a terminal that can; elsewhere lines, few enough for a log. */
 export function progressOn({ stderr, env, now }: CliWorld): Progress {
-  const isLive = stderr.isTTY && env['TERM'] !== 'dumb';
+  const isLive = stderr.isTTY && env.TERM !== 'dumb';
   return isLive ? new LiveProgress(stderr, now) : new PlainProgress(stderr, now);
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { baseUrl, listen, listenOrOff } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import type { Cli } from './command.ts';
@@ -8,8 +8,7 @@ import type { CliWorld, Listen } from './world.ts';
 interface ServeFlags {
   readonly bootListen?: Listen;
   readonly adminListen?: Listen;
-  /** Null: off. */
-  readonly tftpListen?: Listen | null;
+  readonly tftpListen?: Listen | 'off';
   readonly bootUrl?: string;
   readonly images?: string;
 }
@@ -20,11 +19,7 @@ export function addServe({ program, world, globals, end }: Cli): void {
     .description('Run the server: boot plane, admin plane and TFTP.')
     .option('--boot-listen <address>', 'HTTP for firmware and hosts (default: 0.0.0.0:8080)', listen)
     .option('--admin-listen <address>', 'API for operators (default: 127.0.0.1:8081)', listen)
-    .addOption(
-      new Option('--tftp-listen <address>', 'TFTP for firmware, or off (default: 0.0.0.0:69)').argParser(
-        listenOrOff,
-      ),
-    )
+    .option('--tftp-listen <address>', 'TFTP for firmware, or off (default: 0.0.0.0:69)', listenOrOff)
     .option('--boot-url <url>', 'address of the boot plane as hosts see it', baseUrl)
     .option('--images <dir>', 'folder of the Dockerfiles (default: the one that comes with Warmboot)')
     .addHelpText(
@@ -37,16 +32,16 @@ WARMBOOT_BOOT_URL, WARMBOOT_IMAGES.
 Example: warmboot serve --data /var/lib/warmboot --boot-url http://10.0.0.1:8080`,
     )
     .action(async (flags: ServeFlags) => {
-      const tftp =
-        flags.tftpListen === undefined ? setting(world, 'TFTP_LISTEN', listenOrOff) : flags.tftpListen;
+      const tftp = flags.tftpListen ??
+        setting(world, 'TFTP_LISTEN', listenOrOff) ?? { host: '0.0.0.0', port: 69 };
       const options = {
         data: dataFolder(world, globals()),
-        images: flags.images ?? (world.env['WARMBOOT_IMAGES'] || null),
+        images: flags.images ?? (world.env.WARMBOOT_IMAGES || null),
         bootListen: flags.bootListen ??
           setting(world, 'BOOT_LISTEN', listen) ?? { host: '0.0.0.0', port: 8080 },
         adminListen: flags.adminListen ??
           setting(world, 'ADMIN_LISTEN', listen) ?? { host: '127.0.0.1', port: 8081 },
-        tftpListen: tftp === undefined ? { host: '0.0.0.0', port: 69 } : tftp,
+        tftpListen: tftp === 'off' ? null : tftp,
         bootUrl: flags.bootUrl ?? setting(world, 'BOOT_URL', baseUrl) ?? null,
       };
       end(await world.serve(options, world));

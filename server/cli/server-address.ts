@@ -25,7 +25,7 @@ export async function findServer(
   config: CliConfig,
 ): Promise<RunningServer | null> {
   if (options.server !== undefined) return { url: serverUrl(options.server, '--server'), from: 'flag' };
-  const named = world.env['WARMBOOT_SERVER'];
+  const named = world.env.WARMBOOT_SERVER;
   if (named) return { url: serverUrl(named, 'WARMBOOT_SERVER'), from: 'environment' };
   if (config.server !== null)
     return { url: serverUrl(config.server, `"server" in ${config.path}`), from: 'config' };

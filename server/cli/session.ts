@@ -48,7 +48,7 @@ export async function withSession(
       `no server runs on the data folder ${data}, and ${needs.runningServer}. Start one with \`warmboot serve\`, or name it with --server.`,
     );
   const own =
-    running === null ? await world.startServer({ data, images: world.env['WARMBOOT_IMAGES'] || null }) : null;
+    running === null ? await world.startServer({ data, images: world.env.WARMBOOT_IMAGES || null }) : null;
   try {
     const url = running?.url ?? own?.adminUrl.replace(/\/+$/, '') ?? '';
     const found = await findToken(world, { token: options.token, data }, config, running?.from === 'config');
@@ -69,7 +69,7 @@ export async function withSession(
 }
 
 export function dataFolder({ env }: CliWorld, options: GlobalOptions): string {
-  return options.data ?? (env['WARMBOOT_DATA'] || './data');
+  return options.data ?? (env.WARMBOOT_DATA || './data');
 }
 
 /** The width that tables have to fit; undefined where nobody looks and lines may be long. */

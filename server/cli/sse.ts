@@ -41,7 +41,10 @@ export class SseParser {
   }
 
   #line(line: string, events: SseEvent[]): void {
-    if (line === '') return this.#dispatch(events);
+    if (line === '') {
+      this.#dispatch(events);
+      return;
+    }
     const colon = line.indexOf(':');
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);

@@ -1,17 +1,19 @@
-import { clean, fit, pad, width } from './text.ts';
+import { clean, cut, pad, width } from './text.ts';
 
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
   /** May be cut down to this width where the terminal is too narrow; other columns are never cut. */
   readonly least?: number;
+  /** Is cut only when all the others are at their least. */
+  readonly isDear?: boolean;
 }
 
 const GAP = 2;
 
 /**
  * Aligned columns under their titles, one line a row, each line ended. Cells are cleaned here. Where a terminal's
- * width is given, the columns that may be cut share what is missing, the widest first.
+ * width is given, the columns that may be cut share what is missing, the widest first, the dear ones last.
  */
 export function table(
   columns: readonly Column[],
@@ -23,7 +25,7 @@ export function table(
   if (fitTo !== undefined) narrow(columns, widths, fitTo);
   const line = (row: readonly string[]): string =>
     columns
-      .map(({ align }, at) => pad(fit(row[at] ?? '', widths[at] ?? 0), widths[at] ?? 0, align))
+      .map(({ align }, at) => pad(cut(row[at] ?? '', widths[at] ?? 0), widths[at] ?? 0, align))
       .join(' '.repeat(GAP))
       .trimEnd();
   return cells.map((row) => `${line(row)}\n`).join('');
@@ -31,14 +33,17 @@ export function table(
 
 function narrow(columns: readonly Column[], widths: number[], fitTo: number): void {
   const total = (): number => widths.reduce((sum, each) => sum + each + GAP, -GAP);
-  while (total() > fitTo) {
-    let widest = -1;
-    columns.forEach(({ least }, at) => {
+  const widest = (isDear: boolean): number =>
+    columns.reduce((found, column, at) => {
       const here = widths[at] ?? 0;
-      if (least !== undefined && here > least && (widest < 0 || here > (widths[widest] ?? 0))) widest = at;
-    });
-    if (widest < 0) return;
-    widths[widest] = (widths[widest] ?? 0) - 1;
+      const mayBeCut = (column.isDear ?? false) === isDear && here > (column.least ?? here);
+      return mayBeCut && here > (widths[found] ?? 0) ? at : found;
+    }, -1);
+  while (total() > fitTo) {
+    const cheap = widest(false);
+    const at = cheap >= 0 ? cheap : widest(true);
+    if (at < 0) return;
+    widths[at] = (widths[at] ?? 0) - 1;
   }
 }
 

@@ -28,7 +28,6 @@ export function json(value: unknown, indent = 2): string {
   );
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const JSON_UNSAFE = /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
@@ -44,7 +43,7 @@ export function width(text: string): number {
 }
 
 /** Cuts a text that is too wide, and shows with `…` that it did. */
-export function fit(text: string, columns: number): string {
+export function cut(text: string, columns: number): string {
   if (width(text) <= columns) return text;
   let kept = '';
   let used = 0;

@@ -20,7 +20,7 @@ export async function findToken(
   isServerOfConfig: boolean,
 ): Promise<FoundToken> {
   if (options.token !== undefined) return checked(options.token, '--token');
-  const named = world.env['WARMBOOT_TOKEN'];
+  const named = world.env.WARMBOOT_TOKEN;
   if (named) return checked(named, 'WARMBOOT_TOKEN');
   if (config.token !== null && (config.server === null || isServerOfConfig))
     return checked(config.token, config.path);

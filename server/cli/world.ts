@@ -27,13 +27,13 @@ export interface Output {
   write(text: string): void;
 }
 
-export interface OwnServerOptions {
+interface OwnServerOptions {
   readonly data: string;
   /** Folder of the Dockerfiles; null for the one that comes with the program. */
   readonly images: string | null;
 }
 
-export interface OwnServer {
+interface OwnServer {
   /** `http://127.0.0.1:PORT` */
   readonly adminUrl: string;
   /** Ends its builds too. */

@@ -117,10 +117,7 @@ export function hostCases(context: Context): HostUseCases {
       return onHost(macText, (host, records, now) => {
         const order = { ...orderFor(target(records, image), 'operator: assign', attemptId, now), fresh };
         const assigned = assign(host, order);
-        const { attempt } = assigned.host;
-        const isDone =
-          attempt === null || attempt.outcome === 'succeeded' || attempt.outcome === 'superseded';
-        return decided(assigned, { host: assigned.host, attempt: isDone ? null : attempt }, order);
+        return decided(assigned, { host: assigned.host, attempt: assigned.pending }, order);
       });
     },
 
@@ -132,11 +129,12 @@ export function hostCases(context: Context): HostUseCases {
         if (!assignment)
           throw new WarmbootError('conflict', 'There is nothing to retry: no image is assigned. Assign one.');
         if (isOpen(host.attempt)) return { answer: { host, attempt: host.attempt } };
-        const failed = host.attempt?.outcome === 'failed' || host.attempt?.outcome === 'rolled-back';
-        if (!failed)
+        const outcome = host.attempt?.outcome;
+        if (!host.attempt || (outcome !== 'failed' && outcome !== 'rolled-back'))
           throw new WarmbootError('conflict', 'There is nothing to retry: the last attempt did not fail.');
-        const order = orderFor(assignment, 'operator: retry', attemptId, now);
-        const again = host.attempt?.kind === 'install' ? { wipe: host.attempt.wipe } : undefined;
+        const { fresh } = host.attempt;
+        const order = { ...orderFor(assignment, 'operator: retry', attemptId, now), fresh };
+        const again = host.attempt.kind === 'install' ? { wipe: host.attempt.wipe } : undefined;
         const assigned = start(host, order, again);
         return decided(assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
       });
@@ -152,7 +150,8 @@ export function hostCases(context: Context): HostUseCases {
             'conflict',
             'There is nothing to install: no image is assigned. Assign one.',
           );
-        const order = orderFor(assignment, 'operator: reinstall', attemptId, now);
+        // Fresh: an image that comes up from the old disk, because the netboot failed, is no install.
+        const order = { ...orderFor(assignment, 'operator: reinstall', attemptId, now), fresh: true };
         const assigned = start(host, order, { wipe });
         return decided(assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
       });

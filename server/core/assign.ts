@@ -17,6 +17,8 @@ export type Assigned = {
   readonly superseded: Attempt | null;
   /** False when the call changed nothing but perhaps the name written in the assignment. */
   readonly began: boolean;
+  /** The attempt that stands for the order: begun, under way, or failed until a retry. Null: the target runs. */
+  readonly pending: Attempt | null;
 };
 
 /**
@@ -34,18 +36,19 @@ export function assign(host: Host, order: Order): Assigned {
   const { digest } = order.target;
   const open = isOpen(attempt) ? attempt : null;
 
-  if (open?.digest === digest && open.fresh === order.fresh)
-    return { host: assigned, superseded: null, began: false };
+  if (open?.digest === digest && (open.fresh || !order.fresh))
+    return { host: assigned, superseded: null, began: false, pending: open };
   const isJumping = open !== null && hasReached(open, open.kind === 'install' ? 'installed' : 'switching');
   const runsIt = observation?.environment === 'os' && observation.digest === digest && !observation.trial;
   if (runsIt && !isJumping && !order.fresh) {
     const superseded = open
       ? end(open, 'superseded', `${order.target.ref} was assigned, which runs`, order.now)
       : null;
-    return { host: { ...assigned, attempt: superseded ?? attempt }, superseded, began: false };
+    return { host: { ...assigned, attempt: superseded ?? attempt }, superseded, began: false, pending: null };
   }
-  const failedWithIt = open === null && attempt?.digest === digest && attempt.outcome !== 'succeeded';
-  if (failedWithIt && !order.fresh) return { host: assigned, superseded: null, began: false };
+  const hasFailed = attempt?.outcome === 'failed' || attempt?.outcome === 'rolled-back';
+  if (hasFailed && attempt.digest === digest && !order.fresh)
+    return { host: assigned, superseded: null, began: false, pending: attempt };
   return start(assigned, order);
 }
 
@@ -75,6 +78,7 @@ export function start(host: Host, order: Order, reinstall?: { readonly wipe: boo
     host: { ...host, enrolment: { ...enrolment, assignment: order.target }, attempt: next },
     superseded,
     began: true,
+    pending: next,
   };
 }
 

@@ -60,16 +60,20 @@ function lastWord(): string[] {
 }
 
 /**
- * BIOS: the first two disks, for the first may be an empty data disk; then back to the firmware. UEFI: `exit 1`, since
- * firmware takes a plain `exit` as "booted" and stops there (tinkerbell#984).
+ * BIOS: the first two disks, for the first may be an empty data disk; then back to the firmware. UEFI: the disk whose
+ * boot partition carries our label, at once (a firmware that goes on by itself may first try every other network
+ * entry, a minute and more); then `exit 1`, since firmware takes a plain `exit` as "booted" and stops there (tinkerbell#984).
  */
 function disk(): string[] {
   return [
     'imgfree',
-    'iseq ${platform} efi && goto firmware ||',
+    'iseq ${platform} efi && goto efi ||',
     'sanboot --no-describe --drive 0x80 ||',
     'echo Warmboot: the first disk does not boot, trying the second',
     'sanboot --no-describe --drive 0x81 ||',
+    'goto firmware',
+    ':efi',
+    'sanboot --no-describe --drive 0 --filename \\EFI\\BOOT\\BOOTX64.EFI --label WARMBOOT ||',
     ':firmware',
     'echo Warmboot: going on to the next boot entry of the firmware',
     'exit 1',

@@ -62,7 +62,7 @@ function stepOfInstall(attempt: OpenAttempt, observation: Observation | null): N
   if (attempt.phase === 'installed')
     return { ...step, action: 'none', reason: 'installed; the disk is to be booted' };
   const hasJumped = observation?.bootId !== attempt.workBootId;
-  if (attempt.phase === 'confirming' || (hasJumped && runs(observation, attempt.digest)))
+  if (attempt.phase === 'confirming' || (hasJumped && !attempt.fresh && runs(observation, attempt.digest)))
     return { ...step, action: 'none', reason: 'installed; the image has to prove itself' };
   return { ...step, action: 'install', reason: `${attempt.ref} is to be installed` };
 }

@@ -35,7 +35,8 @@ function environment(host: Host, report: Report, sameBoot: boolean): Observation
 }
 
 function slotsAfter(before: Observation | null, report: Report): Readonly<Record<string, SlotObservation>> {
-  const slots = { ...before?.slots, ...report.slots };
+  // An install wrote a new partition table: nothing of the old slots is left.
+  const slots = { ...(report.kind === 'installed' ? {} : before?.slots), ...report.slots };
   const wrote = report.kind === 'installed' || report.kind === 'staged';
   if (wrote && report.slot && report.digest && !report.slots?.[report.slot])
     slots[report.slot] = { state: 'valid', digest: report.digest };

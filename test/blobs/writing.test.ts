@@ -67,6 +67,7 @@ test('discarding leaves nothing, published or not', async () => {
   await killed.append(Buffer.alloc(2 << 20));
   await discardDraft(dataDir, 'c');
   expect(files()).toEqual([]);
+  await killed.discard();
 });
 
 test('an image that is there stays; a left-over with other frames is replaced', async () => {

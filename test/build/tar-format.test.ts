@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { decodePax, type TarEntry, TarError } from '../../server/build/tar-format.ts';
+import { decodePax, TarError } from '../../server/build/tar-format.ts';
 import { scanTar } from '../../server/build/tar-scan.ts';
 import { writeTar } from './tar-maker.ts';
 

@@ -38,5 +38,26 @@ function encode(member: Member): Buffer {
     minor: type === 'character' || type === 'block' ? 1 : 0,
     xattrs: new Map(Object.entries(member.xattrs ?? {})),
   });
-  return Buffer.concat([header, content, Buffer.alloc(paddingAfter(content.length))]);
+  return Buffer.concat([otherXattrs(member), header, content, Buffer.alloc(paddingAfter(content.length))]);
+}
+
+/** A pax header with the xattrs that the product never writes, only reads. */
+function otherXattrs({ xattrs = {} }: Member): Buffer {
+  const records = Object.entries(xattrs)
+    .filter(([name]) => name !== 'security.capability')
+    .map(([name, value]) => {
+      const body = ` SCHILY.xattr.${name}=${value}\n`;
+      const digits = String(body.length + 2).length;
+      return `${body.length + digits}${body}`;
+    });
+  if (records.length === 0) return Buffer.alloc(0);
+  const data = Buffer.from(records.join(''), 'latin1');
+  const header = Buffer.alloc(512);
+  header.write('pax\0', 0);
+  header.write(`${data.length.toString(8).padStart(11, '0')}\0`, 124);
+  header.write('        x', 148);
+  header.write('ustar\x0000', 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return Buffer.concat([header, data, Buffer.alloc(paddingAfter(data.length))]);
 }

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import type { ServeOptions } from '../../server/cli/world.ts';
+import { run } from './run.ts';
+
+async function served(args: readonly string[], env: Record<string, string> = {}) {
+  let options: ServeOptions | null = null;
+  const ran = await run(['serve', ...args], {
+    env,
+    serve: async (given) => {
+      options = given;
+      return 0;
+    },
+  });
+  return { ...ran, options: options as ServeOptions | null };
+}
+
+test('defaults', async () => {
+  expect((await served([])).options).toEqual({
+    data: './data',
+    images: null,
+    bootListen: { host: '0.0.0.0', port: 8080 },
+    adminListen: { host: '127.0.0.1', port: 8081 },
+    tftpListen: { host: '0.0.0.0', port: 69 },
+    bootUrl: null,
+  });
+});
+
+test('a flag beats its variable', async () => {
+  const env = {
+    WARMBOOT_DATA: '/srv/env',
+    WARMBOOT_BOOT_LISTEN: '10.0.0.1:80',
+    WARMBOOT_ADMIN_LISTEN: '[::1]:0',
+    WARMBOOT_TFTP_LISTEN: 'off',
+    WARMBOOT_BOOT_URL: 'http://10.0.0.1/',
+    WARMBOOT_IMAGES: '/srv/images',
+  };
+  expect((await served([], env)).options).toEqual({
+    data: '/srv/env',
+    images: '/srv/images',
+    bootListen: { host: '10.0.0.1', port: 80 },
+    adminListen: { host: '::1', port: 0 },
+    tftpListen: null,
+    bootUrl: 'http://10.0.0.1',
+  });
+  const flags = [
+    '--data',
+    '/srv/flag',
+    '--boot-listen',
+    ':81',
+    '--admin-listen',
+    '82',
+    '--tftp-listen',
+    '[::]:83',
+  ];
+  flags.push('--boot-url', 'http://boot:81/x/', '--images', './here');
+  expect((await served(flags, env)).options).toEqual({
+    data: '/srv/flag',
+    images: './here',
+    bootListen: { host: '0.0.0.0', port: 81 },
+    adminListen: { host: '0.0.0.0', port: 82 },
+    tftpListen: { host: '::', port: 83 },
+    bootUrl: 'http://boot:81/x',
+  });
+  expect((await served(['--tftp-listen', 'off'])).options?.tftpListen).toBeNull();
+});
+
+test('the exit code is that of the server', async () => {
+  expect((await run(['serve'], { serve: async () => 3 })).code).toBe(3);
+});
+
+test.each([
+  [['--boot-listen', 'here'], {}, "'here' is invalid. It is ADDRESS:PORT"],
+  [['--boot-listen', '1.2.3.4:99999'], {}, 'is invalid'],
+  [['--boot-url', '10.0.0.1:8080'], {}, 'is invalid. It is an address like'],
+  [[], { WARMBOOT_ADMIN_LISTEN: 'x:y' }, 'WARMBOOT_ADMIN_LISTEN is "x:y". It is ADDRESS:PORT'],
+  [[], { WARMBOOT_BOOT_URL: 'ftp://x' }, 'WARMBOOT_BOOT_URL is "ftp://x". It is an address like'],
+])('%j %j is refused', async (args, env, sentence) => {
+  const { code, stderr, options } = await served(args, env);
+  expect([code, options]).toEqual([2, null]);
+  expect(stderr).toContain(sentence);
+});
+
+test('an address that is taken: one sentence', async () => {
+  const refusal = Object.assign(new Error('Port 8080 is taken. Stop what listens there.'), {
+    name: 'WarmbootError',
+  });
+  const { code, stderr } = await run(['serve'], { serve: () => Promise.reject(refusal) });
+  expect([code, stderr]).toEqual([1, 'warmboot: Port 8080 is taken. Stop what listens there.\n']);
+});

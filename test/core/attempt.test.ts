@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { begin, end, hasReached, isLater, isOpen, PHASES } from '../../server/core/attempt.ts';
+import { attempt, NOW } from '../fixtures/hosts.ts';
+
+test.each(['install', 'switch'] as const)('the phases of an %s only rise', (kind) => {
+  for (const [at, phase] of PHASES[kind].entries()) {
+    const now = attempt({ kind, phase });
+    expect(PHASES[kind].map((next) => isLater(now, next))).toEqual(PHASES[kind].map((_, next) => next > at));
+    expect(PHASES[kind].map((next) => hasReached(now, next))).toEqual(PHASES[kind].map((_, next) => next <= at));
+  }
+});
+
+test('a phase of the other kind is never later', () => {
+  expect(isLater(attempt({ kind: 'switch' }), 'installed')).toBe(false);
+  expect(isLater(attempt({ kind: 'install' }), 'staged')).toBe(false);
+});
+
+test('a new attempt is open, pending and in no hurry', () => {
+  const { id, hostId, kind, digest, ref, cause, wipe, fresh, workBootId } = attempt({});
+  const facts = { id, hostId, kind, digest, ref, cause, wipe, fresh, workBootId };
+  const begun = begin(facts, NOW);
+  expect(begun).toMatchObject({ ...facts, phase: 'pending', outcome: null, deadline: null, createdAt: NOW });
+  expect(isOpen(begun)).toBe(true);
+  const ended = end(begun, 'failed', 'why', NOW + 1);
+  expect(ended).toMatchObject({ outcome: 'failed', reason: 'why', endedAt: NOW + 1, deadline: null });
+  expect(isOpen(ended)).toBe(false);
+  expect(isOpen(null)).toBe(false);
+});

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { deadlineAfter, expire, PATIENCE } from '../../server/core/deadlines.ts';
+import { hostWith, NOW } from '../fixtures/hosts.ts';
+
+test.each([
+  ['pending', null],
+  ['claimed', PATIENCE.claimMs],
+  ['writing', PATIENCE.writeMs],
+  ['staging', PATIENCE.writeMs],
+  ['staged', PATIENCE.writeMs],
+  ['installed', PATIENCE.jumpMs],
+  ['switching', PATIENCE.jumpMs],
+  ['confirming', PATIENCE.jumpMs],
+] as const)('%s may take %s ms', (phase, ms) => {
+  expect(deadlineAfter(phase, NOW, PATIENCE)).toBe(ms === null ? null : NOW + ms);
+});
+
+test.each(['writing', 'installed', 'confirming', 'staging', 'staged', 'switching'] as const)(
+  '%s in silence fails at the deadline and not before',
+  (phase) => {
+    const host = hostWith({ attempt: { phase, deadline: NOW } });
+    expect(expire(host, NOW - 1)).toBeNull();
+    const expired = expire(host, NOW);
+    expect(expired?.host.attempt).toMatchObject({ outcome: 'failed', endedAt: NOW, deadline: null, phase });
+    expect(expired?.why).toBe(expired?.host.attempt?.reason);
+  },
+);
+
+test('what is ended, or has no deadline, does not expire', () => {
+  expect(expire(hostWith(), NOW)).toBeNull();
+  expect(expire(hostWith({ attempt: { deadline: null } }), NOW)).toBeNull();
+  expect(expire(hostWith({ attempt: { outcome: 'failed', deadline: NOW - 1 } }), NOW)).toBeNull();
+});
+
+test('a claim that no report followed is released; one that was used stays', () => {
+  const claimed = (used: boolean, claimedFor = 'attempt-1') =>
+    expire(
+      hostWith({
+        enrolment: { claim: { tokenHash: 'x', claimedFor, used } },
+        attempt: { kind: 'install', phase: 'claimed', deadline: NOW },
+      }),
+      NOW,
+    )?.host;
+  expect(claimed(false)?.enrolment.claim).toBeNull();
+  expect(claimed(true)?.enrolment.claim).toMatchObject({ used: true });
+  expect(claimed(false, 'attempt-0')?.enrolment.claim).not.toBeNull();
+  for (const host of [claimed(true), claimed(false)])
+    expect(host?.attempt).toMatchObject({ outcome: null, phase: 'claimed', deadline: null });
+});

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Host } from '../../server/core/host.ts';
+import { type ImageFacts, type Manifest, manifest, manifestText } from '../../server/core/manifest.ts';
+import { nextStep } from '../../server/core/next-step.ts';
+import { HOSTILE } from '../fixtures/hostile-texts.ts';
+import { A, B, DISK, hostWith } from '../fixtures/hosts.ts';
+
+const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');
+const SETTINGS = { pollSeconds: 15, trialSeconds: 600 };
+
+function image(digest: ImageFacts['digest']): ImageFacts {
+  return {
+    digest,
+    name: digest === A ? 'image-a' : 'image-b',
+    append: 'console=tty0 console=ttyS0,115200n8',
+    kernel: { sha256: 'c'.repeat(64), bytes: 8_000_000 },
+    initrd: { sha256: 'd'.repeat(64), bytes: 30_000_000 },
+  };
+}
+
+function manifestOf(host: Host): Manifest {
+  const step = nextStep(host, 2);
+  return manifest(host, step, step.digest && image(step.digest), SETTINGS, sha256Hex);
+}
+
+const holdsB = { a: { state: 'modified', digest: A }, b: { state: 'valid', digest: B } } as const;
+const HOSTS = {
+  idle: hostWith({ enrolment: { assignment: { ref: 'image-a', digest: A } } }),
+  new: hostWith({ enrolment: { assignment: null }, observation: null }),
+  install: hostWith({
+    enrolment: { append: 'console=ttyS1,115200n8', diskRule: 'serial=WD-123', switchMode: 'reboot' },
+    attempt: { kind: 'install', wipe: true },
+    observation: null,
+  }),
+  installed: hostWith({
+    attempt: { kind: 'install', phase: 'installed' },
+    observation: { environment: 'installer', slot: null, digest: null },
+  }),
+  stage: hostWith({ attempt: {} }),
+  switch: hostWith({ attempt: { phase: 'staged' }, observation: { slots: holdsB } }),
+  prove: hostWith({
+    attempt: { phase: 'confirming' },
+    observation: { bootId: 'boot-2', slot: 'b', digest: B, slots: holdsB },
+  }),
+  'rolled-back': hostWith({ attempt: { outcome: 'rolled-back', reason: "it's \"dead\": $(panic)\nat `boot`" } }),
+} satisfies Record<string, Host>;
+
+describe.each(Object.entries(HOSTS))('%s', (name, host) => {
+  const golden = (suffix: string) => join(import.meta.dirname, `../golden/manifest/${name}.${suffix}`);
+
+  test('is as recorded, in both representations', async () => {
+    const made = manifestOf(host);
+    await expect(`${JSON.stringify(made, null, 2)}\n`).toMatchFileSnapshot(golden('json'));
+    await expect(manifestText(made)).toMatchFileSnapshot(golden('txt'));
+  });
+
+  test('the same state gives the same bytes', () => {
+    expect(JSON.stringify(manifestOf(structuredClone(host)))).toBe(JSON.stringify(manifestOf(host)));
+  });
+});
+
+/** Every key that programs rely on, each in every manifest, so that none is inherited from an older one. */
+const KEYS = `VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT KERNEL_URL KERNEL_SHA256
+  KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH POLL STAGE_INDEX STAGE_FRAMES STAGE_DATA
+  INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE`.split(/\s+/);
+
+test.each(Object.entries(HOSTS))('%s as text has every key, one a line', (_, host) => {
+  const lines = manifestText(manifestOf(host)).trimEnd().split('\n');
+  expect(lines.map((line) => line.split('=')[0])).toEqual(KEYS);
+});
+
+test('a shell reads what JSON says, whatever an operator or a host wrote', () => {
+  for (const reason of HOSTILE) {
+    const made: Manifest = { ...manifestOf(HOSTS.stage), reason, image: { name: reason, digest: B } };
+    const script = `${manifestText(made)}\nprintf '%s\\0' "$REASON" "$IMAGE_NAME" "$SLOT" "$SERIAL" "$INSTALL_WIPE"\n`;
+    const out = execFileSync('/bin/sh', ['-s'], { input: script, encoding: 'utf8', env: { INSTALL_WIPE: 'true' } });
+    expect(out.split('\0')).toEqual([reason, reason, 'b', '7', '', '']);
+  }
+});
+
+test('the root of a switch lies on the disk that the host reported, of an install on the new one', () => {
+  const other = hostWith({ attempt: {}, observation: { disk: DISK.replace('1111', '2222') } });
+  expect(manifestOf(HOSTS.stage).root).not.toBe(manifestOf(other).root);
+  const install = manifestOf(hostWith({ attempt: { kind: 'install' } }));
+  expect(install.root).not.toBe(manifestOf(hostWith({ attempt: { kind: 'install', id: 'attempt-2' } })).root);
+  expect(install.append).toContain(`root=${install.root} rw`);
+});
+
+test('only an order writes, and only an install may wipe', () => {
+  for (const host of Object.values(HOSTS)) {
+    const { action, stage, install, trial } = manifestOf(host);
+    expect(stage !== null).toBe(action === 'install' || action === 'stage');
+    expect(install !== null).toBe(action === 'install');
+    expect(trial !== null).toBe(action === 'stage' || action === 'switch');
+  }
+  expect(manifestOf(HOSTS.install).install).toEqual({ layout: 'two-slots', disk: 'serial=WD-123', wipe: true });
+});
