@@ -83,7 +83,7 @@ export function qemuArguments(
   args.push('-device', `${NIC_MODELS[parts.nic]},netdev=net0,mac=${parts.mac},bootindex=1${rom}`);
 
   // Not flushing to the real disk is safe here: the virtual power cord is pulled, never that of the machine below.
-  const drive = `file=${files.disk},format=${files.diskFormat},if=none,id=disk0,cache=unsafe,discard=unmap`;
+  const drive = `file=${files.disk},format=${files.diskFormat},if=none,id=disk0,cache=unsafe,discard=unmap,detect-zeroes=unmap`;
   args.push('-drive', drive, ...diskDevice(parts));
 
   args.push('-chardev', `file,id=serial0,path=${files.serial},append=on`, '-serial', 'chardev:serial0');

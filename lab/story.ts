@@ -35,6 +35,12 @@ interface Wish<S extends Source> {
 }
 
 /**
+ * What a system says first on the serial port: the kernel, or with a low `loglevel` the initramfs or systemd. Firmware, iPXE and
+ * GRUB say none of it.
+ */
+const FIRST_WORDS = /Linux version \d|Loading, please wait|systemd\[1\]|Welcome to .*Linux/;
+
+/**
  * What one machine goes through, told from what was seen of it. Each method waits for its chapter to be seen whole, from its
  * first line to its last, and throws {@link StepFailed} with the first thing that was not.
  */
@@ -114,8 +120,8 @@ export class Story {
       bytes: bytesOf(kernel) + bytesOf(initrd),
       seenBy: 'server log',
     });
-    const linux = await this.#kernelStarts('installer starts', since, began);
-    this.#tell({ phase: 'installer’s kernel starts', at: linux.at, from: initrd.at, seenBy: 'serial' });
+    const linux = await this.#systemStarts('installer starts', since, began);
+    this.#tell({ phase: 'installer starts', at: linux.at, from: initrd.at, seenBy: 'serial' });
 
     const claimed = await this.#host(
       'claim',
@@ -136,6 +142,7 @@ export class Story {
       seenBy: 'report',
     });
 
+    this.#tellStream(image, since);
     const bootId = await this.#runs(image, since, installed.at, 'by kexec, no firmware');
     this.#noReset('install', since);
     return bootId;
@@ -167,6 +174,7 @@ export class Story {
         seenBy: 'report',
       });
     }
+    if (expect.download) this.#tellStream(image, since);
     const switching = await this.#event('switch', since, 60, 'switching');
     this.#tell({ phase: 'host says that it jumps', at: switching.at, seenBy: 'report' });
     const bootId = await this.#runs(image, since, switching.at, 'by kexec, no firmware');
@@ -229,8 +237,8 @@ export class Story {
 
   /** The kernel of `image` starts, the host reports its digest, and it is confirmed: healthy, and the boot default. */
   async #runs(image: BuiltImage, since: number, from: number, how: string, seconds = 60): Promise<string> {
-    const linux = await this.#kernelStarts(`${image.name} starts`, since, from, seconds);
-    this.#tell({ phase: `kernel of ${image.name} starts, ${how}`, at: linux.at, from, seenBy: 'serial' });
+    const linux = await this.#systemStarts(`${image.name} starts`, since, from, seconds);
+    this.#tell({ phase: `${image.name} starts, ${how}`, at: linux.at, from, seenBy: 'serial' });
     const isIt = (host: HostView) =>
       host.observation?.digest === image.digest && host.observation.environment === 'os';
     const booted = await this.#host(
@@ -264,6 +272,15 @@ export class Story {
       seenBy: 'report, API',
     });
     return confirmed.host.observation?.bootId ?? '';
+  }
+
+  /** What went over the wire for it: the chunks, compressed. */
+  #tellStream(image: BuiltImage, since: number): void {
+    const requests = this.#requests(since, /^\/boot\/images\/[^/]+\/data/);
+    const last = requests.at(-1);
+    if (last === undefined) return;
+    const bytes = requests.reduce((sum, seen) => sum + bytesOf(seen), 0);
+    this.#tell({ phase: `${image.name} streamed, compressed`, at: last.at, bytes, seenBy: 'server log' });
   }
 
   #tell(entry: { phase: string; at: number; from?: number; bytes?: number; seenBy: string }): void {
@@ -364,14 +381,13 @@ export class Story {
     return this.#request('this host’s script', /^\/boot\/script/, since, 30);
   }
 
-  #kernelStarts(step: string, since: number, after: number, seconds = 40): Promise<Seen<'serial'>> {
-    const isFirstLine = (line: string) => /Linux version \d/.test(line);
+  #systemStarts(step: string, since: number, after: number, seconds = 40): Promise<Seen<'serial'>> {
     return this.#see(step, {
       source: 'serial',
-      what: 'the first line of a Linux kernel',
+      what: 'the first words of a starting system',
       seconds,
       since,
-      match: ({ line, at }) => at > after && isFirstLine(line),
+      match: ({ line, at }) => at > after && FIRST_WORDS.test(line),
     });
   }
 
@@ -405,13 +421,12 @@ export class Story {
   #noReset(step: string, since: number): void {
     const resets = this.#rack.feed
       .since(since, 'machine', this.#guest.name)
-      .filter(({ event }) => event !== 'POWERON');
+      .filter(({ event }) => /^(RESET|SHUTDOWN|POWEROFF|GUEST_PANICKED|QEMU )/.test(event));
     if (resets.length === 0) return;
+    const events = resets.map(({ event }) => event).join(', ');
     throw new StepFailed(
       step,
-      new Error(
-        `the machine went through its firmware (${resets.map(({ event }) => event).join(', ')}), so it was no kexec`,
-      ),
+      new Error(`the machine went through its firmware (${events}), so it was no kexec`),
     );
   }
 }

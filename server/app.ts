@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import type { Logger as Pino } from 'pino';
 import { discardDraft } from './blobs/image-draft.ts';
 import { imageLibrary } from './blobs/image-library.ts';
-import { imageFolder } from './blobs/places.ts';
 import { sweep } from './blobs/sweep.ts';
 import { BuildError } from './build/build-error.ts';
 import { runBuild } from './build/builder.ts';
@@ -23,7 +21,7 @@ import type { Digest } from './core/digest.ts';
 import type { DiskLayout } from './core/disk-layout.ts';
 import { WarmbootError } from './core/errors.ts';
 import { autoexecScript } from './core/ipxe.ts';
-import type { Builder, Built, Store } from './core/ports.ts';
+import type { Builder, Store } from './core/ports.ts';
 import type { MachineUseCases } from './core/use-cases.ts';
 import { accessLog } from './http/access-log.ts';
 import { adminPlane } from './http/admin-plane.ts';
@@ -215,11 +213,11 @@ function dockerBuilder(dataDir: string, imagesDir: string, store: Store): Builde
     try {
       const built = await runBuild({ id, name }, { dataDir, imagesDir, lookup, discard, onProgress, signal });
       if (built.kind === 'tool') return { kind: 'tool', dockerImage: built.dockerImage };
-      const digest = built.digest as Digest;
-      const frames = readFileSync(path.join(imageFolder(dataDir, digest), 'frames.json'));
-      const { kind, dataBytes, pack, chunks } = built;
-      const image = { digest, kind, dataBytes, pack, chunks, framesHash: sha256Hex(frames) };
-      return { kind: 'image', image } satisfies Built;
+      const { kind, dataBytes, framesHash, pack, chunks } = built;
+      return {
+        kind: 'image',
+        image: { digest: built.digest as Digest, kind, dataBytes, framesHash, pack, chunks },
+      };
     } catch (error) {
       // What a Dockerfile or a full disk causes is told to the user; only our own mistakes keep their stack.
       if (error instanceof BuildError && error.code !== 'internal')

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { HOST_STATES } from '../core/host-state.ts';
 
 /** The wire schemas of the admin API, `/api/v1`. The server answers with them, the command line reads with them. */
 
@@ -91,7 +92,7 @@ export const hostSchema = z
     id: z.string(),
     mac: z.string(),
     macs: z.array(z.string()),
-    state: z.string(),
+    state: z.enum(HOST_STATES),
     enrolment: z.enum(['discovered', 'approved', 'retired']),
     image: z.object({ ref: z.string(), digest }).nullable(),
     layout: z.string(),

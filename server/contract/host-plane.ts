@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { REPORT_KINDS } from '../core/report.ts';
 
 /** The wire schemas of what hosts send. Text limits are those of the store's rows, not of any host. */
 
@@ -35,17 +36,7 @@ export const reportSchema = z
     attempt: blank(id),
     bootId: id,
     seq: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
-    kind: z.enum([
-      'inventory',
-      'progress',
-      'installed',
-      'booted',
-      'staged',
-      'switching',
-      'confirmed',
-      'rolled-back',
-      'failed',
-    ]),
+    kind: z.enum(REPORT_KINDS),
     slot: blank(slot),
     digest: blank(digest),
     default: blank(slot),
@@ -64,10 +55,6 @@ export const reportSchema = z
     log: blank(z.string().max(8_192 * 2)),
   })
   .openapi('Report');
-
-export const reportAnswerSchema = z
-  .object({ applied: z.boolean(), verdict: z.string(), why: z.string(), serial: z.number() })
-  .openapi('ReportAnswer');
 
 /** `application/x-www-form-urlencoded` with dotted keys, as a shell can send it, to the object the schemas take. */
 export function nested(form: Iterable<readonly [string, string]>): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
-import type { NewEvent } from '../core/events.ts';
+import type { EventKind, NewEvent } from '../core/events.ts';
 import type { Builder, BuildRecord, Built, Clock, NewId, Store } from '../core/ports.ts';
 import type { BuildUseCases } from '../core/use-cases.ts';
 import { BuildLog } from './build-log.ts';
@@ -37,6 +37,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
       const status = signal.aborted ? 'interrupted' : 'failed';
       if (!signal.aborted && !(error instanceof WarmbootError)) context.onError(error);
       await store.putBuild({ ...build, status, error: message, endedAt: clock() });
+      await note(told(build, 'build-ended', status, { error: message }));
     } finally {
       log.end();
     }
@@ -45,10 +46,15 @@ export function buildCases(context: BuildContext): BuildUseCases {
   async function finish(build: BuildRecord, built: Built): Promise<void> {
     const digest = built.kind === 'image' ? built.image.digest : null;
     if (built.kind === 'image') {
-      const stored = imageStored(built.image.digest, build);
-      await store.commitImage(built.image, { name: build.name, tag: build.tag }, [stored]);
+      const { name, tag } = build;
+      await store.commitImage(built.image, { name, tag }, [told(build, 'image-stored', 'built', { digest })]);
     }
     await store.putBuild({ ...build, status: 'succeeded', digest, endedAt: clock() });
+    await note(told(build, 'build-ended', 'succeeded', { digest }));
+  }
+
+  function note(event: NewEvent): Promise<void> {
+    return store.change({}, () => ({ answer: undefined, events: [event] }));
   }
 
   return {
@@ -71,6 +77,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
         endedAt: null,
       };
       await store.putBuild(build);
+      await note(told(build, 'build-began', 'operator: build'));
       const log = new BuildLog();
       const stop = new AbortController();
       running.set(build.id, { log, stop, ended: run(build, log, stop.signal).catch(context.onError) });
@@ -102,13 +109,12 @@ export function buildCases(context: BuildContext): BuildUseCases {
   };
 }
 
-function imageStored(digest: string, { id, name, tag }: BuildRecord): NewEvent {
-  return {
-    kind: 'image-stored',
-    hostId: null,
-    attempt: null,
-    actor: 'server',
-    reason: `built ${name}:${tag}`,
-    data: { digest, name, tag, build: id },
-  };
+function told(
+  { id, name, tag }: BuildRecord,
+  kind: EventKind,
+  reason: string,
+  facts: Record<string, unknown> = {},
+): NewEvent {
+  const data = { build: id, name, tag, ...facts };
+  return { kind, hostId: null, attempt: null, actor: 'server', reason, data };
 }

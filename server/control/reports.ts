@@ -34,6 +34,7 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
               answer: 'refused',
               events: [refused(host, `${claim.attempt} is not an open install of this host`)],
             };
+          const phase = attempt.phase === 'pending' ? 'claimed' : attempt.phase;
           const claimed: Host = {
             ...host,
             enrolment: {
@@ -42,10 +43,10 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
             },
             attempt: {
               ...attempt,
-              phase: attempt.phase === 'pending' ? 'claimed' : attempt.phase,
+              phase,
               phaseAt: now,
               reason: 'the installer has claimed the host',
-              deadline: deadlineAfter('claimed', now, context.patience),
+              deadline: deadlineAfter(phase, now, context.patience),
             },
           };
           return {

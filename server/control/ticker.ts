@@ -30,12 +30,13 @@ export async function tick(context: Context): Promise<void> {
     await change(context, { hosts: [id] }, ({ hosts: [host] }, now) => {
       const expired = host ? expire(host, now) : null;
       if (!expired) return { answer: undefined };
-      const { attempt } = expired.host;
-      const kind = attempt?.outcome ? 'attempt-ended' : 'claim-released';
+      const outcome = expired.host.attempt?.outcome ?? null;
+      const isReleased = expired.host.enrolment.claim !== host?.enrolment.claim;
+      const kind = outcome ? 'attempt-ended' : isReleased ? 'claim-released' : null;
       return {
         answer: undefined,
         hosts: [expired.host],
-        events: [event(kind, expired.host, 'server', expired.why, { outcome: attempt?.outcome ?? null })],
+        events: kind ? [event(kind, expired.host, 'server', expired.why, { outcome })] : [],
       };
     });
   }

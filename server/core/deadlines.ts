@@ -17,12 +17,13 @@ export const PATIENCE: Patience = { claimMs: 3 * 60_000, writeMs: 60 * 60_000, j
 export function deadlineAfter(phase: AttemptPhase, now: number, patience: Patience): number | null {
   switch (phase) {
     case 'pending':
+    // A pre-switch hook may postpone the jump for as long as production needs the machine.
+    case 'staged':
       return null;
     case 'claimed':
       return now + patience.claimMs;
     case 'writing':
     case 'staging':
-    case 'staged':
       return now + patience.writeMs;
     case 'installed':
     case 'switching':

@@ -16,11 +16,14 @@ export function accessLog(
     const { socket } = incoming;
     const before = socket.bytesWritten;
     outgoing.once('close', () => {
+      const sent = socket.bytesWritten - before;
+      const said = Number(outgoing.getHeader('content-length') ?? 0);
       const fields = {
         method: c.req.method,
         path: c.req.path,
         status: outgoing.statusCode,
-        bytes: socket.bytesWritten - before,
+        // A transfer that broke off sent its headers and less than it said.
+        bytes: c.req.method === 'HEAD' ? 0 : Math.min(said, sent),
         ms: Math.round(performance.now() - began),
         client: socket.remoteAddress,
         ...(!outgoing.writableFinished && { broken: true }),

@@ -119,6 +119,8 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
     const { after, limit, host } = c.req.valid('query');
     const query = { ...(host !== undefined && { mac: host }), limit: limit ?? 100 };
     if (c.req.header('accept')?.includes('text/event-stream')) {
+      // Once the stream has begun it is too late to refuse.
+      if (host !== undefined) await hosts.find(host);
       const lastId = Number(c.req.header('last-event-id') ?? after ?? 0);
       return follow(c, { ...query, afterId: Number.isSafeInteger(lastId) ? lastId : 0 }) as never;
     }
@@ -186,7 +188,8 @@ function reassignedView({ host, attempt }: Reassigned) {
 
 /** `key=value`, or `key` alone for hosts that have the label at all. */
 function hasLabel(labels: Readonly<Record<string, string>>, selector: string): boolean {
-  const [key = '', value] = selector.split('=', 2);
+  const [key = '', ...rest] = selector.split('=');
+  const value = rest.length > 0 ? rest.join('=') : undefined;
   return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
 }
 

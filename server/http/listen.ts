@@ -18,7 +18,8 @@ export async function listen(
 ): Promise<Listening> {
   const server = createServer(
     { headersTimeout: 20_000, keepAliveTimeout: 75_000 },
-    getRequestListener(app.fetch as never),
+    // Old firmware speaks HTTP/1.0 and sends no Host; no answer of ours depends on it.
+    getRequestListener(app.fetch as never, { hostname: 'localhost' }),
   );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

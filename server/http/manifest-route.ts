@@ -19,7 +19,9 @@ export function manifestRoute(machines: MachineUseCases, sign: (body: Buffer) =>
     const mac = c.req.param('mac') ?? '';
     const caller = callerOf(c);
     const asText = prefersText(c.req.header('accept'));
-    const known = (c.req.header('if-none-match') ?? '').split(',').map((tag) => tag.trim());
+    // Compared weakly (RFC 9110, 13.1.2): a cache on the way may have marked the tag.
+    const sent = (c.req.header('if-none-match') ?? '').split(',');
+    const known = sent.map((tag) => tag.trim().replace(/^W\//, ''));
     const read = async () => represent(await machines.manifest(mac, caller), asText);
 
     const waitMs = waitOf(c.req.query('wait')) * 1000;

@@ -1,3 +1,4 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
@@ -41,12 +42,16 @@ export function problem(c: Context, status: ContentfulStatusCode, detail: string
 
 /** Turns what was thrown into an answer. What nobody foresaw is logged whole and told to the caller without its stack. */
 export function problemOf(c: Context, error: unknown, logger: Logger): Response {
+  if (c.env?.outgoing?.headersSent) {
+    logger.error({ err: error, path: c.req.path }, 'answer broke off');
+    return RESPONSE_ALREADY_SENT;
+  }
   if (error instanceof WarmbootError) return problem(c, STATUS[error.code], error.message);
   if (error instanceof HTTPException)
     return problem(
       c,
       error.status as ContentfulStatusCode,
-      error.message || 'The request could not be read.',
+      `${error.message.replace(/\.$/, '') || 'The request could not be read'}.`,
     );
   logger.error({ err: error, path: c.req.path }, 'request failed');
   return problem(c, 500, 'The server failed at this request; its log says how. Try again.');

@@ -26,10 +26,9 @@ export async function sendBytes(
   const ifMatch = c.req.header('if-match');
   if (ifMatch !== undefined && !matches(ifMatch, etag)) return c.body(null, 412, headers);
   const ifRange = c.req.header('if-range');
-  const answer = answerRange(
-    ifRange === undefined || ifRange === etag ? c.req.header('range') : undefined,
-    sizeBytes,
-  );
+  // Range is defined for GET alone (RFC 9110, 14.2): HEAD tells the length of the whole.
+  const mayRange = c.req.method === 'GET' && (ifRange === undefined || ifRange === etag);
+  const answer = answerRange(mayRange ? c.req.header('range') : undefined, sizeBytes);
   if (answer.kind === 'malformed')
     return problem(c, 400, 'The Range header is malformed: write bytes=FIRST-LAST (RFC 9110, 14.1.2).');
   if (answer.kind === 'unsatisfiable') {

@@ -1,4 +1,13 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 
 /**
@@ -17,7 +26,9 @@ export function secretFile(
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const text = make();
   const temp = `${file}.tmp`;
-  const handle = openSync(temp, 'w', 0o600);
+  // The rest of a crash would keep its own mode.
+  rmSync(temp, { force: true });
+  const handle = openSync(temp, 'wx', 0o600);
   try {
     writeSync(handle, text);
     fsyncSync(handle);

@@ -1,10 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
+import { WarmbootError } from '../core/errors.ts';
 
 export type Db = Database.Database;
 
-/** Opens the database file (or `:memory:`) and brings its schema up to the newest migration. */
+/**
+ * Opens the database file (or `:memory:`) and brings its schema up to the newest migration.
+ * @throws WarmbootError when a newer Warmboot wrote it
+ */
 export function openDatabase(file: string, migrationsDir: string, logInto: (line: string) => void): Db {
   const db = new Database(file);
   // Readers and the one writer do not wait for each other.
@@ -14,7 +18,12 @@ export function openDatabase(file: string, migrationsDir: string, logInto: (line
   db.pragma('foreign_keys = ON');
   // Another process (a backup, sqlite3 at the shell) may hold the file for a moment.
   db.pragma('busy_timeout = 5000');
-  migrate(db, migrationsDir, logInto);
+  try {
+    migrate(db, migrationsDir, logInto);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   return db;
 }
 
@@ -26,7 +35,8 @@ function migrate(db: Db, dir: string, logInto: (line: string) => void): void {
   const newest = Number(files.at(-1)?.slice(0, 4) ?? 0);
   const current = Number(db.pragma('user_version', { simple: true }));
   if (current > newest)
-    throw new Error(
+    throw new WarmbootError(
+      'unavailable',
       `The database has schema ${current}, this program knows ${newest}: it was written by a newer Warmboot. Start that version, or restore a backup.`,
     );
   for (const name of files.filter((file) => Number(file.slice(0, 4)) > current)) {

@@ -21,7 +21,11 @@ const USUAL: Record<Report['kind'], Partial<Report>> = {
   failed: { phase: 'check', reason: 'bad sector' },
 };
 
-function judged(facts: Partial<Attempt>, report: Partial<Report> & Pick<Report, 'kind'>, history?: ReportHistory) {
+function judged(
+  facts: Partial<Attempt>,
+  report: Partial<Report> & Pick<Report, 'kind'>,
+  history?: ReportHistory,
+) {
   const full = reportWith({ ...USUAL[report.kind], ...report });
   const host = hostWith({ attempt: facts });
   const told = history ?? (full.bootId === 'boot-1' ? KNOWN : NEW);
@@ -138,10 +142,13 @@ describe('repetitions and lateness', () => {
     },
   );
 
-  test.each(REPORT_KINDS)('%s of another attempt leaves the open one as it is, unless the image runs', (kind) => {
-    const { host } = judged({ phase: 'staging', digest: C }, { kind, attempt: 'attempt-0' });
-    expect(host.attempt).toMatchObject({ phase: 'staging', outcome: null });
-  });
+  test.each(REPORT_KINDS)(
+    '%s of another attempt leaves the open one as it is, unless the image runs',
+    (kind) => {
+      const { host } = judged({ phase: 'staging', digest: C }, { kind, attempt: 'attempt-0' });
+      expect(host.attempt).toMatchObject({ phase: 'staging', outcome: null });
+    },
+  );
 
   test('a trial that began for a superseded attempt is still seen', () => {
     const report = { kind: 'booted', attempt: 'attempt-0', trial: true } as const;

@@ -51,11 +51,14 @@ describe('the same target again', () => {
     expect(pending).toBe(before.attempt);
     expect(assign(before, order({ fresh: true })).began).toBe(true);
   });
-  test.each(['succeeded', 'superseded'] as const)('after an attempt that %s, with another image running, begins anew', (outcome) => {
-    const { began, host } = assign(hostWith({ attempt: { outcome, endedAt: NOW } }), order());
-    expect(began).toBe(true);
-    expect(host.attempt?.id).toBe('attempt-2');
-  });
+  test.each(['succeeded', 'superseded'] as const)(
+    'after an attempt that %s, with another image running, begins anew',
+    (outcome) => {
+      const { began, host } = assign(hostWith({ attempt: { outcome, endedAt: NOW } }), order());
+      expect(began).toBe(true);
+      expect(host.attempt?.id).toBe('attempt-2');
+    },
+  );
 });
 
 describe('an image that runs', () => {
@@ -79,11 +82,14 @@ describe('an image that runs', () => {
     expect(host.attempt).toBe(superseded);
     expect(pending).toBeNull();
   });
-  test.each(['switching', 'confirming'] as const)('is ordered anew while a jump is %s: nobody knows where it ends', (phase) => {
-    const { host, superseded } = assign(hostWith({ attempt: { phase } }), order(toA));
-    expect(superseded?.id).toBe('attempt-1');
-    expect(host.attempt).toMatchObject({ id: 'attempt-2', kind: 'switch', digest: A });
-  });
+  test.each(['switching', 'confirming'] as const)(
+    'is ordered anew while a jump is %s: nobody knows where it ends',
+    (phase) => {
+      const { host, superseded } = assign(hostWith({ attempt: { phase } }), order(toA));
+      expect(superseded?.id).toBe('attempt-1');
+      expect(host.attempt).toMatchObject({ id: 'attempt-2', kind: 'switch', digest: A });
+    },
+  );
   test('on trial is not one that runs', () => {
     const before = hostWith({ observation: { trial: true }, attempt: { phase: 'confirming', digest: B } });
     expect(assign(before, order(toA)).began).toBe(true);
@@ -102,11 +108,14 @@ describe('install or switch', () => {
   test('a switch never has an order to wipe', () => {
     expect(assign(hostWith({ enrolment: { wipe: true } }), order()).host.attempt?.wipe).toBe(false);
   });
-  test.each(['pending', 'claimed', 'writing'] as const)('another image while an install is %s inherits its order', (phase) => {
-    const before = hostWith({ attempt: { kind: 'install', phase, wipe: true } });
-    const { host } = assign(before, order(toC));
-    expect(host.attempt).toMatchObject({ kind: 'install', digest: C, wipe: true });
-  });
+  test.each(['pending', 'claimed', 'writing'] as const)(
+    'another image while an install is %s inherits its order',
+    (phase) => {
+      const before = hostWith({ attempt: { kind: 'install', phase, wipe: true } });
+      const { host } = assign(before, order(toC));
+      expect(host.attempt).toMatchObject({ kind: 'install', digest: C, wipe: true });
+    },
+  );
   test('another image after the install is a switch', () => {
     const slots = { a: { state: 'valid', digest: B } } as const;
     const before = hostWith({
@@ -117,7 +126,13 @@ describe('install or switch', () => {
   });
   test('a reinstall says itself whether it may wipe', () => {
     const before = hostWith({ enrolment: { wipe: true } });
-    expect(start(before, order(), { wipe: false }).host.attempt).toMatchObject({ kind: 'install', wipe: false });
-    expect(start(before, order(), { wipe: true }).host.attempt).toMatchObject({ kind: 'install', wipe: true });
+    expect(start(before, order(), { wipe: false }).host.attempt).toMatchObject({
+      kind: 'install',
+      wipe: false,
+    });
+    expect(start(before, order(), { wipe: true }).host.attempt).toMatchObject({
+      kind: 'install',
+      wipe: true,
+    });
   });
 });

@@ -6,7 +6,9 @@ test.each(['install', 'switch'] as const)('the phases of an %s only rise', (kind
   for (const [at, phase] of PHASES[kind].entries()) {
     const now = attempt({ kind, phase });
     expect(PHASES[kind].map((next) => isLater(now, next))).toEqual(PHASES[kind].map((_, next) => next > at));
-    expect(PHASES[kind].map((next) => hasReached(now, next))).toEqual(PHASES[kind].map((_, next) => next <= at));
+    expect(PHASES[kind].map((next) => hasReached(now, next))).toEqual(
+      PHASES[kind].map((_, next) => next <= at),
+    );
   }
 });
 

@@ -12,10 +12,14 @@ test.each<[string, Facts | null, string]>([
   ['was installed and jumps', { attempt: { kind: 'install', phase: 'installed' } }, 'disk'],
   ['runs its image', {}, 'disk'],
   ['has a switch to do', { attempt: {} }, 'disk'],
-  ['failed to install', { attempt: { kind: 'install', outcome: 'failed' }, observation: { slots: {} } }, 'discovery'],
+  [
+    'failed to install',
+    { attempt: { kind: 'install', outcome: 'failed' }, observation: { slots: {} } },
+    'discovery',
+  ],
   ['is new and has no image', { enrolment: { assignment: null }, observation: null }, 'discovery'],
 ])('a machine that %s', (_, facts, kind) => {
-  const choice = bootChoice(facts && hostWith(facts), 2);
+  const choice = bootChoice(facts === null ? null : hostWith(facts), 2);
   expect(choice.kind).toBe(kind);
   expect(choice.reason).not.toBe('');
 });

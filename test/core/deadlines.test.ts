@@ -7,7 +7,7 @@ test.each([
   ['claimed', PATIENCE.claimMs],
   ['writing', PATIENCE.writeMs],
   ['staging', PATIENCE.writeMs],
-  ['staged', PATIENCE.writeMs],
+  ['staged', null],
   ['installed', PATIENCE.jumpMs],
   ['switching', PATIENCE.jumpMs],
   ['confirming', PATIENCE.jumpMs],
@@ -15,7 +15,7 @@ test.each([
   expect(deadlineAfter(phase, NOW, PATIENCE)).toBe(ms === null ? null : NOW + ms);
 });
 
-test.each(['writing', 'installed', 'confirming', 'staging', 'staged', 'switching'] as const)(
+test.each(['writing', 'installed', 'confirming', 'staging', 'switching'] as const)(
   '%s in silence fails at the deadline and not before',
   (phase) => {
     const host = hostWith({ attempt: { phase, deadline: NOW } });

@@ -4,7 +4,14 @@ import { A } from '../fixtures/hosts.ts';
 
 test('a digest is sha256: and 64 lower-case hex digits', () => {
   expect(parseDigest(A)).toBe(A);
-  for (const text of [A.toUpperCase(), A.slice(0, -1), `${A}a`, A.slice(7), `${A}\n`, `sha512:${'a'.repeat(64)}`])
+  for (const text of [
+    A.toUpperCase(),
+    A.slice(0, -1),
+    `${A}a`,
+    A.slice(7),
+    `${A}\n`,
+    `sha512:${'a'.repeat(64)}`,
+  ])
     expect(parseDigest(text)).toBeNull();
 });
 
@@ -17,9 +24,22 @@ test.each([
   expect(parseImageRef(text)).toEqual(ref);
 });
 
-test.each(['', ':', 'a:', 'A', 'a/b', '../a', 'a b', '-a', 'a-', 'a:b:c', 'a:-x', 'sha256:abc', 'sha256', 'a\n', 'x'.repeat(65)])(
-  '%j names no image',
-  (text) => {
-    expect(parseImageRef(text)).toBeNull();
-  },
-);
+test.each([
+  '',
+  ':',
+  'a:',
+  'A',
+  'a/b',
+  '../a',
+  'a b',
+  '-a',
+  'a-',
+  'a:b:c',
+  'a:-x',
+  'sha256:abc',
+  'sha256',
+  'a\n',
+  'x'.repeat(65),
+])('%j names no image', (text) => {
+  expect(parseImageRef(text)).toBeNull();
+});

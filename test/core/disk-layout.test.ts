@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,9 @@ const sha256Hex = (text: string) => createHash('sha256').update(text).digest('he
 const guid = diskGuid('host-1', 'attempt-1', sha256Hex);
 const placed = (facts: Partial<DiskLayout>, disk: Disk) => {
   const wanted = { ...layout, ...facts };
-  return placePartitions(wanted, disk, slotNames(wanted.slots), (label) => partitionGuid(guid, label, sha256Hex));
+  return placePartitions(wanted, disk, slotNames(wanted.slots), (label) =>
+    partitionGuid(guid, label, sha256Hex),
+  );
 };
 function partitionsOf(facts: Partial<DiskLayout>, disk: Disk) {
   const answer = placed(facts, disk);
@@ -37,9 +39,16 @@ describe.each([512, 4096] as const)('sectors of %i bytes', (sectorBytes) => {
   test('partitions begin at a MiB, follow each other and leave room for both GPTs', () => {
     const disk = { bytes: 10 * GIB + 12345, sectorBytes };
     const partitions = partitionsOf({ data: true, slots: 4 }, disk);
-    expect(partitions.map(({ label }) => label.replace('warmboot-', ''))).toEqual(
-      ['bios', 'boot', 'state', 'a', 'b', 'c', 'd', 'data'],
-    );
+    expect(partitions.map(({ label }) => label.replace('warmboot-', ''))).toEqual([
+      'bios',
+      'boot',
+      'state',
+      'a',
+      'b',
+      'c',
+      'd',
+      'data',
+    ]);
     let end = MIB;
     for (const [index, { number, startSector, sectors }] of partitions.entries()) {
       expect(number).toBe(index + 1);
@@ -55,8 +64,12 @@ describe.each([512, 4096] as const)('sectors of %i bytes', (sectorBytes) => {
   test('a disk that is one byte too small is told the bytes needed', () => {
     expect(placed({}, { bytes: NEEDED - 1, sectorBytes })).toEqual({ neededBytes: NEEDED });
     expect(placed({}, { bytes: NEEDED, sectorBytes })).toHaveProperty('partitions');
-    expect(placed({ data: true }, { bytes: NEEDED + MIB - 1, sectorBytes })).toEqual({ neededBytes: NEEDED + MIB });
-    expect(partitionsOf({ data: true }, { bytes: NEEDED + MIB, sectorBytes }).at(-1)?.sectors).toBe(MIB / sectorBytes);
+    expect(placed({ data: true }, { bytes: NEEDED + MIB - 1, sectorBytes })).toEqual({
+      neededBytes: NEEDED + MIB,
+    });
+    expect(partitionsOf({ data: true }, { bytes: NEEDED + MIB, sectorBytes }).at(-1)?.sectors).toBe(
+      MIB / sectorBytes,
+    );
   });
 });
 
@@ -68,21 +81,42 @@ describe('sfdisk', () => {
   afterAll(() => rmSync(dir, { recursive: true }));
   const tools = ['/usr/sbin/sfdisk', '/sbin/sfdisk'].filter((file) => existsSync(file));
 
-  test.skipIf(tools.length === 0).each([512, 4096] as const)('takes the script, sectors of %i', (sectorBytes) => {
-    const disk = { bytes: 8 * GIB, sectorBytes };
-    const partitions = partitionsOf({ data: true }, disk);
-    const file = join(dir, `${sectorBytes}.img`);
-    writeFileSync(file, '');
-    truncateSync(file, disk.bytes);
-    const sfdisk = (args: string[], input = '') =>
-      execFileSync(tools[0] ?? '', [...args, '--sector-size', String(sectorBytes), file], { input, encoding: 'utf8', stdio: 'pipe' });
-    sfdisk(['--quiet', '--no-reread', '--no-tell-kernel'], sfdiskScript(guid, disk, partitions));
-    const { partitiontable: table } = JSON.parse(sfdisk(['--json']));
-    expect(table).toMatchObject({ label: 'gpt', id: guid.toUpperCase(), sectorsize: sectorBytes });
-    expect(table.partitions.map((found: Record<string, unknown>) => [found.name, found.start, found.size, found.uuid, found.type])).toEqual(
-      partitions.map(({ label, startSector, sectors, uuid, type }) => [label, startSector, sectors, uuid.toUpperCase(), type]),
-    );
-  });
+  test.skipIf(tools.length === 0).each([512, 4096] as const)(
+    'takes the script, sectors of %i',
+    (sectorBytes) => {
+      const disk = { bytes: 8 * GIB, sectorBytes };
+      const partitions = partitionsOf({ data: true }, disk);
+      const file = join(dir, `${sectorBytes}.img`);
+      writeFileSync(file, '');
+      truncateSync(file, disk.bytes);
+      const sfdisk = (args: string[], input = '') =>
+        execFileSync(tools[0] ?? '', [...args, '--sector-size', String(sectorBytes), file], {
+          input,
+          encoding: 'utf8',
+          stdio: 'pipe',
+        });
+      sfdisk(['--quiet', '--no-reread', '--no-tell-kernel'], sfdiskScript(guid, disk, partitions));
+      const { partitiontable: table } = JSON.parse(sfdisk(['--json']));
+      expect(table).toMatchObject({ label: 'gpt', id: guid.toUpperCase(), sectorsize: sectorBytes });
+      expect(
+        table.partitions.map((found: Record<string, unknown>) => [
+          found.name,
+          found.start,
+          found.size,
+          found.uuid,
+          found.type,
+        ]),
+      ).toEqual(
+        partitions.map(({ label, startSector, sectors, uuid, type }) => [
+          label,
+          startSector,
+          sectors,
+          uuid.toUpperCase(),
+          type,
+        ]),
+      );
+    },
+  );
 });
 
 test('GUIDs follow from host and attempt for ever: agents address their disks by them', () => {
@@ -98,5 +132,6 @@ test('GUIDs are valid, lower case, and differ by host, attempt and label', () =>
     }),
   );
   expect(new Set(all).size).toBe(12);
-  for (const one of all) expect(one).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  for (const one of all)
+    expect(one).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

@@ -6,14 +6,26 @@ test.each([
   ['first-empty', { by: 'first-empty' }],
   ['serial=WD-1.2:3', { by: 'serial', value: 'WD-1.2:3' }],
   ['wwn=0x5000c500a1b2c3d4', { by: 'wwn', value: '0x5000c500a1b2c3d4' }],
-  ['path=/dev/disk/by-path/pci-0000:00:1f.2-ata-1', { by: 'path', value: '/dev/disk/by-path/pci-0000:00:1f.2-ata-1' }],
+  [
+    'path=/dev/disk/by-path/pci-0000:00:1f.2-ata-1',
+    { by: 'path', value: '/dev/disk/by-path/pci-0000:00:1f.2-ata-1' },
+  ],
 ])('%s', (text, rule) => {
   expect(parseDiskRule(text)).toEqual(rule);
 });
 
-test.each(['', 'largest', 'serial=', 'serial=a b', "serial='x'", 'serial=$(id)', 'path=sda', 'path=/etc/passwd', 'SMALLEST', 'smallest\n', `serial=${'x'.repeat(129)}`])(
-  '%j is no rule',
-  (text) => {
-    expect(parseDiskRule(text)).toBeNull();
-  },
-);
+test.each([
+  '',
+  'largest',
+  'serial=',
+  'serial=a b',
+  "serial='x'",
+  'serial=$(id)',
+  'path=sda',
+  'path=/etc/passwd',
+  'SMALLEST',
+  'smallest\n',
+  `serial=${'x'.repeat(129)}`,
+])('%j is no rule', (text) => {
+  expect(parseDiskRule(text)).toBeNull();
+});

@@ -20,7 +20,14 @@ function install(): void {
   machine.report({ kind: 'inventory', seq: 1 });
   machine.report({ kind: 'progress', seq: 2, phase: 'write', bytesDone: 1, bytesTotal: 2 });
   machine.report({ kind: 'installed', seq: 3, slot: 'a', digest: A, disk: DISK });
-  const up = { slot: 'a', digest: A, bootDefault: 'a', bootId: 'boot-2', slots: slotsAfterInstall, disk: DISK } as const;
+  const up = {
+    slot: 'a',
+    digest: A,
+    bootDefault: 'a',
+    bootId: 'boot-2',
+    slots: slotsAfterInstall,
+    disk: DISK,
+  } as const;
   machine.report({ kind: 'booted', seq: 1, ...up });
   machine.report({ kind: 'confirmed', seq: 2, ...up });
 }
@@ -40,7 +47,15 @@ test('the life that the demo shows', () => {
   expect(told()).toEqual(['installing', 'install', 'a']);
   machine.report({ kind: 'installed', seq: 3, slot: 'a', digest: A, disk: DISK });
   expect(told()).toEqual(['switching', 'none', 'a']);
-  machine.report({ kind: 'booted', bootId: 'boot-2', seq: 1, slot: 'a', digest: A, bootDefault: 'a', slots: slotsAfterInstall });
+  machine.report({
+    kind: 'booted',
+    bootId: 'boot-2',
+    seq: 1,
+    slot: 'a',
+    digest: A,
+    bootDefault: 'a',
+    slots: slotsAfterInstall,
+  });
   expect(told()).toEqual(['confirming', 'none', 'a']);
   machine.report({ kind: 'confirmed', bootId: 'boot-2', seq: 2, slot: 'a', digest: A, bootDefault: 'a' });
   expect(told()).toEqual(['active', 'none', 'a']);
@@ -85,14 +100,27 @@ describe('an install whose words are lost', () => {
     machine.report({ kind: 'progress', seq: 2, phase: 'write' });
     machine.report({ kind: 'booted', bootId: 'boot-2', seq: 1, slot: 'a', digest: A, disk: DISK, attempt });
     expect(nextStep(machine.host, 2).action).toBe('none');
-    machine.report({ kind: 'booted', bootId: 'boot-3', seq: 1, slot: 'a', digest: A, disk: DISK, attempt: null });
+    machine.report({
+      kind: 'booted',
+      bootId: 'boot-3',
+      seq: 1,
+      slot: 'a',
+      digest: A,
+      disk: DISK,
+      attempt: null,
+    });
     expect(nextStep(machine.host, 2).action).toBe('none');
   });
   test('a power cycle while it is written begins it again, without another attempt', () => {
     machine.put('a');
     machine.claim('token');
     machine.report({ kind: 'progress', seq: 2, phase: 'write' });
-    machine.report({ kind: 'inventory', bootId: 'boot-9', seq: 1, slots: { a: { state: 'invalid', digest: null } } });
+    machine.report({
+      kind: 'inventory',
+      bootId: 'boot-9',
+      seq: 1,
+      slots: { a: { state: 'invalid', digest: null } },
+    });
     expect(told()).toEqual(['installing', 'install', 'a']);
     expect(machine.attempts.size).toBe(1);
   });
@@ -149,7 +177,14 @@ describe('a switch that ends elsewhere', () => {
     machine.tick(PATIENCE.jumpMs);
     expect(machine.attempt).toMatchObject({ outcome: 'failed' });
     expect(told()).toEqual(['failed', 'hold', 'a']);
-    const verdict = machine.report({ kind: 'confirmed', bootId: 'boot-3', seq: 1, slot: 'b', digest: B, bootDefault: 'b' });
+    const verdict = machine.report({
+      kind: 'confirmed',
+      bootId: 'boot-3',
+      seq: 1,
+      slot: 'b',
+      digest: B,
+      bootDefault: 'b',
+    });
     expect(verdict).toBe('stale');
     expect(machine.attempt).toMatchObject({ outcome: 'failed' });
     expect(told()).toEqual(['active', 'none', 'b']);

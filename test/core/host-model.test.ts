@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Attempt, PHASES } from '../../server/core/attempt.ts';
 import type { Host } from '../../server/core/host.ts';
-import { hostState, HOST_STATES } from '../../server/core/host-state.ts';
+import { HOST_STATES, hostState } from '../../server/core/host-state.ts';
 import { nextStep } from '../../server/core/next-step.ts';
 import { REPORT_KINDS, type Report } from '../../server/core/report.ts';
-import { digestOf, DISK } from '../fixtures/hosts.ts';
+import { DISK, digestOf } from '../fixtures/hosts.ts';
 import { SimulatedHost } from '../fixtures/simulated-fleet.ts';
 
 /** Whatever operators, machines, networks and clocks do in whatever order, some things never happen. */
@@ -17,7 +17,11 @@ type Action =
   | { readonly do: 'tick'; readonly ms: number }
   /** The report sent that many reports ago, byte for byte. */
   | { readonly do: 'repeat'; readonly back: number }
-  | { readonly do: 'report'; readonly report: Partial<Report> & Pick<Report, 'kind'>; readonly attemptsAgo: number | null };
+  | {
+      readonly do: 'report';
+      readonly report: Partial<Report> & Pick<Report, 'kind'>;
+      readonly attemptsAgo: number | null;
+    };
 
 const image = fc.constantFrom('a', 'b', 'c');
 const slot = fc.constantFrom('a', 'b');
@@ -38,11 +42,18 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('put'), image, fresh: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reinstall'), image, wipe: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('claim') }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('tick'), ms: fc.constantFrom(1000, 200_000, 4_000_000) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('tick'), ms: fc.constantFrom(1000, 200_000, 4_000_000) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('repeat'), back: fc.nat(4) }) },
   {
     weight: 9,
-    arbitrary: fc.record({ do: fc.constant('report'), report, attemptsAgo: fc.constantFrom(0, 0, 0, 0, 1, 2, null) }),
+    arbitrary: fc.record({
+      do: fc.constant('report'),
+      report,
+      attemptsAgo: fc.constantFrom(0, 0, 0, 0, 1, 2, null),
+    }),
   },
 ) as fc.Arbitrary<Action>;
 
@@ -57,7 +68,9 @@ function perform(machine: SimulatedHost, sent: Partial<Report>[], step: Action):
     case 'tick':
       return machine.tick(step.ms);
     case 'repeat': {
-      const again = sent.at(-1 - step.back) as Action extends never ? never : { kind: Report['kind'] } | undefined;
+      const again = sent.at(-1 - step.back) as Action extends never
+        ? never
+        : { kind: Report['kind'] } | undefined;
       if (!again) return;
       const before = machine.host;
       expect(machine.report(again)).toBe('duplicate');
@@ -164,11 +177,22 @@ test('a machine that does as it is told gets there, wherever it was interrupted'
         a: { state: 'modified', digest: digestOf(running) },
         b: { state: 'empty', digest: null },
       } as const;
-      const up = { bootId: 'up', slot: 'a', digest: digestOf(running), bootDefault: 'a', slots, disk: DISK } as const;
+      const up = {
+        bootId: 'up',
+        slot: 'a',
+        digest: digestOf(running),
+        bootDefault: 'a',
+        slots,
+        disk: DISK,
+      } as const;
       machine.report({ kind: 'booted', seq: 1, attempt: null, ...up });
       const { began } = machine.put(wanted, true);
-      if (!began || nextStep(machine.host, 2).action === "install") return;
-      expect(nextStep(machine.host, 2)).toMatchObject({ action: 'stage', slot: 'b', digest: digestOf(wanted) });
+      if (!began || nextStep(machine.host, 2).action === 'install') return;
+      expect(nextStep(machine.host, 2)).toMatchObject({
+        action: 'stage',
+        slot: 'b',
+        digest: digestOf(wanted),
+      });
       machine.report({ kind: 'staged', bootId: 'up', seq: 2, slot: 'b', digest: digestOf(wanted) });
       expect(nextStep(machine.host, 2)).toMatchObject({ action: 'switch', slot: 'b' });
       const there = { bootId: 'there', slot: 'b', digest: digestOf(wanted), bootDefault: 'b' } as const;

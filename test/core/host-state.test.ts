@@ -13,10 +13,18 @@ test.each<[HostState, string, Facts]>([
   ['approved', 'enrolled and never seen', { attempt: { kind: 'install' }, observation: null }],
   ['installing', 'seen, with an install to do', { attempt: { kind: 'install' } }],
   ['active', 'running its image', { enrolment: running }],
-  ['active', 'running its image after a late failure', { enrolment: running, attempt: { digest: A, outcome: 'failed' } }],
+  [
+    'active',
+    'running its image after a late failure',
+    { enrolment: running, attempt: { digest: A, outcome: 'failed' } },
+  ],
   ['failed', 'failed', { attempt: { outcome: 'failed' } }],
   ['rolled-back', 'rolled back', { attempt: { outcome: 'rolled-back' } }],
-  ['hold', 'failed with an image that is not assigned any more', { attempt: { outcome: 'failed', digest: A } }],
+  [
+    'hold',
+    'failed with an image that is not assigned any more',
+    { attempt: { outcome: 'failed', digest: A } },
+  ],
   ['hold', 'running another image', {}],
   ['unknown', 'assigned and never seen', { observation: null }],
 ])('%s: %s', (state, _, facts) => {

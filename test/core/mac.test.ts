@@ -2,9 +2,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseMac } from '../../server/core/mac.ts';
 
-test.each(['52:54:00:12:ab:ff', '52-54-00-12-ab-ff', '52:54:00:12:AB:FF', '52-54-00-12-Ab-fF'])('%s', (text) => {
-  expect(parseMac(text)).toBe('52:54:00:12:ab:ff');
-});
+test.each(['52:54:00:12:ab:ff', '52-54-00-12-ab-ff', '52:54:00:12:AB:FF', '52-54-00-12-Ab-fF'])(
+  '%s',
+  (text) => {
+    expect(parseMac(text)).toBe('52:54:00:12:ab:ff');
+  },
+);
 
 test.each([
   '',

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Host } from '../../server/core/host.ts';
@@ -45,7 +45,9 @@ const HOSTS = {
     attempt: { phase: 'confirming' },
     observation: { bootId: 'boot-2', slot: 'b', digest: B, slots: holdsB },
   }),
-  'rolled-back': hostWith({ attempt: { outcome: 'rolled-back', reason: "it's \"dead\": $(panic)\nat `boot`" } }),
+  'rolled-back': hostWith({
+    attempt: { outcome: 'rolled-back', reason: 'it\'s "dead": $(panic)\nat `boot`' },
+  }),
 } satisfies Record<string, Host>;
 
 describe.each(Object.entries(HOSTS))('%s', (name, host) => {
@@ -63,7 +65,8 @@ describe.each(Object.entries(HOSTS))('%s', (name, host) => {
 });
 
 /** Every key that programs rely on, each in every manifest, so that none is inherited from an older one. */
-const KEYS = `VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT KERNEL_URL KERNEL_SHA256
+const KEYS =
+  `VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT KERNEL_URL KERNEL_SHA256
   KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH POLL STAGE_INDEX STAGE_FRAMES STAGE_DATA
   INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE`.split(/\s+/);
 
@@ -76,7 +79,11 @@ test('a shell reads what JSON says, whatever an operator or a host wrote', () =>
   for (const reason of HOSTILE) {
     const made: Manifest = { ...manifestOf(HOSTS.stage), reason, image: { name: reason, digest: B } };
     const script = `${manifestText(made)}\nprintf '%s\\0' "$REASON" "$IMAGE_NAME" "$SLOT" "$SERIAL" "$INSTALL_WIPE"\n`;
-    const out = execFileSync('/bin/sh', ['-s'], { input: script, encoding: 'utf8', env: { INSTALL_WIPE: 'true' } });
+    const out = execFileSync('/bin/sh', ['-s'], {
+      input: script,
+      encoding: 'utf8',
+      env: { INSTALL_WIPE: 'true' },
+    });
     expect(out.split('\0')).toEqual([reason, reason, 'b', '7', '', '']);
   }
 });
@@ -96,5 +103,9 @@ test('only an order writes, and only an install may wipe', () => {
     expect(install !== null).toBe(action === 'install');
     expect(trial !== null).toBe(action === 'stage' || action === 'switch');
   }
-  expect(manifestOf(HOSTS.install).install).toEqual({ layout: 'two-slots', disk: 'serial=WD-123', wipe: true });
+  expect(manifestOf(HOSTS.install).install).toEqual({
+    layout: 'two-slots',
+    disk: 'serial=WD-123',
+    wipe: true,
+  });
 });

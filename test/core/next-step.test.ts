@@ -9,7 +9,13 @@ const step = (facts: Facts, slots = 2) => {
   const { action, slot, digest, attempt, reason } = nextStep(hostWith(facts), slots);
   return { action, slot, digest, attempt: attempt?.id ?? null, reason };
 };
-const installer: Partial<Observation> = { environment: 'installer', slot: null, digest: null, slots: {}, disk: null };
+const installer: Partial<Observation> = {
+  environment: 'installer',
+  slot: null,
+  digest: null,
+  slots: {},
+  disk: null,
+};
 const jumped: Partial<Observation> = { bootId: 'boot-2', slot: 'b', digest: B };
 const holdsB = { a: { state: 'modified', digest: A }, b: { state: 'valid', digest: B } } as const;
 
@@ -18,7 +24,12 @@ describe('without an open attempt', () => {
     ['retired', { enrolment: { status: 'retired' }, attempt: {} }, 'none', 'retired'],
     ['discovered', { enrolment: { status: 'discovered' } }, 'hold', 'approval'],
     ['without an image', { enrolment: { assignment: null } }, 'none', 'no image'],
-    ['with its image running', { enrolment: { assignment: { ref: 'a', digest: A } } }, 'none', 'runs its image'],
+    [
+      'with its image running',
+      { enrolment: { assignment: { ref: 'a', digest: A } } },
+      'none',
+      'runs its image',
+    ],
     ['with another image running', {}, 'hold', 'another image'],
     ['rolled back', { attempt: { outcome: 'rolled-back', reason: 'panic' } }, 'hold', 'rolled back: panic'],
     ['failed', { attempt: { outcome: 'failed', reason: 'bad disk' } }, 'hold', 'failed: bad disk'],
@@ -35,10 +46,18 @@ describe('an install', () => {
   const install = (facts: Partial<Attempt>, seen: Partial<Observation> | null = installer) =>
     step({ attempt: { kind: 'install', workBootId: null, ...facts }, observation: seen });
 
-  test.each(['pending', 'claimed', 'writing'] as const)('that is %s is to be done, in the first slot', (phase) => {
-    expect(install({ phase })).toMatchObject({ action: 'install', slot: 'a', digest: B, attempt: 'attempt-1' });
-    expect(install({ phase }, null)).toMatchObject({ action: 'install' });
-  });
+  test.each(['pending', 'claimed', 'writing'] as const)(
+    'that is %s is to be done, in the first slot',
+    (phase) => {
+      expect(install({ phase })).toMatchObject({
+        action: 'install',
+        slot: 'a',
+        digest: B,
+        attempt: 'attempt-1',
+      });
+      expect(install({ phase }, null)).toMatchObject({ action: 'install' });
+    },
+  );
   test.each(['installed', 'confirming'] as const)('that is %s is never done again', (phase) => {
     expect(install({ phase })).toMatchObject({ action: 'none', slot: 'a', attempt: 'attempt-1' });
     expect(install({ phase, fresh: true })).toMatchObject({ action: 'none' });
@@ -73,12 +92,26 @@ describe('a switch', () => {
       'b',
       'slot b holds',
     ],
-    ['the writing broke off', { phase: 'staging' }, { slots: { ...holdsB, b: { state: 'invalid', digest: B } } }, 'stage', 'b', 'written'],
+    [
+      'the writing broke off',
+      { phase: 'staging' },
+      { slots: { ...holdsB, b: { state: 'invalid', digest: B } } },
+      'stage',
+      'b',
+      'written',
+    ],
     ['it is staged', { phase: 'staged' }, { slots: holdsB }, 'switch', 'b', 'holds'],
     ['kexec did not happen', { phase: 'switching' }, { slots: holdsB }, 'switch', 'b', 'holds'],
     ['it came up', { phase: 'switching' }, jumped, 'none', 'b', 'prove itself'],
     ['it came up, unannounced', { phase: 'staged' }, jumped, 'none', 'b', 'prove itself'],
-    ['it came back', { phase: 'switching' }, { bootId: 'boot-2', slots: holdsB }, 'hold', 'a', 'without a word'],
+    [
+      'it came back',
+      { phase: 'switching' },
+      { bootId: 'boot-2', slots: holdsB },
+      'hold',
+      'a',
+      'without a word',
+    ],
     ['fresh bytes are ordered', { fresh: true }, { slots: holdsB }, 'stage', 'b', 'written'],
     ['fresh bytes are there', { fresh: true, phase: 'staged' }, { slots: holdsB }, 'switch', 'b', 'holds'],
     ['fresh bytes of what runs are ordered', { fresh: true, digest: A }, {}, 'stage', 'b', 'written'],

@@ -21,13 +21,25 @@ test.each([
 
 test('within a boot what runs stays what it was said to be', () => {
   const seen = observe(hostWith(), reportWith({ kind: 'progress' }), NOW);
-  expect(seen).toMatchObject({ environment: 'os', slot: 'a', digest: A, bootDefault: 'a', disk: DISK, seq: 2 });
+  expect(seen).toMatchObject({
+    environment: 'os',
+    slot: 'a',
+    digest: A,
+    bootDefault: 'a',
+    disk: DISK,
+    seq: 2,
+  });
 });
 
 test('a slot that was written is known without being listed', () => {
   const staged = observe(hostWith(), reportWith({ kind: 'staged', slot: 'b', digest: B }), NOW);
   expect(staged.slots).toEqual({ a: { state: 'modified', digest: A }, b: { state: 'valid', digest: B } });
-  const listed = reportWith({ kind: 'staged', slot: 'b', digest: B, slots: { b: { state: 'invalid', digest: null } } });
+  const listed = reportWith({
+    kind: 'staged',
+    slot: 'b',
+    digest: B,
+    slots: { b: { state: 'invalid', digest: null } },
+  });
   expect(observe(hostWith(), listed, NOW).slots.b).toEqual({ state: 'invalid', digest: null });
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Host } from '../../server/core/host.ts';
 import { withSerial } from '../../server/core/serial.ts';
-import { A, hostWith, NOW, macAt } from '../fixtures/hosts.ts';
+import { A, hostWith, macAt, NOW } from '../fixtures/hosts.ts';
 
 const before = hostWith({ attempt: { phase: 'staging' } });
 const raised = (after: Host, now = 0) => withSerial(before, after, 2, now).enrolment.serial;
@@ -12,7 +12,9 @@ test('a new host begins at the clock', () => {
 
 test('what a manifest does not show raises nothing', () => {
   const progress = { phase: 'write', bytesDone: 1, bytesTotal: 2 };
-  expect(withSerial(before, hostWith({ attempt: { phase: 'staging', progress } }), 2, NOW).enrolment.serial).toBe(7);
+  expect(
+    withSerial(before, hostWith({ attempt: { phase: 'staging', progress } }), 2, NOW).enrolment.serial,
+  ).toBe(7);
   expect(raised(hostWith({ attempt: { phase: 'staging' }, observation: { seq: 9, at: NOW } }))).toBe(7);
   expect(raised(hostWith({ attempt: { phase: 'staging' }, enrolment: { labels: { a: 'b' } } }))).toBe(7);
   const claim = { tokenHash: 'x', claimedFor: 'y', used: true };

@@ -6,28 +6,41 @@ import { shellText } from '../../server/core/shell-text.ts';
 import { HOSTILE } from '../fixtures/hostile-texts.ts';
 
 /** The shells of this machine that an installer or an agent may meet. */
-const SHELLS = [
-  ['/bin/sh'],
-  ['/usr/bin/dash'],
-  ['/bin/bash', '--posix'],
-  ['/bin/busybox', 'sh'],
-].filter(([program = '']) => existsSync(program));
+const SHELLS = [['/bin/sh'], ['/usr/bin/dash'], ['/bin/bash', '--posix'], ['/bin/busybox', 'sh']].filter(
+  ([program = '']) => existsSync(program),
+);
 
 /** Sources the text in a real shell and gives the values it has then. */
-function sourced([program = '', ...args]: readonly string[], text: string, keys: readonly string[]): string[] {
+function sourced(
+  [program = '', ...args]: readonly string[],
+  text: string,
+  keys: readonly string[],
+): string[] {
   const script = `${text}\n${keys.map((key) => `printf '%s\\0' "$${key}"`).join('\n')}\n`;
   const out = execFileSync(program, [...args, '-s'], { input: script, encoding: 'utf8', env: {} });
   return out.split('\0').slice(0, -1);
 }
 
 test('keys are joined and written in capitals, null is empty', () => {
-  const text = shellText({ version: 1, bootDefault: null, image: { name: 'x', bytesTotal: 2, is: { deep: true } } });
-  expect(text).toBe("VERSION='1'\nBOOT_DEFAULT=''\nIMAGE_NAME='x'\nIMAGE_BYTES_TOTAL='2'\nIMAGE_IS_DEEP='true'\n");
+  const text = shellText({
+    version: 1,
+    bootDefault: null,
+    image: { name: 'x', bytesTotal: 2, is: { deep: true } },
+  });
+  expect(text).toBe(
+    "VERSION='1'\nBOOT_DEFAULT=''\nIMAGE_NAME='x'\nIMAGE_BYTES_TOTAL='2'\nIMAGE_IS_DEEP='true'\n",
+  );
 });
 
 test.each(SHELLS)('%s reads every hostile text as it is', (...shell) => {
   const record = Object.fromEntries(HOSTILE.map((text, index) => [`k${index}`, text]));
-  expect(sourced(shell, shellText(record), HOSTILE.map((_, index) => `K${index}`))).toEqual(HOSTILE);
+  expect(
+    sourced(
+      shell,
+      shellText(record),
+      HOSTILE.map((_, index) => `K${index}`),
+    ),
+  ).toEqual(HOSTILE);
 });
 
 test('what would end the line is a blank', () => {
@@ -40,7 +53,13 @@ test('no text leaves its quotes', () => {
     fc.property(fc.array(printable, { minLength: 30, maxLength: 30 }), (texts) => {
       const record = Object.fromEntries(texts.map((text, index) => [`k${index}`, text]));
       const shown = texts.map((text) => text.replaceAll(/[\r\n\0]+/g, ' '));
-      expect(sourced(['/bin/sh'], shellText(record), texts.map((_, index) => `K${index}`))).toEqual(shown);
+      expect(
+        sourced(
+          ['/bin/sh'],
+          shellText(record),
+          texts.map((_, index) => `K${index}`),
+        ),
+      ).toEqual(shown);
     }),
     { numRuns: 15 },
   );

@@ -6,6 +6,7 @@ tree=$1 modules=$2
 version=$(basename "$modules")
 to=$tree/usr/lib/modules/$version
 mkdir -p "$to"
+depmod -b "${modules%/lib/modules/*}" "$version"
 cp "$modules/modules.order" "$modules/modules.builtin" "$modules/modules.builtin.modinfo" "$to"
 
 cd "$modules"
@@ -26,4 +27,4 @@ awk 'NR == FNR { want[$1]; next } { name = $1; sub(/:$/, "", name) } name in wan
     mkdir -p "$to/$(dirname "$file")"
     cp "$file" "$to/$file"
   done
-depmod -b "$tree/usr" "$version" 2> /dev/null || depmod -b "$tree" "$version"
+depmod -b "$tree/usr" "$version"

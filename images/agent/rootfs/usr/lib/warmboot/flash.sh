@@ -54,7 +54,7 @@ write_data() {
     esac
     if [ $(($(uptime_seconds) - quiet_since)) -gt "$PATIENCE_SECONDS" ]; then fail "no data from the server for $PATIENCE_SECONDS s"; fi
     sleep $((delay + $(jitter 1)))
-    delay=$(longer "$delay" 20)
+    delay=$(longer "$delay" 10)
   done
 }
 
@@ -106,6 +106,6 @@ download() {
       if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $(last_error)"; fi
     fi
     sleep $((delay + $(jitter 1)))
-    delay=$(longer "$delay" 20)
+    delay=$(longer "$delay" 10)
   done
 }

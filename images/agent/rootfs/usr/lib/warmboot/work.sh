@@ -22,7 +22,7 @@ watched() {
     now=$(uptime_seconds)
     if [ $((now - shown)) -ge 5 ]; then
       shown=$now
-      say "progress $(phase_now) $(progress_text)"
+      say "progress $(phase_now)$(progress_text)"
     fi
     if [ $((now - reported)) -ge 3 ]; then
       reported=$now
@@ -91,5 +91,5 @@ progress_fields() {
 }
 
 progress_text() {
-  progress_fields | tr '=' ' ' | awk '$4 > 0 { printf "%d%% of %d MiB", 100 * $2 / $4, $4 / 1048576 }'
+  progress_fields | tr '=' ' ' | awk '$4 > 0 { printf " %d%% of %d MiB", 100 * $2 / $4, $4 / 1048576 }'
 }

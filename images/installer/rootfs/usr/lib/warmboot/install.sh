@@ -29,8 +29,11 @@ install() {
 
 # install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data.
 install_allowed() {
-  wait_for_disks 15
-  choose_disk "$M_INSTALL_DISK" || return 1
+  # The disks had time to show up; one that is missed gets some more.
+  if ! choose_disk "$M_INSTALL_DISK"; then
+    wait_for_disks 15
+    choose_disk "$M_INSTALL_DISK" || return 1
+  fi
   if [ -z "$M_SLOT" ] || [ -z "$M_IMAGE_DIGEST" ] || [ -z "$M_STAGE_INDEX" ]; then
     REASON='the order names no slot or no image'
     return 1

@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { tick } from '../../server/control/ticker.ts';
+import { PATIENCE } from '../../server/core/deadlines.ts';
+import { macAt, reportWith } from '../fixtures/hosts.ts';
+import { useCases } from '../fixtures/use-cases.ts';
+
+const mac = macAt(1);
+const bearer = (tokenHash: string | null) => ({ tokenHash });
+
+let world: Awaited<ReturnType<typeof useCases>>;
+let attempt: string;
+beforeEach(async () => {
+  world = await useCases();
+  const host = await world.hosts.enrol({ macs: [mac], image: 'one' });
+  attempt = host.attempt?.id ?? '';
+});
+const kinds = async () => (await world.hosts.events({ limit: 100 })).map(({ kind }) => kind);
+const claim = (tokenHash = 'mine') => world.machines.claim(mac, { attempt, tokenHash });
+
+describe('a claim', () => {
+  test('that nothing follows is released after three minutes; the phase stays', async () => {
+    await claim();
+    world.time.now += PATIENCE.claimMs - 1;
+    await tick(world.context);
+    expect(await claim('other')).toBe('refused');
+    world.time.now += 1;
+    await tick(world.context);
+    expect((await kinds()).at(-1)).toBe('claim-released');
+    expect((await world.hosts.find(mac)).attempt?.phase).toBe('claimed');
+    expect(await claim('other')).toBe('new');
+  });
+  test('that a report followed stays, and nothing is said to be released', async () => {
+    await claim();
+    await world.machines.report(mac, reportWith({ kind: 'inventory', attempt, seq: 1 }), 'x', bearer('mine'));
+    world.time.now += PATIENCE.claimMs;
+    await tick(world.context);
+    expect(await kinds()).not.toContain('claim-released');
+    expect(await claim('other')).toBe('refused');
+    expect(await claim()).toBe('same');
+  });
+  test('in the middle of writing has the patience of writing', async () => {
+    await claim();
+    world.time.now += PATIENCE.claimMs;
+    await tick(world.context);
+    await world.machines.report(mac, reportWith({ kind: 'progress', attempt, seq: 1 }), 'x', bearer(null));
+    await claim('other');
+    world.time.now += PATIENCE.claimMs + 1;
+    await tick(world.context);
+    expect((await world.hosts.find(mac)).attempt).toMatchObject({ phase: 'writing', outcome: null });
+  });
+});
+
+test('a store that fails answers nothing with ok, and wakes nobody', async () => {
+  const before = await world.hosts.find(mac);
+  let woken = 0;
+  world.context.wakes.listen(before.enrolment.id, () => {
+    woken += 1;
+  });
+  world.store.broken = true;
+  await expect(claim()).rejects.toThrow('disk is full');
+  const report = reportWith({ kind: 'failed', attempt, seq: 1 });
+  await expect(world.machines.report(mac, report, 'x', bearer(null))).rejects.toThrow('disk is full');
+  await expect(world.hosts.reassign(mac, 'two', false)).rejects.toThrow('disk is full');
+  expect(woken).toBe(0);
+  world.store.broken = false;
+  expect(await world.hosts.find(mac)).toEqual(before);
+  expect((await world.machines.report(mac, report, 'x', bearer(null))).verdict).toBe('applied');
+  expect(woken).toBe(1);
+});
+
+test('of two who claim at once one has the host', async () => {
+  const answers = await Promise.all(['a', 'b', 'c'].map(claim));
+  expect(answers).toEqual(['new', 'refused', 'refused']);
+});
+
+test('progress is an event when its phase changes, not with every word', async () => {
+  const say = (seq: number, phase: string) =>
+    world.machines.report(mac, reportWith({ kind: 'progress', attempt, seq, phase }), `${seq}`, bearer(null));
+  for (const [seq, phase] of [
+    [1, 'write'],
+    [2, 'write'],
+    [3, 'write'],
+    [4, 'check'],
+  ] as const)
+    await say(seq, phase);
+  expect((await kinds()).filter((kind) => kind === 'report')).toHaveLength(2);
+});

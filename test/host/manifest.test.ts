@@ -1,0 +1,114 @@
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { shellText } from '../../server/core/shell-text.ts';
+import { HOSTILE } from '../fixtures/hostile-texts.ts';
+import { FakeHost, SHELLS } from './shell.ts';
+
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+});
+afterEach(() => host.remove());
+
+const DIGEST = `sha256:${'ab'.repeat(32)}`;
+const GOOD = {
+  VERSION: '1',
+  SERIAL: '7',
+  HOST: '52:54:00:00:00:01',
+  ACTION: 'none',
+  IMAGE_DIGEST: DIGEST,
+  SLOT: 'b',
+  APPEND: 'root=PARTUUID=x rw console=ttyS0,115200n8',
+  TRIAL: 'warmboot.trial=300',
+};
+
+describe.each(SHELLS)('in %s', (...shell) => {
+  test.each(HOSTILE)('a value is taken as it is: %j', (text) => {
+    host.write('m', `REASON='before'\n${shellText({ reason: text })}ACTION='none'\n`);
+    const { out, status } = host.run(shell, `manifest_parse "$T/m" && printf '[%s][%s]' "$M_REASON" "$M_ACTION"`);
+    expect({ out, status }).toEqual({ out: `[${text.replaceAll(/[\r\n]+/g, ' ')}][none]`, status: 0 });
+  });
+
+  test('keys it does not know are left alone, and nothing of it is run', () => {
+    host.write('m', `PATH='/nowhere'\nM_SLOT='z'\nNEWER='x'\nSLOT='a'\nREASON='$(touch "$T/ran")'`);
+    const { out } = host.run(shell, 'manifest_parse "$T/m"; echo "$M_SLOT ${NEWER:-unset}"; ls "$T" > /dev/null');
+    expect(out).toBe('a unset');
+    expect(existsSync(host.path('ran'))).toBe(false);
+  });
+
+  test('keys that are missing are empty, also when an earlier manifest had them', () => {
+    host.write('m', `ACTION='none'\n`);
+    expect(host.run(shell, 'M_SLOT=old; manifest_parse "$T/m"; echo "[$M_SLOT]"').out).toBe('[]');
+  });
+
+  test.each(["SLOT=a\n", "SLOT='a\n", "SLOT='it's'\n", '<html>\n', "SLOT=''a''\n"])('refuses %j', (text) => {
+    host.write('m', text);
+    expect(host.run(shell, 'manifest_parse "$T/m"').status).toBe(1);
+  });
+
+  const accept = (changes: Record<string, string>, setUp = ':') => {
+    host.write('m', shellText({ ...GOOD, ...changes }));
+    return host.run(shell, `${setUp}; manifest_parse "$T/m" && manifest_acceptable`).status;
+  };
+
+  test('accepts a good one, and one with nothing to do', () => {
+    expect(accept({})).toBe(0);
+    expect(accept({ IMAGE_DIGEST: '', SLOT: '', APPEND: '', TRIAL: '' })).toBe(0);
+  });
+
+  test.each([
+    { VERSION: '2' },
+    { SERIAL: '' },
+    { SERIAL: '7x' },
+    { HOST: '52:54:00:00:00:99' },
+    { SLOT: '../a' },
+    { SLOT: 'i' },
+    { IMAGE_DIGEST: 'sha256:XYZ' },
+    { IMAGE_DIGEST: 'md5:ab' },
+    { APPEND: "a' ; reboot" },
+    { TRIAL: 'a;b' },
+    { ATTEMPT: '../../x y' },
+    { KERNEL_BYTES: '1+1' },
+  ])('refuses %j', (changes) => {
+    expect(accept(changes)).toBe(1);
+  });
+
+  test('refuses a serial lower than one it has seen, in memory or on the state partition', () => {
+    expect(accept({}, 'SERIAL_SEEN=8')).toBe(1);
+    host.write('run/state/serial', '8\n');
+    expect(accept({})).toBe(1);
+    expect(accept({ SERIAL: '8' })).toBe(0);
+  });
+
+  test('takes its name from any of its ports', () => {
+    host.write('sys/class/net/eth1/address', '52:54:00:00:00:99\n');
+    expect(accept({ HOST: '52:54:00:00:00:99' })).toBe(0);
+  });
+
+  test('a manifest whose signature is wrong changes nothing', () => {
+    host.write('helper-verify', '7');
+    host.write('body', shellText({ ...GOOD, ACTION: 'install' }));
+    const { out } = host.run(shell, 'manifest_fetch 0; echo "$? [$M_ACTION] ${SERIAL_SEEN:-none}"');
+    expect(out).toBe('3 [] none');
+  });
+
+  test.each([
+    ['200', 0],
+    ['304', 2],
+    ['401', 4],
+    ['503', 4],
+    ['000', 1],
+  ])('answers to status %s with %d', (status, result) => {
+    host.write('status', status);
+    host.write('body', shellText(GOOD));
+    expect(host.run(shell, 'manifest_fetch 5; echo $?').out).toBe(String(result));
+  });
+
+  test.each([
+    ['/boot/x', 'http://10.0.0.1:8080/boot/x'],
+    ['http://mirror/x', 'http://mirror/x'],
+    ['https://mirror/x', 'https://mirror/x'],
+  ])('resolves %s', (url, absolute) => {
+    expect(host.run(shell, `SERVER=http://10.0.0.1:8080/wb; resolve '${url}'`).out).toBe(absolute);
+  });
+});

@@ -1,0 +1,88 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeHost, SHELLS } from './shell.ts';
+
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+});
+afterEach(() => host.remove());
+
+const requests = () =>
+  existsSync(host.path('requests')) ? readFileSync(host.path('requests'), 'utf8').trim().split('\n') : [];
+const waiting = () => readdirSync(host.path('run/outbox')).filter((name) => /^\d/.test(name)).length;
+
+describe.each(SHELLS)('in %s', (...shell) => {
+  test('a report names attempt, boot and number', () => {
+    host.run(shell, `ATTEMPT=att-1; report progress phase=write "reason=it's 5 % & more"`);
+    expect(requests()).toEqual([
+      "http://10.0.0.1:8080/boot/hosts/52:54:00:00:00:01/reports kind=progress attempt=att-1 bootId=boot-1 seq=1 phase=write reason=it's 5 % & more",
+    ]);
+  });
+
+  test.each([
+    ['200', 0],
+    ['202', 2],
+    ['409', 2],
+    ['400', 3],
+    ['401', 1],
+    ['500', 1],
+    ['000', 1],
+  ])('status %s means %d', (status, result) => {
+    host.write('status', status);
+    expect(host.run(shell, 'report booted; echo $?').out).toBe(String(result));
+  });
+
+  test('numbers rise, also over a restart of the program', () => {
+    host.run(shell, 'report booted; report progress');
+    host.run(shell, 'report progress');
+    expect(requests().map((line) => /seq=(\d+)/.exec(line)?.[1])).toEqual(['1', '2', '3']);
+  });
+
+  test('what could not be delivered goes first, in order, and the same to the byte', () => {
+    host.write('status', '000');
+    host.run(shell, 'report_keep booted slot=a; report_keep confirmed slot=a');
+    expect(waiting()).toBe(2);
+    const first = requests()[0];
+    host.write('requests', '');
+    host.write('status', '200');
+    host.write('proc/sys/kernel/random/boot_id', 'boot-2\n');
+    host.run(shell, 'report progress');
+    const lines = requests();
+    expect(lines[0]).toBe(first);
+    expect(lines.map((line) => /kind=(\S+)/.exec(line)?.[1])).toEqual(['booted', 'confirmed', 'progress']);
+    expect(waiting()).toBe(0);
+  });
+
+  test('the head of the outbox blocks what comes later', () => {
+    host.write('status', '000');
+    host.run(shell, 'report_keep booted; report progress');
+    expect(requests().every((line) => line.includes('kind=booted'))).toBe(true);
+  });
+
+  test('a log is copied when it is reported, so that a retry tells the same', () => {
+    host.write('status', '000');
+    host.write('log', 'first words');
+    host.run(shell, 'report_keep failed phase=write log@"$T/log"');
+    host.write('log', 'other words');
+    expect(readFileSync(host.path('run/outbox/log-00000001'), 'utf8')).toBe('first words');
+    host.write('status', '200');
+    host.run(shell, 'outbox_flush');
+    expect(requests().at(-1)).toContain('log@');
+    expect(readdirSync(host.path('run/outbox'))).toEqual([]);
+  });
+
+  test('stale and refused reports are not kept', () => {
+    for (const status of ['202', '400']) {
+      host.write('status', status);
+      host.run(shell, 'report_keep confirmed');
+      expect(waiting()).toBe(0);
+    }
+  });
+
+  test('a server that never answers does not fill the partition', () => {
+    host.write('status', '000');
+    host.run(shell, 'i=0; while [ $i -lt 70 ]; do report_keep booted; i=$((i + 1)); done');
+    expect(waiting()).toBeLessThanOrEqual(64);
+  });
+});

@@ -1,0 +1,20 @@
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { shellScripts } from '../shell-scripts.ts';
+import { SHELLS } from './shell.ts';
+
+const scripts = await shellScripts('images');
+
+test('every script for hosts is found', () => {
+  expect(scripts.length).toBeGreaterThan(20);
+});
+
+test('shellcheck has nothing to say about the scripts for hosts', async () => {
+  const { stdout } = await execa('shellcheck', ['-x', '-s', 'sh', ...scripts], { reject: false });
+  expect(stdout).toBe('');
+}, 60_000);
+
+test.each(SHELLS)('%s can read every one of them', async (...shell) => {
+  const [program = 'sh', ...options] = shell;
+  for (const script of scripts) await execa(program, [...options, '-n', script]);
+}, 60_000);

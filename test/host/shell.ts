@@ -1,0 +1,138 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const images = fileURLToPath(new URL('../../images', import.meta.url));
+export const AGENT = join(images, 'agent/rootfs/usr/lib/warmboot');
+export const INSTALLER = join(images, 'installer/rootfs/usr/lib/warmboot');
+
+/** The shells that hosts have as `sh`: dash (Debian), bash (CentOS), busybox (the installer). Those found here. */
+export const SHELLS: readonly (readonly string[])[] = [['dash'], ['bash', '--posix'], ['busybox', 'sh']].filter(
+  ([program = '']) => (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, program))),
+);
+
+/** The host's programs, played: each is a shell script that finds the test's folder in $T. */
+const PLAYED: Readonly<Record<string, string>> = {
+  // A grubenv that is plain lines; a check that says what the test wrote down.
+  'warmboot-helper': `
+    case $1 in
+      grubenv)
+        file=$2 what=$3; shift 3
+        case $what in
+          get) [ -f "$file" ] && sed -n "s/^$1=//p" "$file" ;;
+          *)
+            if [ "$what" = init ]; then : > "$file"; fi
+            [ -f "$file" ] || exit 8
+            for pair in "$@"; do
+              sed "/^\${pair%%=*}=/d" "$file" > "$file.tmp"; [ -z "\${pair#*=}" ] || echo "$pair" >> "$file.tmp"; mv "$file.tmp" "$file"
+            done
+            echo "grubenv $*" >> "$T/calls" ;;
+        esac ;;
+      digest) sha256sum "$2" | sed 's/ .*//; s/^/sha256:/' ;;
+      *) exit "$(cat "$T/helper-$1" 2> /dev/null || echo 0)" ;;
+    esac`,
+  mount: 'echo "mount $*" >> "$T/calls"',
+  umount: 'echo "umount $*" >> "$T/calls"',
+  sleep: ':',
+  kexec: 'echo "kexec $*" >> "$T/calls"; exit "$(cat "$T/kexec" 2> /dev/null || echo 0)"',
+  systemctl: 'echo "systemctl $*" >> "$T/calls"',
+  blkid: 'cat "$T/uuid" 2> /dev/null',
+  wipefs: 'cat "$T/signatures" 2> /dev/null',
+  // Answers with the status in $T/status (000: nobody there) and keeps what was sent, one request a line.
+  curl: `
+    out=/dev/null; sent=''
+    while [ $# -gt 0 ]; do
+      case $1 in
+        -o) out=$2; shift ;;
+        -D) : > "$2"; shift ;;
+        --data-urlencode) sent="$sent $2"; shift ;;
+      esac
+      last=$1; shift
+    done
+    echo "$last$sent" >> "$T/requests"
+    status=$(cat "$T/status" 2> /dev/null || echo 200)
+    [ "$status" != 000 ] || exit 7
+    cat "$T/body" > "$out" 2> /dev/null
+    printf '%s' "$status"`,
+};
+
+/** A machine of files: sysfs, /proc, a boot and a state partition, played programs. */
+export class FakeHost {
+  readonly root = mkdtempSync(join(tmpdir(), 'warmboot host '));
+
+  constructor() {
+    for (const [name, body] of Object.entries(PLAYED)) this.write(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
+    this.write('proc/uptime', '100.50 3.00\n');
+    this.write('proc/cmdline', 'root=PARTUUID=x rw warmboot.slot=a warmboot.attempt=att-1\n');
+    this.write('proc/sys/kernel/random/boot_id', 'boot-1\n');
+    this.write('proc/self/mountinfo', '');
+    for (const folder of ['run/boot/grub', 'run/boot/warmboot', 'run/state', 'run/outbox', 'run/work', 'sys/class/net'])
+      mkdirSync(this.path(folder), { recursive: true });
+  }
+
+  path(name: string): string {
+    return join(this.root, name);
+  }
+
+  write(name: string, content: string, mode = 0o644): void {
+    mkdirSync(dirname(this.path(name)), { recursive: true });
+    writeFileSync(this.path(name), content);
+    chmodSync(this.path(name), mode);
+  }
+
+  /** A disk in sysfs, with partitions by label; `facts` are files under its folder. */
+  disk(name: string, facts: Readonly<Record<string, string>>, labels: readonly string[] = [], bus = 'pci0'): void {
+    const folder = `sys/devices/${bus}/block/${name}`;
+    const all = { size: '8388608', removable: '0', ro: '0', 'queue/logical_block_size': '512', ...facts };
+    mkdirSync(this.path(`${folder}/device`), { recursive: true });
+    for (const [file, value] of Object.entries(all)) this.write(`${folder}/${file}`, `${value}\n`);
+    mkdirSync(this.path('sys/class/block'), { recursive: true });
+    symlinkSync(this.path(folder), this.path(`sys/class/block/${name}`));
+    labels.forEach((label, index) => {
+      const part = `${name}${index + 1}`;
+      this.write(`${folder}/${part}/partition`, `${index + 1}\n`);
+      this.write(`${folder}/${part}/dev`, `8:${index + 1}\n`);
+      this.write(`${folder}/${part}/uevent`, `DEVTYPE=partition\nPARTNAME=${label}\n`);
+      symlinkSync(this.path(`${folder}/${part}`), this.path(`sys/class/block/${part}`));
+    });
+  }
+
+  /** A slot of the boot partition that is valid. */
+  validSlot(slot: string, digest: string, attempt = 'att-0'): void {
+    this.write(`run/boot/warmboot/${slot}/valid`, `DIGEST='${digest}'\nNAME='os'\nATTEMPT='${attempt}'\n`);
+    this.write(`run/boot/warmboot/${slot}/cmdline`, `root=PARTUUID=${slot}\n`);
+    this.write(`run/boot/warmboot/${slot}/slot.cfg`, `set slot_append='x'\nset slot_trial='warmboot.trial=9'\n`);
+  }
+
+  /** Runs `script` in a shell that has sourced lib.sh and `parts`. Lines are joined; stderr follows stdout. */
+  run(shell: readonly string[], script: string, parts: readonly string[] = []): { status: number; out: string } {
+    const sources = [join(AGENT, 'lib.sh'), ...parts].map((part) => `. '${part}'\n`).join('');
+    const [program = 'sh', ...options] = shell;
+    const { status, stdout, stderr } = spawnSync(program, [...options, '-c', `set -u\n${sources}${script}`], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: `${this.path('bin')}:${process.env['PATH'] ?? ''}`,
+        T: this.root,
+        WB_LIB: AGENT,
+        WB_RUN: this.path('run'),
+        WB_SYS: this.path('sys'),
+        WB_PROC: this.path('proc'),
+        WB_CONSOLE: this.path('console'),
+        HELPER: this.path('bin/warmboot-helper'),
+        SERVER: 'http://10.0.0.1:8080',
+        SERVER_PEM: '/none',
+        HOST: '52:54:00:00:00:01',
+      },
+    });
+    return { status: status ?? -1, out: (stdout + stderr).trim() };
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true });
+  }
+}

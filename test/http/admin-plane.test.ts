@@ -1,0 +1,319 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  eventListSchema,
+  hostListSchema,
+  hostSchema,
+  imageListSchema,
+  problemSchema,
+  reassignedSchema,
+} from '../../server/contract/admin-plane.ts';
+import { type Ask, ask, newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await runningServer();
+}, 30_000);
+afterAll(() => server.close());
+
+const HOSTS = '/api/v1/hosts';
+const enrol = async (facts: object = {}) => {
+  const mac = newMac();
+  const answer = await server.admin(HOSTS, { body: { macs: [mac], ...facts } });
+  expect(answer.status).toBe(201);
+  return mac;
+};
+
+test.each(['/api/v1/hosts', '/api/v1/images', '/api/v1/events', '/api/v1/nothing', '/api/v1/builds/x/log'])(
+  '%s is 401 without the token',
+  async (path) => {
+    const tokens: Record<string, string>[] = [
+      {},
+      { authorization: 'Bearer wrong' },
+      { authorization: `Basic ${server.token}` },
+      { authorization: `Bearer ${server.token}x` },
+      { authorization: 'Bearer ' },
+    ];
+    for (const headers of tokens) {
+      const answer = await ask(server.running.adminUrl, path, { headers });
+      expect(answer.status).toBe(401);
+      expect(answer.headers['content-type']).toBe('application/problem+json');
+      expect(answer.headers['www-authenticate']).toBe('Bearer');
+      expect(answer.text).not.toContain(server.token);
+    }
+  },
+);
+
+test('the planes are apart: no admin route on the boot plane, no boot route on the admin plane', async () => {
+  const headers = { authorization: `Bearer ${server.token}` };
+  expect((await server.boot('/api/v1/hosts', { headers })).status).toBe(404);
+  expect((await server.admin('/boot.ipxe')).status).toBe(404);
+  expect((await ask(server.running.adminUrl, '/healthz')).json).toMatchObject({ status: 'ok' });
+});
+
+test('openapi.json describes every route, and every reference in it leads somewhere', async () => {
+  const { status, json, text } = await server.admin('/api/v1/openapi.json');
+  expect(status).toBe(200);
+  expect(json.openapi).toBe('3.1.0');
+  expect(json.components.securitySchemes.token).toEqual({ type: 'http', scheme: 'bearer' });
+  expect(Object.keys(json.paths).sort()).toEqual([
+    '/api/v1/builds',
+    '/api/v1/builds/{id}',
+    '/api/v1/events',
+    '/api/v1/hosts',
+    '/api/v1/hosts/{mac}',
+    '/api/v1/hosts/{mac}/attempts',
+    '/api/v1/hosts/{mac}/next',
+    '/api/v1/hosts/{mac}/os',
+    '/api/v1/hosts/{mac}/reinstall',
+    '/api/v1/hosts/{mac}/retry',
+    '/api/v1/images',
+    '/api/v1/images/{image}',
+  ]);
+  for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
+    expect(Object.keys(json.components.schemas)).toContain(name);
+  for (const route of Object.values<Record<string, { responses: object }>>(json.paths))
+    for (const { responses } of Object.values(route)) expect(Object.keys(responses)).toContain('401');
+});
+
+describe('what cannot be taken', () => {
+  const json = { 'content-type': 'application/json' };
+  test.each<[string, number, string, Ask]>([
+    ['broken JSON', 400, HOSTS, { body: '{', headers: json }],
+    ['no body', 400, HOSTS, { method: 'POST' }],
+    ['no MAC', 400, HOSTS, { body: { macs: [] } }],
+    ['a malformed MAC', 400, HOSTS, { body: { macs: ['x'] } }],
+    ['an unknown field', 400, HOSTS, { body: { macs: ['52:54:00:00:00:01'], wiep: true } }],
+    ['wipe as a text', 400, HOSTS, { body: { macs: ['52:54:00:00:00:01'], wipe: 'false' } }],
+    ['an unknown image', 422, HOSTS, { body: { macs: ['52:54:00:00:00:01'], image: 'nothing' } }],
+    ['an image that is a path', 422, HOSTS, { body: { macs: ['52:54:00:00:00:01'], image: '../one' } }],
+    ['an installer as OS', 422, HOSTS, { body: { macs: ['52:54:00:00:00:01'], image: 'installer' } }],
+    ['an unknown layout', 422, HOSTS, { body: { macs: ['52:54:00:00:00:01'], layout: '../two-slots' } }],
+    [
+      'a disk rule that is none',
+      422,
+      HOSTS,
+      { body: { macs: ['52:54:00:00:00:01'], disk: 'path=/etc/passwd' } },
+    ],
+    [
+      'kernel arguments that are code',
+      422,
+      HOSTS,
+      { body: { macs: ['52:54:00:00:00:01'], append: "x' ; reboot" } },
+    ],
+    ['a malformed MAC in the address', 400, `${HOSTS}/x`, {}],
+    ['an unknown host', 404, `${HOSTS}/52:54:00:00:00:ff`, {}],
+    [
+      'an order to an unknown host',
+      404,
+      `${HOSTS}/52:54:00:00:00:ff/os`,
+      { method: 'PUT', body: { image: 'one' } },
+    ],
+    ['an unknown route', 404, '/api/v1/nothing', {}],
+    ['an unknown image to show', 404, '/api/v1/images/nothing', {}],
+    ['an unknown build', 404, '/api/v1/builds/nothing', {}],
+    ['the log of an unknown build', 404, '/api/v1/builds/nothing/log', {}],
+    ['a negative event', 400, '/api/v1/events?after=-1', {}],
+    ['too many events', 400, '/api/v1/events?limit=100000', {}],
+    ['events of an unknown host', 404, '/api/v1/events?host=52:54:00:00:00:ff', {}],
+    ['events of nobody', 400, '/api/v1/events?host=x', {}],
+    [
+      'a stream of an unknown host',
+      404,
+      '/api/v1/events?host=52:54:00:00:00:ff',
+      { headers: { accept: 'text/event-stream' } },
+    ],
+    ['a build with a path', 422, '/api/v1/builds', { body: { name: '../x' } }],
+  ])('%s is %i', async (_, status, path, how) => {
+    const answer = await server.admin(path, how);
+    expect(answer.status).toBe(status);
+    expect(answer.headers['content-type']).toBe('application/problem+json');
+    expect(problemSchema.parse(answer.json)).toMatchObject({ status, type: 'about:blank' });
+    expect(answer.json.detail).toMatch(/^\S.*[.)…]$/);
+    expect(answer.text).not.toMatch(/node_modules|node:|\.ts:|SqliteError/);
+  });
+
+  test('nothing of it left a host', async () => {
+    expect((await server.admin(`${HOSTS}/52:54:00:00:00:01`)).status).toBe(404);
+  });
+});
+
+describe('hosts', () => {
+  test('are shown as the schema says', async () => {
+    const mac = await enrol({
+      image: 'one',
+      labels: { rack: 'a1', pair: 'x=y' },
+      wipe: true,
+      append: 'console=ttyS1',
+    });
+    const { json } = await server.admin(`${HOSTS}/${mac}`);
+    const host = hostSchema.strict().parse(json);
+    expect(host).toMatchObject({
+      mac,
+      state: 'approved',
+      image: { ref: 'one', digest: server.one.digest },
+      layout: 'two-slots',
+      disk: 'smallest',
+      claimed: false,
+      attempt: { kind: 'install', phase: 'pending', outcome: null, image: 'one' },
+      next: { action: 'install', slot: 'a' },
+      observation: null,
+    });
+    const attempts = await server.admin(`${HOSTS}/${mac}/attempts`);
+    expect(attempts.json.attempts).toEqual([json.attempt]);
+    expect((await server.admin(`${HOSTS}/${mac}/next`)).json).toMatchObject({
+      action: 'install',
+      attempt: json.attempt.id,
+    });
+  });
+  test('are listed in the order of their enrolment and filtered by label and state', async () => {
+    const macs = [
+      await enrol({ labels: { kind: 'list' } }),
+      await enrol({ labels: { kind: 'list', pair: 'x=y' } }),
+    ];
+    const list = async (query: string) => {
+      const { json } = await server.admin(`${HOSTS}?${query}`);
+      return hostListSchema.parse(json).hosts.map(({ mac }) => mac);
+    };
+    expect(await list('label=kind%3Dlist')).toEqual(macs);
+    expect(await list('label=kind')).toEqual(macs);
+    expect(await list('label=kind%3Dlis')).toEqual([]);
+    expect(await list('label=toString')).toEqual([]);
+    expect(await list('label=kind%3Dlist&state=active')).toEqual([]);
+    expect(await list('label=kind%3Dlist&state=approved')).toEqual(macs);
+    expect(await list('label=pair%3Dx%3Dy')).toContain(macs[1]);
+    expect(await list('label=pair%3Dx')).toEqual([]);
+  });
+  test('have several MACs, all of them their name; a MAC belongs to one host', async () => {
+    const macs = [newMac(), newMac()];
+    await server.admin(HOSTS, {
+      body: { macs: [macs[0]?.toUpperCase().replaceAll(':', '-'), macs[1], macs[0]] },
+    });
+    for (const mac of macs) expect((await server.admin(`${HOSTS}/${mac}`)).json.macs).toEqual(macs);
+    const again = await server.admin(HOSTS, { body: { macs: [newMac(), macs[1]] } });
+    expect(again.status).toBe(409);
+  });
+  test('are changed and removed', async () => {
+    const mac = await enrol();
+    const before = (await server.admin(`${HOSTS}/${mac}`)).json;
+    const changed = await server.admin(`${HOSTS}/${mac}`, {
+      method: 'PATCH',
+      body: { switch: 'reboot', labels: { a: 'b' } },
+    });
+    expect(changed.json).toMatchObject({ switch: 'reboot', labels: { a: 'b' } });
+    expect(changed.json.serial).toBeGreaterThan(before.serial);
+    expect((await server.admin(`${HOSTS}/${mac}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await server.admin(`${HOSTS}/${mac}`)).status).toBe(404);
+    expect((await server.admin(`${HOSTS}/${mac}`, { method: 'DELETE' })).status).toBe(404);
+    await server.admin(HOSTS, { body: { macs: [mac] } });
+    expect((await server.admin(`${HOSTS}/${mac}`)).json.labels).toEqual({});
+  });
+});
+
+describe('orders', () => {
+  const put = (mac: string, body: object) => server.admin(`${HOSTS}/${mac}/os`, { method: 'PUT', body });
+  test('the same target is the same attempt; another begins anew and inherits the install', async () => {
+    const mac = await enrol({ image: 'one', wipe: true });
+    const first = await put(mac, { image: 'one:latest' });
+    expect(first.status).toBe(202);
+    expect((await put(mac, { image: server.one.digest })).json.attempt).toBe(first.json.attempt);
+    const other = await put(mac, { image: 'two' });
+    expect(other.json.attempt).not.toBe(first.json.attempt);
+    reassignedSchema.strict().parse(other.json);
+    const { json } = await server.admin(`${HOSTS}/${mac}/attempts`);
+    expect(json.attempts.map(({ kind, outcome }: Record<string, string>) => [kind, outcome])).toEqual([
+      ['install', 'superseded'],
+      ['install', null],
+    ]);
+  });
+  test('an unknown image changes nothing', async () => {
+    const mac = await enrol({ image: 'one' });
+    const before = await server.admin(`${HOSTS}/${mac}`);
+    expect((await put(mac, { image: 'nothing' })).status).toBe(422);
+    expect((await put(mac, { image: 'installer' })).status).toBe(422);
+    expect((await put(mac, {})).status).toBe(400);
+    expect((await server.admin(`${HOSTS}/${mac}`)).text).toBe(before.text);
+  });
+  test('retry and reinstall without a cause are 409', async () => {
+    const mac = await enrol();
+    expect((await server.admin(`${HOSTS}/${mac}/retry`, { method: 'POST' })).status).toBe(409);
+    expect((await server.admin(`${HOSTS}/${mac}/reinstall`, { body: {} })).status).toBe(409);
+  });
+  test('a failed install stays failed until a retry, which keeps its order', async () => {
+    const mac = await enrol({ image: 'one', wipe: true });
+    const { attempt } = (await server.admin(`${HOSTS}/${mac}`)).json;
+    await server.boot(`/boot/hosts/${mac}/reports`, {
+      body: { attempt: attempt.id, bootId: 'b', seq: 1, kind: 'failed', reason: 'bad' },
+    });
+    expect((await put(mac, { image: 'one' })).json).toMatchObject({ attempt: attempt.id, state: 'failed' });
+    const again = await server.admin(`${HOSTS}/${mac}/retry`, { method: 'POST' });
+    expect(again.status).toBe(202);
+    expect(again.json.attempt).not.toBe(attempt.id);
+    expect((await server.boot(`/boot/hosts/${mac}/manifest`)).json).toMatchObject({
+      action: 'install',
+      install: { wipe: true },
+    });
+    const twice = await server.admin(`${HOSTS}/${mac}/retry`, { method: 'POST' });
+    expect(twice.json.attempt).toBe(again.json.attempt);
+  });
+  test('a reinstall wipes only if it says so', async () => {
+    const mac = await enrol({ image: 'one', wipe: true });
+    await server.admin(`${HOSTS}/${mac}/reinstall`, { method: 'POST' });
+    expect((await server.boot(`/boot/hosts/${mac}/manifest`)).json.install.wipe).toBe(false);
+    await server.admin(`${HOSTS}/${mac}/reinstall`, { body: { wipe: true } });
+    expect((await server.boot(`/boot/hosts/${mac}/manifest`)).json.install.wipe).toBe(true);
+  });
+});
+
+test('images are shown as the schema says', async () => {
+  const { json } = await server.admin('/api/v1/images');
+  const { images } = imageListSchema.parse(json);
+  expect(images.map(({ tags }) => tags)).toEqual([['one:latest'], ['two:latest'], ['installer:latest']]);
+  expect(images[0]).toMatchObject({ digest: server.one.digest, kind: 'os', os: 'Test one', chunks: 3 });
+  for (const name of ['one', 'one:latest', server.one.digest])
+    expect((await server.admin(`/api/v1/images/${name}`)).json).toEqual(images[0]);
+});
+
+describe('events', () => {
+  test('come in order, the newest by default, and go on from a cursor', async () => {
+    const mac = await enrol({ image: 'one' });
+    const all = eventListSchema.parse((await server.admin('/api/v1/events?after=0&limit=1000')).json);
+    const ids = all.events.map(({ id }) => id);
+    expect(ids).toEqual([...ids].sort((a, b) => a - b));
+    const newest = (await server.admin('/api/v1/events?limit=2')).json;
+    expect(newest.events).toEqual(all.events.slice(-2));
+    expect(newest.next).toBe(ids.at(-1));
+    const rest = (await server.admin(`/api/v1/events?after=${newest.next}`)).json;
+    expect(rest).toEqual({ events: [], next: newest.next });
+    const own = (await server.admin(`/api/v1/events?host=${mac}`)).json.events;
+    expect(own.map(({ kind }: { kind: string }) => kind)).toEqual(['host-enrolled', 'attempt-began']);
+  });
+
+  /** Reads a stream until `count` events came. */
+  function stream(path: string, count: number, headers: Record<string, string>): Promise<string[]> {
+    const { hostname, port } = new URL(server.running.adminUrl);
+    const sent = { authorization: `Bearer ${server.token}`, accept: 'text/event-stream', ...headers };
+    return new Promise((resolve, reject) => {
+      const call = request({ hostname, port, path, headers: sent, agent: false }, (answer) => {
+        expect(answer.headers['content-type']).toContain('text/event-stream');
+        let text = '';
+        answer.setEncoding('utf8').on('data', (part: string) => {
+          text += part;
+          const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id = '']) => id);
+          if (ids.length < count) return;
+          call.destroy();
+          resolve(ids);
+        });
+      });
+      call.on('error', reject).end();
+    });
+  }
+
+  test('stream from where the client stopped, and what comes later', async () => {
+    const last = (await server.admin('/api/v1/events?limit=1')).json.next as number;
+    const mac = newMac();
+    const reading = stream('/api/v1/events', 2, { 'last-event-id': String(last - 1) });
+    await server.admin(HOSTS, { body: { macs: [mac] } });
+    expect(await reading).toEqual([String(last), String(last + 1)]);
+  });
+});

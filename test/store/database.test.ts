@@ -1,0 +1,45 @@
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { WarmbootError } from '../../server/core/errors.ts';
+import { openDatabase } from '../../server/store/database.ts';
+import { MIGRATIONS } from '../fixtures/running-server.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'warmboot-migrations-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const files = readdirSync(MIGRATIONS).sort();
+const open = (folder = dir, logInto: (line: string) => void = () => {}) =>
+  openDatabase(join(dir, 'x.db'), folder, logInto);
+
+test('from nothing every migration is applied once, in order', () => {
+  const applied: string[] = [];
+  open(MIGRATIONS, (line) => applied.push(line)).close();
+  expect(applied).toEqual(files);
+  const again = open(MIGRATIONS, (line) => applied.push(line));
+  expect(applied).toEqual(files);
+  expect(again.pragma('user_version', { simple: true })).toBe(Number(files.at(-1)?.slice(0, 4)));
+  expect(again.pragma('foreign_keys', { simple: true })).toBe(1);
+  expect(again.pragma('integrity_check', { simple: true })).toBe('ok');
+  again.close();
+});
+
+test('a migration that fails leaves nothing of itself', () => {
+  for (const file of files) copyFileSync(join(MIGRATIONS, file), join(dir, file));
+  writeFileSync(join(dir, '9000-broken.sql'), 'CREATE TABLE half (x); CREATE TABL oops;');
+  expect(() => open()).toThrow(/syntax error/);
+  rmSync(join(dir, '9000-broken.sql'));
+  const db = open();
+  expect(db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'half'").get()).toBeUndefined();
+  db.close();
+});
+
+test('the schema of a newer program is refused, with what to do', () => {
+  open(MIGRATIONS).pragma('user_version = 9999');
+  expect(() => open(MIGRATIONS)).toThrow(WarmbootError);
+  expect(() => open(MIGRATIONS)).toThrow(/newer Warmboot.*restore a backup/);
+});
