@@ -45,7 +45,7 @@ test('what was answered outlives the server: hosts, serials, token and key', asy
   await server.admin('/api/v1/hosts', { body: { macs: [mac], image: 'one' } });
   const before = await server.boot(`/boot/hosts/${mac}/manifest`);
   const config = await server.boot('/boot/installer/config.img');
-  const pem = (text: string) => /-----BEGIN[^]+END PUBLIC KEY-----/.exec(text)?.[0];
+  const pem = (text: string) => /-----BEGIN[\s\S]+END PUBLIC KEY-----/.exec(text)?.[0];
   await server.restart();
   expect(server.running.newAdminToken).toBeNull();
   const after = await server.boot(`/boot/hosts/${mac}/manifest`);

@@ -43,7 +43,7 @@ export function discoveryScript(given: InstallerScript): string {
   return script('discovery', discoveryLines(given));
 }
 
-/** The machine's own disk: BIOS by `sanboot`, UEFI by a status that makes the firmware go on to its next entry. */
+/** The machine's own disk: by `sanboot`; where that finds none, by a status that makes the firmware go on to its next entry. */
 export function diskScript(given: { readonly reason: string }): string {
   return script('disk', diskLines(given.reason));
 }

@@ -10,6 +10,7 @@ import { SimulatedHost } from '../fixtures/simulated-fleet.ts';
 
 /** Whatever operators, machines, networks and clocks do in whatever order, some things never happen. */
 
+type Said = Partial<Report> & Pick<Report, 'kind'>;
 type Action =
   | { readonly do: 'put'; readonly image: string; readonly fresh: boolean }
   | { readonly do: 'reinstall'; readonly image: string; readonly wipe: boolean }
@@ -19,7 +20,7 @@ type Action =
   | { readonly do: 'repeat'; readonly back: number }
   | {
       readonly do: 'report';
-      readonly report: Partial<Report> & Pick<Report, 'kind'>;
+      readonly report: Said;
       readonly attemptsAgo: number | null;
     };
 
@@ -57,7 +58,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 ) as fc.Arbitrary<Action>;
 
-function perform(machine: SimulatedHost, sent: Partial<Report>[], step: Action): void {
+function perform(machine: SimulatedHost, sent: Said[], step: Action): void {
   switch (step.do) {
     case 'put':
       return void machine.put(step.image, step.fresh);
@@ -66,11 +67,9 @@ function perform(machine: SimulatedHost, sent: Partial<Report>[], step: Action):
     case 'claim':
       return void machine.claim('token');
     case 'tick':
-      return machine.tick(step.ms);
+      return void machine.tick(step.ms);
     case 'repeat': {
-      const again = sent.at(-1 - step.back) as Action extends never
-        ? never
-        : { kind: Report['kind'] } | undefined;
+      const again = sent.at(-1 - step.back);
       if (!again) return;
       const before = machine.host;
       expect(machine.report(again)).toBe('duplicate');
@@ -91,7 +90,7 @@ function perform(machine: SimulatedHost, sent: Partial<Report>[], step: Action):
   }
 }
 
-function checkReported(before: Host, after: Host, said: Partial<Report>): void {
+function checkReported(before: Host, after: Host, said: Said): void {
   if (after.attempt?.outcome === 'succeeded' && before.attempt?.outcome !== 'succeeded') {
     expect(said.digest).toBe(after.attempt.digest);
     expect(said.bootId).not.toBe(before.attempt?.workBootId);
@@ -126,7 +125,8 @@ function checkAlways(machine: SimulatedHost, before: Host, past: ReadonlyMap<str
   if (step.action === 'stage') {
     expect(step.slot).not.toBe(host.observation?.slot);
     expect(step.slot).not.toBe(host.observation?.bootDefault);
-    expect(host.observation?.trial).toBe(false);
+    // A trial is a thing of the OS: an installer that claims one contradicts itself.
+    expect(host.observation?.environment === 'os' && host.observation.trial).toBe(false);
   }
   if (step.action === 'switch') {
     expect(step.slot).not.toBe(host.observation?.slot);
@@ -153,7 +153,7 @@ test('no order of events breaks the laws of a host', () => {
   fc.assert(
     fc.property(fc.boolean(), fc.array(action, { maxLength: 40 }), (wipe, actions) => {
       const machine = new SimulatedHost(wipe);
-      const sent: Partial<Report>[] = [];
+      const sent: Said[] = [];
       for (const step of actions) {
         const before = machine.host;
         const past = new Map(machine.attempts);
@@ -169,7 +169,7 @@ test('a machine that does as it is told gets there, wherever it was interrupted'
   fc.assert(
     fc.property(fc.array(action, { maxLength: 15 }), image, (actions, wanted) => {
       const machine = new SimulatedHost();
-      const sent: Partial<Report>[] = [];
+      const sent: Said[] = [];
       for (const step of actions) perform(machine, sent, step);
       // The operator's last word, and a machine that comes up anew and tells all it knows.
       const running = wanted === 'a' ? 'b' : 'a';

@@ -58,6 +58,12 @@ const PLAYED: Readonly<Record<string, string>> = {
     printf '%s' "$status"`,
 };
 
+/** busybox takes its own programs before those in PATH; functions come before both. */
+const PLAYED_FIRST = Object.keys(PLAYED)
+  .filter((name) => !name.includes('-'))
+  .map((name) => `${name}() { "$T/bin/${name}" "$@"; }\n`)
+  .join('');
+
 /** A machine of files: sysfs, /proc, a boot and a state partition, played programs. */
 export class FakeHost {
   readonly root = mkdtempSync(join(tmpdir(), 'warmboot host '));
@@ -110,7 +116,7 @@ export class FakeHost {
   run(shell: readonly string[], script: string, parts: readonly string[] = []): { status: number; out: string } {
     const sources = [join(AGENT, 'lib.sh'), ...parts].map((part) => `. '${part}'\n`).join('');
     const [program = 'sh', ...options] = shell;
-    const { status, stdout, stderr } = spawnSync(program, [...options, '-c', `set -u\n${sources}${script}`], {
+    const { status, stdout, stderr } = spawnSync(program, [...options, '-c', `set -u\n${PLAYED_FIRST}${sources}${script}`], {
       encoding: 'utf8',
       timeout: 20_000,
       // bash takes a socket as stdin for a remote login and reads ~/.bashrc.

@@ -321,7 +321,7 @@ describe('manifest', () => {
   test('OpenSSL verifies both representations, byte for byte', async () => {
     const host = await machine();
     const config = (await server.boot('/boot/installer/config.img')).body.toString();
-    const pem = /-----BEGIN PUBLIC KEY-----[^]+-----END PUBLIC KEY-----\n/.exec(config)?.[0] ?? '';
+    const pem = /-----BEGIN PUBLIC KEY-----[\s\S]+-----END PUBLIC KEY-----\n/.exec(config)?.[0] ?? '';
     const dir = mkdtempSync(join(tmpdir(), 'warmboot-sign-'));
     const file = (name: string) => join(dir, name);
     writeFileSync(file('key.pem'), pem);

@@ -1,0 +1,215 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AGENT, FakeHost, SHELLS } from './shell.ts';
+
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+  host.disk('sda', {}, ['bios', 'boot', 'state', 'a', 'b'].map((label) => `warmboot-${label}`));
+  host.validSlot('a', OLD);
+  host.validSlot('b', NEW);
+  grubenv({ default: 'a', tries_a: '3' });
+});
+afterEach(() => host.remove());
+
+const OLD = `sha256:${'0a'.repeat(32)}`;
+const NEW = `sha256:${'0b'.repeat(32)}`;
+const PARTS = ['stage.sh', 'switch.sh', 'trial.sh'].map((name) => join(AGENT, name));
+/** As the agent has found itself in slot a; the manifest orders a switch to b. */
+const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT='' ATTEMPT='' REFUSED='' ETAG='' HOOK_SECONDS=5
+  M_SERIAL=1 M_ACTION=switch M_ATTEMPT=att-2 M_SLOT=b M_IMAGE_DIGEST=${NEW} M_IMAGE_NAME=os M_SWITCH=kexec M_POLL=15
+  M_ROOT=PARTUUID=uuid-b M_APPEND='root=PARTUUID=uuid-b rw' M_TRIAL='warmboot.trial=300'\n`;
+
+const grubenv = (values: Record<string, string>) =>
+  host.write('run/boot/grub/grubenv', Object.entries(values).map(([key, value]) => `${key}=${value}\n`).join(''));
+const read = (name: string) => (existsSync(host.path(name)) ? readFileSync(host.path(name), 'utf8').trim() : '');
+const sent = () => [...read('requests').matchAll(/kind=(\S+)/g)].map(([, kind]) => kind);
+const calls = (word: string) => read('calls').split('\n').filter((line) => line.startsWith(word));
+
+describe.each(SHELLS)('in %s', (...shell) => {
+  const run = (script: string) => host.run(shell, SELF + script, PARTS).out;
+
+  describe('what a trial came to', () => {
+    const settle = (self: string) => run(`${self}; settle_trial; echo "[$IN_TRIAL]"`).split('\n').at(-1);
+
+    test('no trial was begun', () => {
+      expect([settle(':'), sent()]).toEqual(['[]', []]);
+    });
+
+    test('this is it: not yet confirmed', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
+      expect(settle(`SLOT=b DIGEST=${NEW} TRIAL=300`)).toBe('[yes]');
+      expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([[], true]);
+    });
+
+    test('it was confirmed, but the power went before that could be told', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
+      grubenv({ default: 'b', tries_b: '3' });
+      expect(settle(`SLOT=b DIGEST=${NEW}`)).toBe('[]');
+      expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([['confirmed'], false]);
+      expect(read('requests')).toContain('attempt=att-2');
+    });
+
+    test.each([
+      ['jumped', 'did not confirm'],
+      ['prepared', 'was never started'],
+    ])('back on the old slot after %s', (step, why) => {
+      host.write('run/state/trial', `att-2 b ${NEW} ${step} boot-0\n`);
+      expect(settle(':')).toBe('[]');
+      expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([['rolled-back'], false]);
+      expect(read('requests')).toContain(why);
+    });
+
+    test('the agent was only started again before the jump', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} prepared boot-1\n`);
+      expect([settle(':'), sent()]).toEqual(['[]', []]);
+    });
+
+    test('the trial slot without trial arguments is left, never confirmed', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
+      run(`SLOT=b DIGEST=${NEW}; settle_trial`);
+      expect([sent(), calls('systemctl'), calls('kexec')]).toEqual([[], ['systemctl reboot'], ['kexec -u']]);
+    });
+
+    test('the boot loader gave up the default: said, and the default follows', () => {
+      grubenv({ default: 'b', tries_b: '0', tries_a: '2' });
+      settle(':');
+      expect(sent()).toEqual(['rolled-back']);
+      run('reset_tries; grubenv_get default; grubenv_get tries_a');
+      expect(read('run/boot/grub/grubenv')).toContain('default=a');
+      expect(read('run/boot/grub/grubenv')).toContain('tries_a=3');
+    });
+  });
+
+  describe('confirming', () => {
+    const inTrial = `SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; healthy() { [ ! -e "$T/sick" ] || { REASON=sick; return 1; }; }
+      gateway_answers() { [ -e "$T/gateway" ]; }\n`;
+    beforeEach(() => host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`));
+
+    test('moves the default, then tells, all in one write of grubenv', () => {
+      expect(run(`${inTrial} try_to_confirm && echo "good [$IN_TRIAL]"`)).toContain('good []');
+      expect(calls('grubenv')).toEqual(['grubenv default=b tries_b=3 next=']);
+      expect(sent()).toEqual(['confirmed']);
+      expect([existsSync(host.path('run/confirmed')), existsSync(host.path('run/state/trial'))]).toEqual([true, false]);
+    });
+
+    test('not while a health hook says no', () => {
+      host.write('sick', '');
+      run(`${inTrial} try_to_confirm`);
+      expect([calls('grubenv'), existsSync(host.path('run/confirmed'))]).toEqual([[], false]);
+    });
+
+    test('not while neither the server nor the gateway answers; either is enough', () => {
+      host.write('status', '000');
+      run(`${inTrial} try_to_confirm`);
+      expect(existsSync(host.path('run/confirmed'))).toBe(false);
+      host.write('gateway', '');
+      run(`${inTrial} try_to_confirm`);
+      expect(existsSync(host.path('run/confirmed'))).toBe(true);
+    });
+
+    test('not when grubenv cannot be written', () => {
+      host.write('bin/mount', '#!/bin/sh\nexit 32\n', 0o755);
+      run(`${inTrial} try_to_confirm`);
+      expect(existsSync(host.path('run/confirmed'))).toBe(false);
+    });
+  });
+
+  describe('switching', () => {
+    beforeEach(() => host.write('uuid', 'uuid-b\n'));
+
+    test('notes the trial, tells, loads, jumps', () => {
+      run('switch');
+      expect(sent()[0]).toBe('switching');
+      expect(calls('kexec').slice(0, 2)).toEqual([
+        'kexec -u',
+        `kexec -a -l ${host.path('run/boot/warmboot/b/vmlinuz')} --initrd=${host.path('run/boot/warmboot/b/initrd.img')} --command-line=root=PARTUUID=uuid-b rw warmboot.trial=300`,
+      ]);
+      expect(calls('systemctl')).toEqual(['systemctl kexec']);
+      expect(read('run/boot/warmboot/b/cmdline')).toBe('root=PARTUUID=uuid-b rw');
+    });
+
+    test('goes through the firmware where kexec is not wanted or does not load', () => {
+      for (const how of ['M_SWITCH=reboot', ':']) {
+        host.write('calls', '');
+        host.write('kexec', how === ':' ? '1' : '0');
+        run(`${how}; switch`);
+        expect(calls('grubenv')).toContain('grubenv next=b');
+        expect(calls('systemctl')).toEqual(['systemctl reboot']);
+        expect(calls('kexec').at(-1)).toBe('kexec -u');
+      }
+    });
+
+    test.each([
+      ['IN_TRIAL=yes', 'a trial is going on'],
+      ['M_SLOT=a', 'slot a is running'],
+      [`M_IMAGE_DIGEST=${OLD}`, 'not sha256:0a0a'],
+      ['M_TRIAL=', 'no way back'],
+      ['M_ROOT=PARTUUID=other', "root is 'PARTUUID=other'"],
+      ['M_SLOT=c', 'not sha256'],
+    ])('refuses with %s', (self, why) => {
+      run(`${self}; switch`);
+      expect([sent(), calls('systemctl'), calls('kexec')]).toEqual([['failed'], [], []]);
+      expect(read('requests')).toContain(why);
+    });
+  });
+
+  describe('staging', () => {
+    beforeEach(() => {
+      host.write('uuid', 'uuid-b\n');
+      host.write('run/boot/warmboot/b/valid', `DIGEST='${OLD}'\nNAME='os'\nATTEMPT='x'\n`);
+    });
+    const stage = (self: string) =>
+      run(`${self}; stage_work() { echo "write $1" >> "$T/calls"; }; sleep() { :; }; M_ACTION=stage; stage`);
+
+    test('writes the other slot', () => {
+      stage(':');
+      expect([calls('write'), sent()]).toEqual([['write /dev/sda5'], ['staged']]);
+    });
+
+    test('does not write what is there already, but writes anew what has been run', () => {
+      host.validSlot('b', NEW);
+      stage(':');
+      expect([calls('write'), sent()]).toEqual([[], ['staged']]);
+      host.write('run/boot/warmboot/b/valid', `DIGEST='${NEW}'\nNAME='os'\nATTEMPT='x'\nMODIFIED='1'\n`);
+      stage(':');
+      expect(calls('write')).toEqual(['write /dev/sda5']);
+    });
+
+    test.each([
+      ['M_SLOT=a', 'slot a is running'],
+      ['SLOT=b M_SLOT=a', 'slot a is the boot default'],
+      ['IN_TRIAL=yes', 'a trial is going on'],
+      ['M_SLOT=d', "no slot 'd'"],
+      ['M_ROOT=PARTUUID=other', "root is 'PARTUUID=other'"],
+    ])('refuses with %s', (self, why) => {
+      stage(self);
+      expect([calls('write'), sent()]).toEqual([[], ['failed']]);
+      expect(read('requests')).toContain(why);
+    });
+
+    test('refuses a slot that is mounted', () => {
+      host.write('proc/self/mountinfo', '30 1 8:5 / /mnt rw - ext4 /dev/sda5 rw\n');
+      stage(':');
+      expect(read('requests')).toContain('slot b is mounted');
+    });
+
+    test('clears what an earlier trial left', () => {
+      host.write('run/state/trial', 'att-1 b x jumped boot-0\n');
+      grubenv({ default: 'a', next: 'b' });
+      stage(':');
+      expect(existsSync(host.path('run/state/trial'))).toBe(false);
+      expect(calls('grubenv')).toContain('grubenv next=');
+    });
+  });
+
+  test('an install that was ordered restarts the machine once', () => {
+    run('M_ACTION=install; install');
+    expect([calls('systemctl'), sent()]).toEqual([['systemctl reboot'], []]);
+    host.write('calls', '');
+    run('M_ACTION=install; install');
+    expect([calls('systemctl'), sent()]).toEqual([[], ['failed']]);
+    expect(read('requests')).toContain('did not netboot');
+  });
+});

@@ -1,0 +1,108 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BOOT_RULES } from './boot-rules.ts';
+import { FakeHost, SHELLS } from './shell.ts';
+
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+  host.disk('sda', {}, ['bios', 'boot', 'state', ...'abcdefgh'].map((label) => `warmboot-${label}`));
+});
+afterEach(() => host.remove());
+
+const DIGEST = `sha256:${'cd'.repeat(32)}`;
+
+describe.each(SHELLS)('in %s', (...shell) => {
+  test.each(BOOT_RULES)('the installer boots as GRUB would: $when', ({ valid, grubenv, boots, after = {} }) => {
+    for (const slot of valid) host.validSlot(slot, DIGEST);
+    if (grubenv)
+      host.write('run/boot/grub/grubenv', Object.entries(grubenv).map(([key, value]) => `${key}=${value}\n`).join(''));
+    const script = 'if slot_to_boot sda; then echo "$BOOT_SLOT${BOOT_TRIAL:+ trial}"; else echo nothing; fi';
+    expect(host.run(shell, script).out).toBe(boots ?? 'nothing');
+    for (const [key, value] of Object.entries(after)) expect(host.run(shell, `grubenv_get ${key}`).out).toBe(value);
+  });
+
+  test('a slot is empty, invalid, valid or modified', () => {
+    host.validSlot('a', DIGEST);
+    host.validSlot('b', DIGEST);
+    host.write('run/boot/warmboot/c/vmlinuz', '');
+    host.run(shell, 'slot_mark_modified b');
+    expect(host.run(shell, 'for s in a b c d; do slot_state $s; done').out).toBe('valid\nmodified\ninvalid\nempty');
+    expect(host.run(shell, 'slot_record b DIGEST; slot_record b ATTEMPT').out).toBe(`${DIGEST}\natt-0`);
+  });
+
+  test('a report tells disk, default and all slots', () => {
+    host.write('run/state/disk', 'guid\n');
+    host.write('run/boot/grub/grubenv', 'default=a\n');
+    host.validSlot('a', DIGEST);
+    expect(host.run(shell, 'slot_fields sda').out.split('\n').slice(0, 6)).toEqual([
+      'disk=guid',
+      'default=a',
+      'slots.a.state=valid',
+      `slots.a.digest=${DIGEST}`,
+      'slots.b.state=empty',
+      'slots.b.digest=',
+    ]);
+  });
+
+  test('partitions are found by label on their own disk only', () => {
+    host.disk('sdb', {}, ['warmboot-boot', 'warmboot-a']);
+    const script = 'partition_on sdb warmboot-a; partition_on sda warmboot-a; partition_on sdb warmboot-b || echo none; disk_of sdb2';
+    expect(host.run(shell, script).out).toBe('sdb2\nsda4\nnone\nsdb');
+  });
+
+  test('the root partition is found by its number, not by its name', () => {
+    host.write('proc/self/mountinfo', '22 1 8:5 / / rw,relatime shared:1 - ext4 /dev/root rw\n23 22 0:5 / /dev rw - devtmpfs dev rw\n');
+    host.write('sys/dev/block/8:5/partition', '5\n');
+    expect(host.run(shell, 'partition_of_root').out).toBe('8:5');
+  });
+
+  test('a grubenv that cannot be read is made anew when something is to be written', () => {
+    host.run(shell, 'grubenv_set default=b tries_b=3');
+    expect(readFileSync(host.path('run/boot/grub/grubenv'), 'utf8')).toBe('default=b\ntries_b=3\n');
+  });
+
+  /** Everything that is written for a stage, with the state of the slot at each step: a power cut may come at any of them. */
+  test('staging: invalid first, valid last, boot files in between', () => {
+    host.validSlot('b', `sha256:${'00'.repeat(32)}`);
+    host.write('run/boot/warmboot/b/vmlinuz', 'old');
+    host.write('kernel', 'new kernel');
+    const script = `
+      M_SLOT=b M_IMAGE_DIGEST=${DIGEST} M_IMAGE_NAME=os M_ATTEMPT=att-2 M_APPEND='root=x' M_TRIAL='warmboot.trial=9'
+      M_KERNEL_URL=/k M_INITRD_URL=/i M_KERNEL_SHA256='' M_INITRD_SHA256='' M_KERNEL_BYTES=10 M_INITRD_BYTES=10
+      valid() { if [ -e "$BOOT/warmboot/b/valid" ]; then echo valid; else echo invalid; fi; }
+      boot_writable() { :; }
+      boot_readonly() { echo "sync, slot $(valid)"; }
+      flash_slot() { echo "write $1, slot $(valid)"; }
+      download() { echo "download \${2##*/}, slot $(valid)"; cp "$T/kernel" "$2"; }
+      stage_work /dev/sda5 2>&1
+      echo "end, slot $(valid)"`;
+    const { out } = host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`);
+    expect(out.split('\n')).toEqual([
+      'sync, slot invalid',
+      'sync, slot invalid',
+      'write /dev/sda5, slot invalid',
+      'download vmlinuz.new, slot invalid',
+      'download initrd.new, slot invalid',
+      'sync, slot invalid',
+      'sync, slot invalid',
+      'sync, slot valid',
+      'end, slot valid',
+    ]);
+    const file = (name: string) => readFileSync(host.path(`run/boot/warmboot/b/${name}`), 'utf8');
+    expect(file('vmlinuz')).toBe('new kernel');
+    expect(file('cmdline')).toBe('root=x\n');
+    expect(file('slot.cfg')).toBe("set slot_append='root=x'\nset slot_trial='warmboot.trial=9'\n");
+    expect(file('valid')).toBe(`DIGEST='${DIGEST}'\nNAME='os'\nATTEMPT='att-2'\n`);
+  });
+
+  test('a write that fails leaves the slot invalid and says why', () => {
+    host.validSlot('b', DIGEST);
+    const script = `
+      M_SLOT=b M_IMAGE_DIGEST=${DIGEST}
+      flash_slot() { fail "the disk is broken"; }
+      (stage_work /dev/sda5); cat "$WB_RUN/work/reason"; slot_state b`;
+    expect(host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`).out).toBe('the disk is broken\ninvalid');
+    expect(existsSync(host.path('run/boot/warmboot/b/valid'))).toBe(false);
+  });
+});
