@@ -5,7 +5,7 @@ export interface NewHost {
   readonly image?: string;
   readonly labels?: Readonly<Record<string, string>>;
 }
-export interface ImageView {
+interface ImageView {
   readonly name: string;
   readonly digest: string;
   readonly [more: string]: unknown;

@@ -135,9 +135,12 @@ async function join(
   closers.push(adminAt.close);
   const adminUrl = urlOf(adminAt);
   const answer = { adminUrl, newAdminToken: adminToken.isNew ? adminToken.text.trim() : null };
-  // Streams that never end by themselves end first, or the servers would wait for them.
-  closers.push(() => stopping.abort());
-  if (boot === null) return { ...answer, boot: null };
+  // What never ends by itself (streams, long polls) ends first, or the servers would wait for it.
+  const letGo = () => stopping.abort();
+  if (boot === null) {
+    closers.push(letGo);
+    return { ...answer, boot: null };
+  }
 
   const nbps = nbpFolder({});
   const missing = await nbps.missing();
@@ -158,6 +161,7 @@ async function join(
     installerArguments: INSTALLER_ARGUMENTS,
     key,
     findNbp: nbps.find,
+    stopping: stopping.signal,
     logger: room('http'),
     onRequest: accessLog(room('http'), seen.note),
   });
@@ -174,7 +178,7 @@ async function join(
     tftpPort = tftp.port;
   }
   closers.push(await startTicker(context, TICK_MS, (err) => room('control').error({ err }, 'tick failed')));
-  closers.push(await announce(dataDir, { adminUrl, instance }));
+  closers.push(await announce(dataDir, { adminUrl, instance }), letGo);
   return { ...answer, boot: { url, port: bootAt.port, tftpPort } };
 }
 

@@ -28,7 +28,7 @@ export async function startTicker(
 export async function tick(context: Context): Promise<void> {
   for (const id of await context.store.due(context.clock())) {
     await change(context, { hosts: [id] }, ({ hosts: [host] }, now) => {
-      const expired = host ? expire(host, now) : null;
+      const expired = host ? expire(host, now, context.patience) : null;
       if (!expired) return { answer: undefined };
       const outcome = expired.host.attempt?.outcome ?? null;
       const isReleased = expired.host.enrolment.claim !== host?.enrolment.claim;

@@ -59,6 +59,8 @@ export function start(host: Host, order: Order, reinstall?: { readonly wipe: boo
   // A machine without an OS of ours can only be installed; an install that was under way hands on its order.
   const isBare = !hasSystem(observation) || (open?.kind === 'install' && !hasReached(open, 'installed'));
   const installs = reinstall !== undefined || isBare;
+  // Ordered back in the middle of a jump to where it may still be: then no jump is needed to prove it.
+  const mayStay = !installs && !order.fresh && observation?.digest === order.target.digest;
   const next = begin(
     {
       id: order.attemptId,
@@ -69,7 +71,7 @@ export function start(host: Host, order: Order, reinstall?: { readonly wipe: boo
       cause: order.cause,
       wipe: installs && (reinstall?.wipe ?? (open?.kind === 'install' ? open.wipe : enrolment.wipe)),
       fresh: order.fresh,
-      workBootId: observation?.bootId ?? null,
+      workBootId: mayStay ? null : (observation?.bootId ?? null),
     },
     order.now,
   );

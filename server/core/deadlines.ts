@@ -35,20 +35,28 @@ export function deadlineAfter(phase: AttemptPhase, now: number, patience: Patien
 }
 
 /** What a passed deadline means for a host. Pure: the ticker asks, and writes what comes back. */
-export function expire(host: Host, now: number): { readonly host: Host; readonly why: string } | null {
+export function expire(
+  host: Host,
+  now: number,
+  patience: Patience,
+): { readonly host: Host; readonly why: string } | null {
   const { attempt, enrolment } = host;
   if (!isOpen(attempt) || attempt.deadline === null || attempt.deadline > now) return null;
-  if (attempt.phase === 'claimed') {
-    const unused = enrolment.claim?.claimedFor === attempt.id && !enrolment.claim.used;
-    return {
-      host: {
-        ...host,
-        enrolment: unused ? { ...enrolment, claim: null } : enrolment,
-        attempt: { ...attempt, deadline: null },
-      },
-      why: unused ? 'the claim was released: no report followed it' : 'claimed, and not heard of since',
+  const { claim } = enrolment;
+  if (attempt.phase === 'claimed' && claim?.claimedFor === attempt.id && !claim.used) {
+    const released = {
+      ...host,
+      enrolment: { ...enrolment, claim: null },
+      attempt: { ...attempt, deadline: null },
     };
+    return { host: released, why: 'the claim was released: no report followed it' };
   }
+  const mayWriteUntil = attempt.phaseAt + patience.writeMs;
+  if (attempt.phase === 'claimed' && now < mayWriteUntil)
+    return {
+      host: { ...host, attempt: { ...attempt, deadline: mayWriteUntil } },
+      why: 'reports, but writes nothing yet',
+    };
   return { host: { ...host, attempt: end(attempt, 'failed', silence(attempt), now) }, why: silence(attempt) };
 }
 

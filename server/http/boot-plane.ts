@@ -32,6 +32,8 @@ export type BootPlane = {
   readonly key: { readonly publicPem: string; sign(body: Buffer): string };
   /** Finds an NBP by name on this machine's disk. */
   findNbp(name: string): Promise<string | null>;
+  /** Ends long polls when the server stops. */
+  readonly stopping: AbortSignal;
   readonly logger: Logger;
   /** Runs around every request: the access log. */
   readonly onRequest: MiddlewareHandler<Env>;
@@ -87,7 +89,7 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
     return sendBytes(c, bytes, TYPE[file]);
   });
 
-  app.get('/boot/hosts/:mac/manifest', manifestRoute(machines, key.sign));
+  app.get('/boot/hosts/:mac/manifest', manifestRoute(machines, key.sign, plane.stopping));
   app.get('/boot/hosts/:mac/layout', async (c) => {
     const bytes = whole(c, 'bytes');
     const sector = whole(c, 'sector');

@@ -14,7 +14,11 @@ type Representation = { readonly body: Buffer; readonly etag: string; readonly t
  * `GET /boot/hosts/MAC/manifest`: JSON, or shell lines for `Accept: text/plain`. With `If-None-Match` and `?wait=S` it
  * answers as soon as the manifest differs, and with 304 when the time is over.
  */
-export function manifestRoute(machines: MachineUseCases, sign: (body: Buffer) => string) {
+export function manifestRoute(
+  machines: MachineUseCases,
+  sign: (body: Buffer) => string,
+  stopping: AbortSignal,
+) {
   return async (c: Context): Promise<Response> => {
     const mac = c.req.param('mac') ?? '';
     const caller = callerOf(c);
@@ -29,11 +33,12 @@ export function manifestRoute(machines: MachineUseCases, sign: (body: Buffer) =>
     if (waitMs === 0 || known[0] === '') found = await read();
     else {
       const wait = await machines.listen(mac);
+      const over = AbortSignal.any([c.req.raw.signal, stopping]);
       try {
         const end = Date.now() + waitMs;
         found = await read();
-        while (known.includes(found.etag) && Date.now() < end && !c.req.raw.signal.aborted) {
-          await wait.changed(end - Date.now(), c.req.raw.signal);
+        while (known.includes(found.etag) && Date.now() < end && !over.aborted) {
+          await wait.changed(end - Date.now(), over);
           found = await read();
         }
       } finally {

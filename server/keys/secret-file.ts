@@ -36,5 +36,12 @@ export function secretFile(
     closeSync(handle);
   }
   renameSync(temp, file);
+  // A rename is in the folder: without this a power cut could take the secret that was already told.
+  const folder = openSync(path.dirname(file), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
   return { text, isNew: true };
 }

@@ -136,3 +136,12 @@ describe('install or switch', () => {
     });
   });
 });
+
+test('ordered back in the middle of a jump, the present boot is proof enough if the machine never left', () => {
+  const jumping = hostWith({ attempt: { phase: 'switching' } });
+  const { host } = assign(jumping, order(toA));
+  expect(host.attempt).toMatchObject({ kind: 'switch', digest: A, workBootId: null });
+  expect(assign(jumping, order({ ...toA, fresh: true })).host.attempt).toMatchObject({
+    workBootId: 'boot-1',
+  });
+});

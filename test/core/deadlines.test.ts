@@ -19,31 +19,36 @@ test.each(['writing', 'installed', 'confirming', 'staging', 'switching'] as cons
   '%s in silence fails at the deadline and not before',
   (phase) => {
     const host = hostWith({ attempt: { phase, deadline: NOW } });
-    expect(expire(host, NOW - 1)).toBeNull();
-    const expired = expire(host, NOW);
+    expect(expire(host, NOW - 1, PATIENCE)).toBeNull();
+    const expired = expire(host, NOW, PATIENCE);
     expect(expired?.host.attempt).toMatchObject({ outcome: 'failed', endedAt: NOW, deadline: null, phase });
     expect(expired?.why).toBe(expired?.host.attempt?.reason);
   },
 );
 
 test('what is ended, or has no deadline, does not expire', () => {
-  expect(expire(hostWith(), NOW)).toBeNull();
-  expect(expire(hostWith({ attempt: { deadline: null } }), NOW)).toBeNull();
-  expect(expire(hostWith({ attempt: { outcome: 'failed', deadline: NOW - 1 } }), NOW)).toBeNull();
+  expect(expire(hostWith(), NOW, PATIENCE)).toBeNull();
+  expect(expire(hostWith({ attempt: { deadline: null } }), NOW, PATIENCE)).toBeNull();
+  expect(expire(hostWith({ attempt: { outcome: 'failed', deadline: NOW - 1 } }), NOW, PATIENCE)).toBeNull();
 });
 
-test('a claim that no report followed is released; one that was used stays', () => {
-  const claimed = (used: boolean, claimedFor = 'attempt-1') =>
+test('a claim that no report followed is released; one that was used may take the time of a write', () => {
+  const claimed = (used: boolean, now: number, claimedFor = 'attempt-1') =>
     expire(
       hostWith({
         enrolment: { claim: { tokenHash: 'x', claimedFor, used } },
-        attempt: { kind: 'install', phase: 'claimed', deadline: NOW },
+        attempt: { kind: 'install', phase: 'claimed', phaseAt: NOW, deadline: NOW + PATIENCE.claimMs },
       }),
-      NOW,
+      now,
+      PATIENCE,
     )?.host;
-  expect(claimed(false)?.enrolment.claim).toBeNull();
-  expect(claimed(true)?.enrolment.claim).toMatchObject({ used: true });
-  expect(claimed(false, 'attempt-0')?.enrolment.claim).not.toBeNull();
-  for (const host of [claimed(true), claimed(false)])
-    expect(host?.attempt).toMatchObject({ outcome: null, phase: 'claimed', deadline: null });
+  const soon = NOW + PATIENCE.claimMs;
+  const writeBy = NOW + PATIENCE.writeMs;
+  expect(claimed(false, soon)?.enrolment.claim).toBeNull();
+  expect(claimed(false, soon)?.attempt).toMatchObject({ outcome: null, phase: 'claimed', deadline: null });
+  for (const host of [claimed(true, soon), claimed(false, soon, 'attempt-0')]) {
+    expect(host?.enrolment.claim).not.toBeNull();
+    expect(host?.attempt).toMatchObject({ outcome: null, phase: 'claimed', deadline: writeBy });
+  }
+  expect(claimed(true, writeBy)?.attempt).toMatchObject({ outcome: 'failed' });
 });

@@ -6,7 +6,11 @@ import { AGENT, FakeHost, SHELLS } from './shell.ts';
 let host: FakeHost;
 beforeEach(() => {
   host = new FakeHost();
-  host.disk('sda', {}, ['bios', 'boot', 'state', 'a', 'b'].map((label) => `warmboot-${label}`));
+  host.disk(
+    'sda',
+    {},
+    ['bios', 'boot', 'state', 'a', 'b'].map((label) => `warmboot-${label}`),
+  );
   host.validSlot('a', OLD);
   host.validSlot('b', NEW);
   grubenv({ default: 'a', tries_a: '3' });
@@ -22,10 +26,19 @@ const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT=''
   M_ROOT=PARTUUID=uuid-b M_APPEND='root=PARTUUID=uuid-b rw' M_TRIAL='warmboot.trial=300'\n`;
 
 const grubenv = (values: Record<string, string>) =>
-  host.write('run/boot/grub/grubenv', Object.entries(values).map(([key, value]) => `${key}=${value}\n`).join(''));
-const read = (name: string) => (existsSync(host.path(name)) ? readFileSync(host.path(name), 'utf8').trim() : '');
+  host.write(
+    'run/boot/grub/grubenv',
+    Object.entries(values)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  );
+const read = (name: string) =>
+  existsSync(host.path(name)) ? readFileSync(host.path(name), 'utf8').trim() : '';
 const sent = () => [...read('requests').matchAll(/kind=(\S+)/g)].map(([, kind]) => kind);
-const calls = (word: string) => read('calls').split('\n').filter((line) => line.startsWith(word));
+const calls = (word: string) =>
+  read('calls')
+    .split('\n')
+    .filter((line) => line.startsWith(word));
 
 describe.each(SHELLS)('in %s', (...shell) => {
   const run = (script: string) => host.run(shell, SELF + script, PARTS).out;
@@ -91,7 +104,10 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(run(`${inTrial} try_to_confirm && echo "good [$IN_TRIAL]"`)).toContain('good []');
       expect(calls('grubenv')).toEqual(['grubenv default=b tries_b=3 next=']);
       expect(sent()).toEqual(['confirmed']);
-      expect([existsSync(host.path('run/confirmed')), existsSync(host.path('run/state/trial'))]).toEqual([true, false]);
+      expect([existsSync(host.path('run/confirmed')), existsSync(host.path('run/state/trial'))]).toEqual([
+        true,
+        false,
+      ]);
     });
 
     test('not while a health hook says no', () => {
@@ -168,13 +184,18 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect([calls('write'), sent()]).toEqual([['write /dev/sda5'], ['staged']]);
     });
 
-    test('does not write what is there already, but writes anew what has been run', () => {
-      host.validSlot('b', NEW);
+    test('does not write what this attempt wrote already', () => {
+      host.validSlot('b', NEW, 'att-2');
       stage(':');
       expect([calls('write'), sent()]).toEqual([[], ['staged']]);
-      host.write('run/boot/warmboot/b/valid', `DIGEST='${NEW}'\nNAME='os'\nATTEMPT='x'\nMODIFIED='1'\n`);
+    });
+
+    test('writes anew what another attempt wrote, or what has been run', () => {
+      host.validSlot('b', NEW, 'att-1');
       stage(':');
-      expect(calls('write')).toEqual(['write /dev/sda5']);
+      host.write('run/boot/warmboot/b/valid', `DIGEST='${NEW}'\nNAME='os'\nATTEMPT='att-2'\nMODIFIED='1'\n`);
+      stage(':');
+      expect(calls('write')).toEqual(['write /dev/sda5', 'write /dev/sda5']);
     });
 
     test.each([

@@ -33,6 +33,13 @@ export const BOOT_RULES: readonly BootRule[] = [
     after: { default: 'a', tries_a: '0', tries_b: '2' },
   },
   {
+    when: 'the next slot has no tries left either, the one after it has',
+    valid: ['a', 'b', 'c'],
+    grubenv: { default: 'a', tries_a: '0', tries_b: '0', tries_c: '3' },
+    boots: 'c',
+    after: { tries_c: '2' },
+  },
+  {
     when: 'all tries are used up, the default is better than nothing',
     valid: ['a', 'b'],
     grubenv: { default: 'b', tries_a: '0', tries_b: '0' },
@@ -62,7 +69,13 @@ export const BOOT_RULES: readonly BootRule[] = [
   },
   { when: 'grubenv cannot be read', valid: ['b', 'c'], grubenv: null, boots: 'b' },
   { when: 'no slot is valid', valid: [], grubenv: { default: 'a', tries_a: '3' }, boots: null },
-  { when: 'no tries were ever written', valid: ['a'], grubenv: { default: 'a' }, boots: 'a', after: { default: 'a' } },
+  {
+    when: 'no tries were ever written',
+    valid: ['a'],
+    grubenv: { default: 'a' },
+    boots: 'a',
+    after: { default: 'a' },
+  },
   {
     when: 'there are eight slots',
     valid: ['c', 'h'],

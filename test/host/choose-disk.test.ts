@@ -14,7 +14,11 @@ const NODES = 'device() { case $1 in *[0-9]) echo "/dev/$1" ;; *) echo "$T/dev-$
 
 describe.each(SHELLS)('in %s', (...shell) => {
   const choose = (rule: string) =>
-    host.run(shell, `${NODES}if choose_disk '${rule}'; then echo "$CHOSEN"; else echo "refused: $REASON"; fi`, PARTS).out;
+    host.run(
+      shell,
+      `${NODES}if choose_disk '${rule}'; then echo "$CHOSEN"; else echo "refused: $REASON"; fi`,
+      PARTS,
+    ).out;
 
   test('takes the smallest of the fixed disks', () => {
     host.disk('sda', { size: '9000000' });
@@ -28,7 +32,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.disk('sdb', { size: '100', ro: '1' });
     host.disk('sdc', { size: '0' });
     host.disk('sdd', { size: '100' }, [], 'pci0/usb1/1-1');
-    for (const name of ['loop0', 'ram0', 'zram0', 'dm-0', 'md0', 'sr0', 'nbd0', 'mmcblk0boot0']) host.disk(name, { size: '100' });
+    for (const name of ['loop0', 'ram0', 'zram0', 'dm-0', 'md0', 'sr0', 'nbd0', 'mmcblk0boot0'])
+      host.disk(name, { size: '100' });
     host.disk('nvme0c0n1', { size: '100', hidden: '1' });
     expect(choose('smallest')).toMatch(/^refused: no disk fits/);
     host.disk('sdz', { size: '8000000' });

@@ -25,13 +25,19 @@ const GOOD = {
 describe.each(SHELLS)('in %s', (...shell) => {
   test.each(HOSTILE)('a value is taken as it is: %j', (text) => {
     host.write('m', `REASON='before'\n${shellText({ reason: text })}ACTION='none'\n`);
-    const { out, status } = host.run(shell, `manifest_parse "$T/m" && printf '[%s][%s]' "$M_REASON" "$M_ACTION"`);
+    const { out, status } = host.run(
+      shell,
+      `manifest_parse "$T/m" && printf '[%s][%s]' "$M_REASON" "$M_ACTION"`,
+    );
     expect({ out, status }).toEqual({ out: `[${text.replaceAll(/[\r\n]+/g, ' ')}][none]`, status: 0 });
   });
 
   test('keys it does not know are left alone, and nothing of it is run', () => {
     host.write('m', `PATH='/nowhere'\nM_SLOT='z'\nNEWER='x'\nSLOT='a'\nREASON='$(touch "$T/ran")'`);
-    const { out } = host.run(shell, 'manifest_parse "$T/m"; echo "$M_SLOT ${NEWER:-unset}"; ls "$T" > /dev/null');
+    const { out } = host.run(
+      shell,
+      'manifest_parse "$T/m"; echo "$M_SLOT ${NEWER:-unset}"; ls "$T" > /dev/null',
+    );
     expect(out).toBe('a unset');
     expect(existsSync(host.path('ran'))).toBe(false);
   });
@@ -41,7 +47,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(host.run(shell, 'M_SLOT=old; manifest_parse "$T/m"; echo "[$M_SLOT]"').out).toBe('[]');
   });
 
-  test.each(["SLOT=a\n", "SLOT='a\n", "SLOT='it's'\n", '<html>\n', "SLOT=''a''\n"])('refuses %j', (text) => {
+  test.each(['SLOT=a\n', "SLOT='a\n", "SLOT='it's'\n", '<html>\n', "SLOT=''a''\n"])('refuses %j', (text) => {
     host.write('m', text);
     expect(host.run(shell, 'manifest_parse "$T/m"').status).toBe(1);
   });

@@ -20,7 +20,10 @@ describe.each(SHELLS)('in %s', (...shell) => {
   });
 
   test('jitter stays in its range and moves', () => {
-    const values = host.run(shell, 'i=0; while [ $i -lt 40 ]; do jitter 3; i=$((i + 1)); done').out.split('\n').map(Number);
+    const values = host
+      .run(shell, 'i=0; while [ $i -lt 40 ]; do jitter 3; i=$((i + 1)); done')
+      .out.split('\n')
+      .map(Number);
     expect(values).toHaveLength(40);
     expect(values.every((value) => value >= 0 && value <= 3)).toBe(true);
     expect(new Set(values).size).toBeGreaterThan(1);

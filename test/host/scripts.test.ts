@@ -14,7 +14,11 @@ test('shellcheck has nothing to say about the scripts for hosts', async () => {
   expect(stdout).toBe('');
 }, 60_000);
 
-test.each(SHELLS)('%s can read every one of them', async (...shell) => {
-  const [program = 'sh', ...options] = shell;
-  for (const script of scripts) await execa(program, [...options, '-n', script]);
-}, 60_000);
+test.each(SHELLS)(
+  '%s can read every one of them',
+  async (...shell) => {
+    const [program = 'sh', ...options] = shell;
+    for (const script of scripts) await execa(program, [...options, '-n', script]);
+  },
+  60_000,
+);

@@ -9,8 +9,12 @@ export const AGENT = join(images, 'agent/rootfs/usr/lib/warmboot');
 export const INSTALLER = join(images, 'installer/rootfs/usr/lib/warmboot');
 
 /** The shells that hosts have as `sh`: dash (Debian), bash (CentOS), busybox (the installer). Those found here. */
-export const SHELLS: readonly (readonly string[])[] = [['dash'], ['bash', '--posix'], ['busybox', 'sh']].filter(
-  ([program = '']) => (process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, program))),
+export const SHELLS: readonly (readonly string[])[] = [
+  ['dash'],
+  ['bash', '--posix'],
+  ['busybox', 'sh'],
+].filter(([program = '']) =>
+  (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, program))),
 );
 
 /** The host's programs, played: each is a shell script that finds the test's folder in $T. */
@@ -69,12 +73,20 @@ export class FakeHost {
   readonly root = mkdtempSync(join(tmpdir(), 'warmboot host '));
 
   constructor() {
-    for (const [name, body] of Object.entries(PLAYED)) this.write(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
+    for (const [name, body] of Object.entries(PLAYED))
+      this.write(`bin/${name}`, `#!/bin/sh\n${body}\n`, 0o755);
     this.write('proc/uptime', '100.50 3.00\n');
     this.write('proc/cmdline', 'root=PARTUUID=x rw warmboot.slot=a warmboot.attempt=att-1\n');
     this.write('proc/sys/kernel/random/boot_id', 'boot-1\n');
     this.write('proc/self/mountinfo', '');
-    for (const folder of ['run/boot/grub', 'run/boot/warmboot', 'run/state', 'run/outbox', 'run/work', 'sys/class/net'])
+    for (const folder of [
+      'run/boot/grub',
+      'run/boot/warmboot',
+      'run/state',
+      'run/outbox',
+      'run/work',
+      'sys/class/net',
+    ])
       mkdirSync(this.path(folder), { recursive: true });
   }
 
@@ -89,7 +101,12 @@ export class FakeHost {
   }
 
   /** A disk in sysfs, with partitions by label; `facts` are files under its folder. */
-  disk(name: string, facts: Readonly<Record<string, string>>, labels: readonly string[] = [], bus = 'pci0'): void {
+  disk(
+    name: string,
+    facts: Readonly<Record<string, string>>,
+    labels: readonly string[] = [],
+    bus = 'pci0',
+  ): void {
     const folder = `sys/devices/${bus}/block/${name}`;
     const all = { size: '8388608', removable: '0', ro: '0', 'queue/logical_block_size': '512', ...facts };
     mkdirSync(this.path(`${folder}/device`), { recursive: true });
@@ -109,32 +126,43 @@ export class FakeHost {
   validSlot(slot: string, digest: string, attempt = 'att-0'): void {
     this.write(`run/boot/warmboot/${slot}/valid`, `DIGEST='${digest}'\nNAME='os'\nATTEMPT='${attempt}'\n`);
     this.write(`run/boot/warmboot/${slot}/cmdline`, `root=PARTUUID=${slot}\n`);
-    this.write(`run/boot/warmboot/${slot}/slot.cfg`, `set slot_append='x'\nset slot_trial='warmboot.trial=9'\n`);
+    this.write(
+      `run/boot/warmboot/${slot}/slot.cfg`,
+      `set slot_append='x'\nset slot_trial='warmboot.trial=9'\n`,
+    );
   }
 
   /** Runs `script` in a shell that has sourced lib.sh and `parts`. Lines are joined; stderr follows stdout. */
-  run(shell: readonly string[], script: string, parts: readonly string[] = []): { status: number; out: string } {
+  run(
+    shell: readonly string[],
+    script: string,
+    parts: readonly string[] = [],
+  ): { status: number; out: string } {
     const sources = [join(AGENT, 'lib.sh'), ...parts].map((part) => `. '${part}'\n`).join('');
     const [program = 'sh', ...options] = shell;
-    const { status, stdout, stderr } = spawnSync(program, [...options, '-c', `set -u\n${PLAYED_FIRST}${sources}${script}`], {
-      encoding: 'utf8',
-      timeout: 20_000,
-      // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: `${this.path('bin')}:${process.env['PATH'] ?? ''}`,
-        T: this.root,
-        WB_LIB: AGENT,
-        WB_RUN: this.path('run'),
-        WB_SYS: this.path('sys'),
-        WB_PROC: this.path('proc'),
-        WB_CONSOLE: this.path('console'),
-        HELPER: this.path('bin/warmboot-helper'),
-        SERVER: 'http://10.0.0.1:8080',
-        SERVER_PEM: '/none',
-        HOST: '52:54:00:00:00:01',
+    const { status, stdout, stderr } = spawnSync(
+      program,
+      [...options, '-c', `set -u\n${PLAYED_FIRST}${sources}${script}`],
+      {
+        encoding: 'utf8',
+        timeout: 20_000,
+        // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: {
+          PATH: `${this.path('bin')}:${process.env.PATH ?? ''}`,
+          T: this.root,
+          WB_LIB: AGENT,
+          WB_RUN: this.path('run'),
+          WB_SYS: this.path('sys'),
+          WB_PROC: this.path('proc'),
+          WB_CONSOLE: this.path('console'),
+          HELPER: this.path('bin/warmboot-helper'),
+          SERVER: 'http://10.0.0.1:8080',
+          SERVER_PEM: '/none',
+          HOST: '52:54:00:00:00:01',
+        },
       },
-    });
+    );
     return { status: status ?? -1, out: (stdout + stderr).trim() };
   }
 

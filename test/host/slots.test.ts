@@ -6,28 +6,44 @@ import { FakeHost, SHELLS } from './shell.ts';
 let host: FakeHost;
 beforeEach(() => {
   host = new FakeHost();
-  host.disk('sda', {}, ['bios', 'boot', 'state', ...'abcdefgh'].map((label) => `warmboot-${label}`));
+  host.disk(
+    'sda',
+    {},
+    ['bios', 'boot', 'state', ...'abcdefgh'].map((label) => `warmboot-${label}`),
+  );
 });
 afterEach(() => host.remove());
 
 const DIGEST = `sha256:${'cd'.repeat(32)}`;
 
 describe.each(SHELLS)('in %s', (...shell) => {
-  test.each(BOOT_RULES)('the installer boots as GRUB would: $when', ({ valid, grubenv, boots, after = {} }) => {
-    for (const slot of valid) host.validSlot(slot, DIGEST);
-    if (grubenv)
-      host.write('run/boot/grub/grubenv', Object.entries(grubenv).map(([key, value]) => `${key}=${value}\n`).join(''));
-    const script = 'if slot_to_boot sda; then echo "$BOOT_SLOT${BOOT_TRIAL:+ trial}"; else echo nothing; fi';
-    expect(host.run(shell, script).out).toBe(boots ?? 'nothing');
-    for (const [key, value] of Object.entries(after)) expect(host.run(shell, `grubenv_get ${key}`).out).toBe(value);
-  });
+  test.each(BOOT_RULES)(
+    'the installer boots as GRUB would: $when',
+    ({ valid, grubenv, boots, after = {} }) => {
+      for (const slot of valid) host.validSlot(slot, DIGEST);
+      if (grubenv)
+        host.write(
+          'run/boot/grub/grubenv',
+          Object.entries(grubenv)
+            .map(([key, value]) => `${key}=${value}\n`)
+            .join(''),
+        );
+      const script =
+        'if slot_to_boot sda; then echo "$BOOT_SLOT${BOOT_TRIAL:+ trial}"; else echo nothing; fi';
+      expect(host.run(shell, script).out).toBe(boots ?? 'nothing');
+      for (const [key, value] of Object.entries(after))
+        expect(host.run(shell, `grubenv_get ${key}`).out).toBe(value);
+    },
+  );
 
   test('a slot is empty, invalid, valid or modified', () => {
     host.validSlot('a', DIGEST);
     host.validSlot('b', DIGEST);
     host.write('run/boot/warmboot/c/vmlinuz', '');
     host.run(shell, 'slot_mark_modified b');
-    expect(host.run(shell, 'for s in a b c d; do slot_state $s; done').out).toBe('valid\nmodified\ninvalid\nempty');
+    expect(host.run(shell, 'for s in a b c d; do slot_state $s; done').out).toBe(
+      'valid\nmodified\ninvalid\nempty',
+    );
     expect(host.run(shell, 'slot_record b DIGEST; slot_record b ATTEMPT').out).toBe(`${DIGEST}\natt-0`);
   });
 
@@ -47,12 +63,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('partitions are found by label on their own disk only', () => {
     host.disk('sdb', {}, ['warmboot-boot', 'warmboot-a']);
-    const script = 'partition_on sdb warmboot-a; partition_on sda warmboot-a; partition_on sdb warmboot-b || echo none; disk_of sdb2';
+    const script =
+      'partition_on sdb warmboot-a; partition_on sda warmboot-a; partition_on sdb warmboot-b || echo none; disk_of sdb2';
     expect(host.run(shell, script).out).toBe('sdb2\nsda4\nnone\nsdb');
   });
 
   test('the root partition is found by its number, not by its name', () => {
-    host.write('proc/self/mountinfo', '22 1 8:5 / / rw,relatime shared:1 - ext4 /dev/root rw\n23 22 0:5 / /dev rw - devtmpfs dev rw\n');
+    host.write(
+      'proc/self/mountinfo',
+      '22 1 8:5 / / rw,relatime shared:1 - ext4 /dev/root rw\n23 22 0:5 / /dev rw - devtmpfs dev rw\n',
+    );
     host.write('sys/dev/block/8:5/partition', '5\n');
     expect(host.run(shell, 'partition_of_root').out).toBe('8:5');
   });

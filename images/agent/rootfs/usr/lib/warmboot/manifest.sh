@@ -12,7 +12,7 @@ manifest_fetch() {
   body=$WB_RUN/manifest.new
   url=$SERVER/boot/hosts/$HOST/manifest
   if [ "$1" -gt 0 ]; then url="$url?wait=$1"; fi
-  set -- $(($1 + 20)) "$body" -H 'Accept: text/plain'
+  set -- $(($1 + ${ANSWER_SECONDS:-20})) "$body" -H 'Accept: text/plain'
   if [ -n "${ETAG:-}" ]; then set -- "$@" -H "If-None-Match: $ETAG"; fi
   request "$@" "$url" || return 1
   case $HTTP_STATUS in

@@ -18,6 +18,13 @@ log_tail() {
   tail -c 8000 "$WB_RUN/log" > "$1"
 }
 
+# trim_log: it lies in memory, and an agent runs for months.
+trim_log() {
+  if [ "$(wc -c < "$WB_RUN/log")" -gt 1000000 ]; then
+    tail -c 100000 "$WB_RUN/log" > "$WB_RUN/log.new" && mv -f "$WB_RUN/log.new" "$WB_RUN/log"
+  fi
+}
+
 # Seconds since this kernel started: unlike the wall clock it is never set back or forth.
 uptime_seconds() {
   local up

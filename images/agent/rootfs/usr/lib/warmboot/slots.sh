@@ -99,19 +99,23 @@ slot_to_boot() {
   if [ -z "$slot" ] || [ ! -f "$BOOT/warmboot/$slot/valid" ]; then slot=$(first_valid_slot "$1"); fi
   [ -n "$slot" ] || return 1
   if [ "$(grubenv_get "tries_$slot")" = 0 ]; then
-    other=$(first_valid_slot "$1" "$slot")
     # With no other way out, a slot that failed is tried again rather than leaving the machine dead.
-    if [ -n "$other" ] && [ "$(grubenv_get "tries_$other")" != 0 ]; then slot=$other; fi
+    for other in $(slots_on "$1"); do
+      if [ "$other" != "$slot" ] && [ -f "$BOOT/warmboot/$other/valid" ] && [ "$(grubenv_get "tries_$other")" != 0 ]; then
+        slot=$other
+        break
+      fi
+    done
   fi
   tries=$(grubenv_get "tries_$slot")
   case $tries in [1-9]) grubenv_set "tries_$slot=$((tries - 1))" ;; esac
   BOOT_SLOT=$slot
 }
 
-# first_valid_slot DISK [BUT]: prints nothing when there is none.
+# first_valid_slot DISK: prints nothing when there is none.
 first_valid_slot() {
   local slot
   for slot in $(slots_on "$1"); do
-    if [ "$slot" != "${2:-}" ] && [ -f "$BOOT/warmboot/$slot/valid" ]; then echo "$slot"; return 0; fi
+    if [ -f "$BOOT/warmboot/$slot/valid" ]; then echo "$slot"; return 0; fi
   done
 }

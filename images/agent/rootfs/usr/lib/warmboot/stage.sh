@@ -5,8 +5,10 @@ stage() {
   local part
   ATTEMPT=$M_ATTEMPT
   if ! stage_allowed; then refuse stage; return; fi
-  if [ "$(slot_state "$M_SLOT")" = valid ] && [ "$(slot_record "$M_SLOT" DIGEST)" = "$M_IMAGE_DIGEST" ]; then
-    say "slot $M_SLOT holds $M_IMAGE_NAME already"
+  # The server orders it only when it wants the bytes written; so only what this very order wrote needs no second time.
+  if [ "$(slot_state "$M_SLOT")" = valid ] && [ "$(slot_record "$M_SLOT" ATTEMPT)" = "$M_ATTEMPT" ] \
+    && [ "$(slot_record "$M_SLOT" DIGEST)" = "$M_IMAGE_DIGEST" ]; then
+    say "slot $M_SLOT was written for this attempt already"
     report_staged
     return
   fi
@@ -66,13 +68,13 @@ report_staged() {
   report_keep staged slot="$M_SLOT" digest="$M_IMAGE_DIGEST" $(slot_fields "$DISK")
 }
 
-# refuse PHASE [REASON]: the order cannot be carried out; said once to the server, and not tried again until it says
-# something new.
+# refuse PHASE [REASON]: the order cannot be carried out; said once to the server, and not tried again for this
+# attempt.
 refuse() {
   if [ -n "${2:-}" ]; then REASON=$2; fi
   say "failed $1: $REASON"
   log_tail "$WB_RUN/log.tail"
-  REFUSED=$M_SERIAL/$M_ATTEMPT/$M_ACTION
+  REFUSED=$M_ATTEMPT/$M_ACTION
   # shellcheck disable=SC2046 # one word a field
   report_keep failed phase="$1" reason="$REASON" slot="$SLOT" digest="$DIGEST" $(slot_fields "$DISK") log@"$WB_RUN/log.tail"
 }
