@@ -5,11 +5,6 @@ export interface NewHost {
   readonly image?: string;
   readonly labels?: Readonly<Record<string, string>>;
 }
-interface ImageView {
-  readonly name: string;
-  readonly digest: string;
-  readonly [more: string]: unknown;
-}
 export interface Assigned {
   readonly attempt: string | null;
   readonly digest: string;

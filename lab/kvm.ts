@@ -14,7 +14,7 @@ export interface Accelerator {
 const KVM: Accelerator = { name: 'kvm', qemuArgs: ['-accel', 'kvm', '-cpu', 'host'], slowness: 1 };
 const TCG: Accelerator = {
   name: 'tcg',
-  qemuArgs: ['-accel', 'tcg,thread=multi', '-cpu', 'max,-avx,-avx2'],
+  qemuArgs: ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem,+rdrand,+sha-ni,+erms'],
   slowness: 4,
 };
 

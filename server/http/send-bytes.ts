@@ -37,11 +37,11 @@ export async function sendBytes(
   }
   const range = answer.kind === 'part' ? answer.range : { start: 0, end: sizeBytes };
   const { outgoing } = c.env;
-  outgoing.writeHead(answer.kind === 'part' ? 206 : 200, {
-    ...headers,
-    'content-length': range.end - range.start,
-    ...(answer.kind === 'part' && { 'content-range': `bytes ${range.start}-${range.end - 1}/${sizeBytes}` }),
-  });
+  outgoing.statusCode = answer.kind === 'part' ? 206 : 200;
+  for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
+  outgoing.setHeader('content-length', range.end - range.start);
+  if (answer.kind === 'part')
+    outgoing.setHeader('content-range', `bytes ${range.start}-${range.end - 1}/${sizeBytes}`);
   if (c.req.method === 'HEAD' || range.end === range.start) outgoing.end();
   else await pump(outgoing as ServerResponse, (signal) => bytes.read(range, signal));
   return RESPONSE_ALREADY_SENT;

@@ -59,6 +59,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('accepts a good one, and one with nothing to do', () => {
     expect(accept({})).toBe(0);
+    expect(accept({ ACTION: 'switch', ATTEMPT: 'x' })).toBe(0);
     expect(accept({ IMAGE_DIGEST: '', SLOT: '', APPEND: '', TRIAL: '' })).toBe(0);
   });
 
@@ -75,6 +76,10 @@ describe.each(SHELLS)('in %s', (...shell) => {
     { TRIAL: 'a;b' },
     { ATTEMPT: '../../x y' },
     { KERNEL_BYTES: '1+1' },
+    { ACTION: 'wipe' },
+    { ACTION: 'install', ATTEMPT: '' },
+    { ACTION: 'switch', ATTEMPT: 'x', SLOT: '' },
+    { ACTION: 'stage', ATTEMPT: 'x', IMAGE_DIGEST: '' },
   ])('refuses %j', (changes) => {
     expect(accept(changes)).toBe(1);
   });
@@ -93,7 +98,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('a manifest whose signature is wrong changes nothing', () => {
     host.write('helper-verify', '7');
-    host.write('body', shellText({ ...GOOD, ACTION: 'install' }));
+    host.write('body', shellText({ ...GOOD, ACTION: 'install', ATTEMPT: 'x' }));
     const { out } = host.run(shell, 'manifest_fetch 0; echo "$? [$M_ACTION] ${SERIAL_SEEN:-none}"');
     expect(out).toBe('3 [] none');
   });

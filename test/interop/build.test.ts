@@ -251,7 +251,10 @@ test('the build’s process ends when its parent is killed', async () => {
     cwd: new URL('../..', import.meta.url),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  for await (const data of parent.stdout) if (String(data).includes('sleep 60')) break;
+  // Leaving a loop over stdout would close it, and the parent would die of that instead.
+  await new Promise<void>((resolve) => {
+    parent.stdout.on('data', (data) => String(data).includes('sleep 60') && resolve());
+  });
   const children = () =>
     execFileSync('sh', ['-c', `pgrep -P ${parent.pid} || true`], { encoding: 'utf8' })
       .trim()

@@ -166,7 +166,7 @@ async function powerOn(folder: string, disk: string, firmware: 'bios' | 'uefi'):
       const text = existsSync(serial) ? readFileSync(serial, 'latin1') : '';
       // Only whole lines, without what moves the cursor.
       const line =
-        /warmboot: grub ((?:boots slot [a-h](?: trial)?|finds no slot that can be booted))[^a-z]/.exec(
+        /warmboot: grub ((?:boots slot [a-h](?: trial)?|finds no slot that can be booted))(?:,| *[^a-z ])/.exec(
           text,
         )?.[1];
       if (line) return line;

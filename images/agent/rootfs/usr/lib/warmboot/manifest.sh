@@ -96,6 +96,15 @@ manifest_acceptable() {
   case $M_ATTEMPT$M_IMAGE_NAME in
     *[!A-Za-z0-9_.:/@+-]*) manifest_refused "its names have unsafe characters"; return 1 ;;
   esac
+  case $M_ACTION in
+    none | hold) ;;
+    install | stage | switch)
+      if [ -z "$M_ATTEMPT" ] || [ -z "$M_IMAGE_DIGEST" ] || [ -z "$M_SLOT" ] || [ -z "$M_APPEND" ]; then
+        manifest_refused "it orders '$M_ACTION' without attempt, image, slot or command line"
+        return 1
+      fi ;;
+    *) manifest_refused "its action is '$M_ACTION'"; return 1 ;;
+  esac
   case $M_KERNEL_BYTES$M_INITRD_BYTES in *[!0-9]*) manifest_refused "sizes that are no numbers"; return 1 ;; esac
   case $M_POLL in '' | *[!0-9]*) M_POLL=15 ;; esac
   REFUSAL=''

@@ -34,10 +34,6 @@ install_allowed() {
     wait_for_disks 15
     choose_disk "$M_INSTALL_DISK" || return 1
   fi
-  if [ -z "$M_SLOT" ] || [ -z "$M_IMAGE_DIGEST" ] || [ -z "$M_STAGE_INDEX" ]; then
-    REASON='the order names no slot or no image'
-    return 1
-  fi
   if [ "$M_INSTALL_WIPE" = true ] || [ "$CHOSEN" = "$OWN_DISK" ]; then return 0; fi
   case $(disk_content "$CHOSEN") in
     empty) ;;
