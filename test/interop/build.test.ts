@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { dataExtents } from '../../server/blobs/data-extents.ts';
 import { discardDraft } from '../../server/blobs/image-draft.ts';
 import { imageFolder, packPath } from '../../server/blobs/places.ts';
@@ -40,13 +40,17 @@ function folder(name: string, files: Readonly<Record<string, string>>): void {
   for (const [file, text] of Object.entries(files)) writeFileSync(join(imagesDir, name, file), text);
 }
 
-async function build(name: string, signal = new AbortController().signal): Promise<BuildResult> {
+async function build(
+  name: string,
+  signal = new AbortController().signal,
+  { into = dataDir, onProgress = (_: BuildProgress): void => {} } = {},
+): Promise<BuildResult> {
   builds += 1;
   progress = [];
   const result = await runBuild(
     { id: `build-${builds}`, name },
     {
-      dataDir,
+      dataDir: into,
       imagesDir,
       lookup: async (sha256s) =>
         new Map(
@@ -54,8 +58,11 @@ async function build(name: string, signal = new AbortController().signal): Promi
             .flatMap((each) => [[each, places.get(each)] as const])
             .filter((pair): pair is [string, ChunkPlace] => pair[1] !== undefined),
         ),
-      onProgress: (each) => progress.push(each),
-      discard: (id) => discardDraft(dataDir, id),
+      onProgress: (each) => {
+        progress.push(each);
+        onProgress(each);
+      },
+      discard: (id) => discardDraft(into, id),
       signal,
     },
   );
@@ -237,6 +244,48 @@ test('stopped in the middle: nothing remains but the log', async () => {
   expect(Date.now() - began).toBeLessThan(30_000);
   expect(readdirSync(join(dataDir, 'images')).filter((name) => name.startsWith('.'))).toEqual([]);
 }, 60_000);
+
+describe('a data folder on a disk that is full', () => {
+  const small = join(root, 'small');
+  afterEach(() => execFileSync('umount', [small]));
+
+  function mount(size: string): void {
+    mkdirSync(small, { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', small]);
+  }
+  const left = () =>
+    readdirSync(small, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => /pack|images\/./.test(name) && name !== 'packs',
+    );
+
+  test('is refused before the work, with what is needed and what is free', async () => {
+    mount('16m');
+    await expect(build('test-os', undefined, { into: small })).rejects.toMatchObject({
+      code: 'no-space',
+      message: expect.stringMatching(/needs about \d+ MiB, \d+ MiB are free/),
+    });
+    expect(left()).toEqual([]);
+  }, 60_000);
+
+  test('that fills up in the middle fails the build, and nothing of it can be seen', async () => {
+    mount('1g');
+    let isFull = false;
+    const fill = ({ phase }: BuildProgress): void => {
+      if (isFull || phase !== 'filesystem') return;
+      isFull = true;
+      try {
+        for (;;) writeFileSync(join(small, 'others'), Buffer.alloc(1024 * 1024), { flag: 'a' });
+      } catch {
+        // Full, as wanted.
+      }
+    };
+    await expect(build('test-os', undefined, { into: small, onProgress: fill })).rejects.toMatchObject({
+      code: 'no-space',
+    });
+    expect(isFull).toBe(true);
+    expect(left()).toEqual([]);
+  }, 60_000);
+});
 
 test('the build’s process ends when its parent is killed', async () => {
   const script = join(root, 'parent.mts');
