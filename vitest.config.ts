@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Three parts, named as `./warmboot test PART` names them; e2e files boot VMs and run one after another. */
+/** Three parts, named as `./warmboot test PART` names them; e2e files boot VMs and are run one after another by `test/run.ts`. */
 export default defineConfig({
   test: {
     projects: [
@@ -18,7 +18,6 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
           testTimeout: 20 * 60_000,
           hookTimeout: 20 * 60_000,
         },
