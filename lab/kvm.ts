@@ -12,6 +12,10 @@ export interface Accelerator {
 }
 
 const KVM: Accelerator = { name: 'kvm', qemuArgs: ['-accel', 'kvm', '-cpu', 'host'], slowness: 1 };
+/**
+ * Not `-cpu max`: programs then pick their AVX code, which is slow to translate. Flashing a disk takes half the time on a processor
+ * that has the instructions for hashes and random numbers and none for wide vectors.
+ */
 const TCG: Accelerator = {
   name: 'tcg',
   qemuArgs: ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem,+rdrand,+sha-ni,+erms'],
