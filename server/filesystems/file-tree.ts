@@ -1,0 +1,185 @@
+import type { Inode, Latin1, NodeMetadata } from './node.ts';
+
+/** One member of a layer. A hard link is a second name for the member at `target`. */
+export type LayerEntry =
+  | { readonly path: Latin1; readonly inode: Inode }
+  | { readonly path: Latin1; readonly target: Latin1 };
+
+/** A layer that cannot be stacked: a path that leads outside, a hard link without target. */
+export class LayerError extends Error {
+  override readonly name = 'LayerError';
+}
+
+export interface TreeNode {
+  readonly name: Latin1;
+  /** The layer whose content this is; for a directory the layer that made it. Decides the place on the partition. */
+  readonly layer: number;
+  /** For a directory: as the last layer states it. */
+  inode: Inode;
+  /** Null for everything but directories. */
+  readonly children: Map<Latin1, TreeNode> | null;
+}
+
+export interface PathNode {
+  readonly path: Latin1;
+  readonly node: TreeNode;
+}
+
+const WHITEOUT = '.wh.';
+const OPAQUE = '.wh..wh..opq';
+const MAX_SYMLINKS = 40;
+
+/**
+ * The files of an image as overlayfs would show them when its layers are stacked: whiteouts and opaque directories
+ * remove what is below, a file replaces a directory and the reverse, directories merge. Paths have no leading slash.
+ * Source: OCI image specification, "layer.md" (whiteouts, opaque whiteouts, hard links).
+ */
+export class FileTree {
+  readonly root: TreeNode = directory('', 0, defaultDirectory());
+
+  /** Puts a layer on top. @throws LayerError */
+  addLayer(layer: number, entries: Iterable<LayerEntry>): void {
+    const additions: LayerEntry[] = [];
+    // A whiteout hides what is below, never what the same layer brings, in whatever order the tar has them.
+    for (const entry of entries) {
+      const path = normalizePath(entry.path);
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (!name.startsWith(WHITEOUT)) additions.push({ ...entry, path });
+      else if (name === OPAQUE) this.find(parentOf(path))?.children?.clear();
+      // Other names with a double prefix are AUFS's own bookkeeping.
+      else if (!name.startsWith(WHITEOUT + WHITEOUT))
+        this.find(parentOf(path))?.children?.delete(name.slice(WHITEOUT.length));
+    }
+    for (const entry of additions) this.put(entry.path, layer, this.inodeOf(entry));
+  }
+
+  /** Puts one inode at a path; replaces what is there unless both are directories. Missing parents are made. */
+  put(path: Latin1, layer: number, inode: Inode): void {
+    if (path === '') {
+      if (inode.meta.type === 'directory') this.root.inode = inode;
+      return;
+    }
+    const siblings = this.makeDirectory(parentOf(path), layer);
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    const present = siblings.get(name);
+    if (inode.meta.type !== 'directory') siblings.set(name, { name, layer, inode, children: null });
+    else if (present?.children) present.inode = inode;
+    else siblings.set(name, directory(name, layer, inode));
+  }
+
+  /** The node at a path; symlinks on the way are not followed. */
+  find(path: Latin1): TreeNode | undefined {
+    let node: TreeNode | undefined = this.root;
+    for (const name of parts(path)) node = node?.children?.get(name);
+    return node;
+  }
+
+  remove(path: Latin1): void {
+    this.find(parentOf(path))?.children?.delete(path.slice(path.lastIndexOf('/') + 1));
+  }
+
+  /** Follows symlinks as a kernel with this tree as root would. Null when nothing is there, or in a loop. */
+  resolve(path: Latin1): PathNode | null {
+    let todo = parts(path);
+    let done: PathNode[] = [{ path: '', node: this.root }];
+    let links = 0;
+    for (let name = todo.shift(); name !== undefined; name = todo.shift()) {
+      const here = done[done.length - 1];
+      if (name === '..') {
+        if (done.length > 1) done.pop();
+        continue;
+      }
+      const node = here?.node.children?.get(name);
+      if (!here || !node) return null;
+      if (node.inode.meta.type === 'symlink') {
+        links += 1;
+        if (links > MAX_SYMLINKS) return null;
+        const target = node.inode.meta.link;
+        if (target.startsWith('/')) done = done.slice(0, 1);
+        todo = [...parts(target), ...todo];
+        continue;
+      }
+      done.push({ path: here.path === '' ? name : `${here.path}/${name}`, node });
+    }
+    return done[done.length - 1] ?? null;
+  }
+
+  /** Every node but the root in the order in which files reach the partition: layer by layer, then by path bytes. */
+  inLayerOrder(): PathNode[] {
+    const all: PathNode[] = [];
+    const visit = (node: TreeNode, prefix: Latin1): void => {
+      for (const child of node.children?.values() ?? []) {
+        const path = prefix + child.name;
+        all.push({ path, node: child });
+        visit(child, `${path}/`);
+      }
+    };
+    visit(this.root, '');
+    return all.sort((a, b) => a.node.layer - b.node.layer || (a.path < b.path ? -1 : 1));
+  }
+
+  private inodeOf(entry: LayerEntry): Inode {
+    if ('inode' in entry) return entry.inode;
+    const target = this.find(normalizePath(entry.target));
+    if (!target || target.children)
+      throw new LayerError(`${entry.path} is a hard link to ${entry.target}, which is not there`);
+    return target.inode;
+  }
+
+  private makeDirectory(path: Latin1, layer: number): Map<Latin1, TreeNode> {
+    let children = this.root.children as Map<Latin1, TreeNode>;
+    for (const name of parts(path)) {
+      let node = children.get(name);
+      if (!node?.children) {
+        node = directory(name, layer, defaultDirectory());
+        children.set(name, node);
+      }
+      children = node.children as Map<Latin1, TreeNode>;
+    }
+    return children;
+  }
+}
+
+/** Metadata for a directory that a layer implies but does not state: root's, 0755. */
+export function defaultDirectory(mode = 0o755): Inode {
+  return { meta: { ...EMPTY, type: 'directory', mode }, content: [] };
+}
+
+/** An empty file of root's. */
+export function emptyFile(mode: number): Inode {
+  return { meta: { ...EMPTY, type: 'file', mode }, content: [] };
+}
+
+const EMPTY: Omit<NodeMetadata, 'type' | 'mode'> = {
+  uid: 0,
+  gid: 0,
+  mtime: 0,
+  mtimeNanos: 0,
+  size: 0,
+  link: '',
+  major: 0,
+  minor: 0,
+  xattrs: new Map(),
+};
+
+function directory(
+  name: Latin1,
+  layer: number,
+  inode: Inode,
+): TreeNode & { children: Map<Latin1, TreeNode> } {
+  return { name, layer, inode, children: new Map() };
+}
+
+function parts(path: Latin1): Latin1[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+function parentOf(path: Latin1): Latin1 {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+function normalizePath(path: Latin1): Latin1 {
+  const names = parts(path);
+  if (names.includes('..')) throw new LayerError(`${path} leads outside the image`);
+  return names.join('/');
+}
