@@ -8,9 +8,30 @@ partition_of_root() {
   number=$(readlink -f "$WB_SYS/dev/block/$number") && [ -e "$number/partition" ] && echo "${number##*/}"
 }
 
-# partition_label NAME: its PARTLABEL in the GPT.
-partition_label() {
+# Partitions have roles: warmboot-boot, warmboot-state, warmboot-a, …, warmboot-data. On GPT the role is the partition's name. An
+# msdos table has no names, there it follows from number and type: 1 boot, 2 state, slots 3 and 4, or from 5 on where 3
+# is an extended partition, and data behind them.
+
+# gpt_name NAME: its name in the GPT; nothing on other tables.
+gpt_name() {
   sed -n 's/^PARTNAME=//p' "$WB_SYS/class/block/$1/uevent" 2> /dev/null
+}
+
+# probe NAME TAG: what blkid reads from that device now, lower case.
+probe() {
+  blkid -p -o value -s "$2" "$(device "$1")" 2> /dev/null | tr '[:upper:]' '[:lower:]'
+}
+
+# partition_label NAME: its role; nothing when it has none.
+partition_label() {
+  local label disk role
+  label=$(gpt_name "$1")
+  if [ -z "$label" ] && disk=$(disk_of "$1") && [ "$(probe "$disk" PTTYPE)" = dos ]; then
+    for role in boot state a b c d e f g h data; do
+      if [ "$(partition_on "$disk" "warmboot-$role")" = "$1" ]; then label=warmboot-$role; fi
+    done
+  fi
+  echo "$label"
 }
 
 # disk_of NAME: the disk that a partition lies on.
@@ -19,19 +40,73 @@ disk_of() {
   path=$(readlink -f "$WB_SYS/class/block/$1") && path=${path%/*} && echo "${path##*/}"
 }
 
-# partition_on DISK PARTLABEL: its name; 1 when the disk has none of that label.
+# partition_on DISK ROLE: its name; 1 when the disk has none of that role.
 partition_on() {
   local path
   for path in "$WB_SYS/class/block/$1"/*/partition; do
     path=${path%/partition}
-    if [ "$(partition_label "${path##*/}")" = "$2" ]; then echo "${path##*/}"; return 0; fi
+    if [ "$(gpt_name "${path##*/}")" = "$2" ]; then echo "${path##*/}"; return 0; fi
+  done
+  [ "$(probe "$1" PTTYPE)" = dos ] && msdos_partition "$1" "$2"
+}
+
+# msdos_partition DISK ROLE: the same on an msdos table.
+msdos_partition() {
+  local first number
+  first=5
+  if numbered "$1" 4 > /dev/null; then first=3; fi
+  case $2 in
+    warmboot-boot) typed 0xef "$1" 1 ;;
+    warmboot-state) typed 0x83 "$1" 2 ;;
+    warmboot-[a-h])
+      number=$(echo abcdefgh | sed "s/${2#warmboot-}.*//" | tr -d '\n' | wc -c)
+      typed 0x83 "$1" $((first + number)) ;;
+    warmboot-data)
+      for number in 5 6 7 8 9 10 11 12 13; do
+        if typed 0xda "$1" "$number"; then return 0; fi
+      done
+      return 1 ;;
+    *) return 1 ;;
+  esac
+}
+
+# numbered DISK NUMBER: the name of that partition.
+numbered() {
+  local path
+  for path in "$WB_SYS/class/block/$1"/*/partition; do
+    if [ "$(cat "$path" 2> /dev/null)" = "$2" ]; then
+      path=${path%/partition}
+      echo "${path##*/}"
+      return 0
+    fi
   done
   return 1
 }
 
-# partition_uuid NAME: its PARTUUID, lower case.
+# typed TYPE DISK NUMBER: the same, if it is of that type.
+typed() {
+  local name
+  name=$(numbered "$2" "$3") && [ "$(probe "$name" PART_ENTRY_TYPE)" = "$1" ] && echo "$name"
+}
+
+# is_warmboot_disk DISK: any msdos disk may have such numbers and types; ours is known by the boot partition's label too.
+is_warmboot_disk() {
+  local boot
+  boot=$(partition_on "$1" warmboot-boot) && partition_on "$1" warmboot-state > /dev/null || return 1
+  [ -n "$(gpt_name "$boot")" ] || [ "$(probe "$boot" LABEL)" = warmboot ]
+}
+
+# partition_uuid NAME: its PARTUUID, lower case. blkid of old systems does not know it for msdos: there it is the disk's
+# signature and the number.
 partition_uuid() {
-  blkid -p -o value -s PART_ENTRY_UUID "$(device "$1")" 2> /dev/null | tr '[:upper:]' '[:lower:]'
+  local uuid disk
+  uuid=$(probe "$1" PART_ENTRY_UUID)
+  if [ -z "$uuid" ] && disk=$(disk_of "$1") && [ "$(probe "$disk" PTTYPE)" = dos ]; then
+    # shellcheck disable=SC2046 # four bytes, the lowest first
+    set -- $(cat "$WB_SYS/class/block/$1/partition") $(od -An -tx1 -j440 -N4 "$(device "$disk")")
+    uuid=$(printf '%s%s%s%s-%02x' "$5" "$4" "$3" "$2" "$1")
+  fi
+  echo "$uuid"
 }
 
 # device NAME: its node. The kernel writes / in a device's name as ! in sysfs.

@@ -51,7 +51,7 @@ manifest_parse() {
     key=${line%%=*}
     case " $MANIFEST_KEYS " in *" $key "*) ;; *) continue ;; esac
     line=${line#*=\'}
-    unquote "${line%\'}" || return 1
+    unquote "${line%?}" || return 1
     eval "M_$key=\$UNQUOTED"
   done < "$1"
 }

@@ -119,3 +119,15 @@ gateway_answers() {
   curl -q -s --connect-timeout 2 --max-time 3 "http://$gateway:9/" > /dev/null 2>&1
   awk -v ip="$gateway" '$1 == ip && $3 == "0x2" { found = 1 } END { exit !found }' "$WB_PROC/net/arp"
 }
+
+# stand_alone: with no server to ask, what is left to do is to tell the boot loader that this boot was a good one.
+stand_alone() {
+  say "booted slot $SLOT ${DIGEST:-(no digest)}, without a server: this disk was composed, not installed"
+  IN_TRIAL=''
+  if [ "$(slot_state "$SLOT")" = valid ]; then
+    boot_writable && slot_mark_modified "$SLOT"
+    boot_readonly
+  fi
+  until try_to_confirm; do sleep 3; done
+  : > "$WB_RUN/confirmed"
+}

@@ -29,7 +29,7 @@ take_over() {
 boot_disk() {
   local name arguments
   for name in $OWN_DISK $(candidates); do
-    if mount_boot "$name" rw 2> /dev/null; then
+    if is_warmboot_disk "$name" && mount_boot "$name" rw 2> /dev/null; then
       if slot_to_boot "$name"; then
         arguments=$(slot_command_line "$BOOT_SLOT")
         say "boots slot $BOOT_SLOT of $name: $1"

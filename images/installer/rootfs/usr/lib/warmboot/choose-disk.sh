@@ -69,7 +69,7 @@ choose_disk() {
 disk_content() {
   local node
   node=$(device "$1")
-  if partition_on "$1" warmboot-boot > /dev/null && partition_on "$1" warmboot-state > /dev/null; then echo warmboot
+  if is_warmboot_disk "$1"; then echo warmboot
   elif [ -z "$(wipefs -n "$node" 2> /dev/null)" ] && [ -z "$(head -c 1048576 "$node" | tr -d '\0' | head -c 1)" ]; then echo empty
   else echo foreign
   fi

@@ -52,6 +52,7 @@ is_half_made() {
   [ -n "$mine" ] && [ "$mine" = "$(sfdisk -d "$(device "$CHOSEN")" 2> /dev/null | table_identity)" ]
 }
 
+# table_identity: what tells this partition table from every other: a GPT's GUID, an msdos table's signature.
 table_identity() {
   awk '$1 == "label-id:" { print tolower($2) }'
 }
@@ -134,14 +135,15 @@ make_partitions() {
 
 # place_of_data NODE: where the data partition lies, if there is one.
 place_of_data() {
-  sfdisk -d "$1" 2> /dev/null | sed -n 's/.*: *\(start= *[0-9]*, size= *[0-9]*\),.*name="warmboot-data".*/\1/p'
+  sfdisk -d "$1" 2> /dev/null | sed -n -e 's/.*: *\(start= *[0-9]*, size= *[0-9]*\),.*name="warmboot-data".*/\1/p' \
+    -e 's/.*: *\(start= *[0-9]*, size= *[0-9]*\), type=da$/\1/p'
 }
 
 # forget_foreign_data BEFORE: a data partition that stayed where it was keeps its content; in a new one, remains of an
 # older use of the disk must not look like a filesystem.
 forget_foreign_data() {
   local part
-  if grep -q 'name=warmboot-data' "$WB_RUN/layout" && wait_for_partition data && [ "$(place_of_data "$(device "$CHOSEN")")" != "$1" ]; then
+  if grep -q -e 'name=warmboot-data' -e ' type=da$' "$WB_RUN/layout" && wait_for_partition data && [ "$(place_of_data "$(device "$CHOSEN")")" != "$1" ]; then
     part=$(partition_on "$CHOSEN" warmboot-data)
     wipefs -qa "$(device "$part")"
   fi
@@ -164,17 +166,27 @@ make_boot_partition() {
 
 # put_loader NODE: GRUB for UEFI on the boot partition, and GRUB for BIOS in its places on the disk.
 put_loader() {
-  local grub first
+  local grub
   grub=$WB_LIB/grub
   mkdir -p "$BOOT/EFI/BOOT" "$BOOT/grub" "$BOOT/warmboot"
   put "$BOOT/EFI/BOOT/BOOTX64.EFI" < "$grub/BOOTX64.EFI" && put "$BOOT/grub/grub.cfg" < "$grub/grub.cfg" \
     && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" || fail 'the boot partition cannot be written'
   # The BIOS reads 512-byte sectors only; on a 4Kn disk its boot code would not work.
-  if [ "$(disk_sector "$CHOSEN")" = 512 ] && first=$(partition_on "$CHOSEN" warmboot-bios); then
-    if [ "$(cat "$WB_SYS/class/block/$first/start")" != 2048 ]; then fail 'the BIOS boot partition does not start at sector 2048'; fi
-    dd if="$grub/core.img" of="$(device "$first")" bs=512 conv=notrunc,fsync 2> /dev/null \
-      && dd if="$grub/boot.img" of="$1" bs=440 count=1 conv=notrunc,fsync 2> /dev/null || fail 'the BIOS boot code cannot be written'
-  fi
+  if [ "$(disk_sector "$CHOSEN")" != 512 ]; then return; fi
+  case $(probe "$CHOSEN" PTTYPE) in
+    gpt) put_bios_loader "$1" gpt 2048 warmboot-bios ;;
+    dos) put_bios_loader "$1" msdos 1 warmboot-boot ;;
+  esac
+}
+
+# put_bios_loader NODE TABLE SECTOR ROLE: core.img from SECTOR on; the partition of that ROLE starts at sector 2048, so on
+# GPT core.img lies in it, and on msdos before it.
+put_bios_loader() {
+  local part
+  part=$(partition_on "$CHOSEN" "$4") && [ "$(cat "$WB_SYS/class/block/$part/start")" = 2048 ] \
+    || fail "the partition $4 does not start at sector 2048"
+  dd if="$grub/core-$2.img" of="$1" bs=512 seek="$3" conv=notrunc,fsync 2> /dev/null \
+    && dd if="$grub/boot-$2.img" of="$1" bs=440 count=1 conv=notrunc,fsync 2> /dev/null || fail 'the BIOS boot code cannot be written'
 }
 
 # put_state: the token first of all: without it this host would be a stranger to its server after a power cut. A state
@@ -192,7 +204,7 @@ put_state() {
   mkdir -p "$STATE/outbox"
   put "$STATE/token" < "$WB_RUN/token" && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_HOST" | put "$STATE/host" \
-    && table_identity < "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
+    && sed -n 's/^# disk: //p' "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
 }
 
 # Told for up to a minute; then the machine goes on: its agent will report the boot, which says as much.
