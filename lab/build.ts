@@ -4,11 +4,16 @@ import { inCheckout } from './paths.ts';
 import type { BuiltImage } from './story.ts';
 
 /**
- * `./warmboot build NAME`, its progress going straight to our stderr.
+ * `./warmboot build NAME OPTIONS`, its progress going straight to our stderr.
  * @throws Error when it fails; what is wrong stands on stderr then.
  */
-export async function buildImage(name: string, data: string, signal: AbortSignal): Promise<BuiltImage> {
-  const child = spawn(inCheckout('warmboot'), ['build', name], {
+export async function buildImage(
+  name: string,
+  data: string,
+  signal: AbortSignal,
+  options: readonly string[] = [],
+): Promise<BuiltImage> {
+  const child = spawn(inCheckout('warmboot'), ['build', name, ...options], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, WARMBOOT_DATA: data },
   });

@@ -8,9 +8,14 @@ export const RANGE_LAST = '10.77.0.199';
 
 const ip = (...args: string[]) => execa('ip', args);
 
+/** A new namespace begins without its own 127.0.0.1. */
+export async function startLoopback(): Promise<void> {
+  await ip('link', 'set', 'lo', 'up');
+}
+
 /** A switch with its server port: a bridge that carries the server's address. */
 export async function makeBridge(name: string): Promise<void> {
-  await ip('link', 'set', 'lo', 'up');
+  await startLoopback();
   await ip('link', 'add', name, 'type', 'bridge');
   await ip('address', 'add', `${SERVER_ADDRESS}/24`, 'dev', name);
   await ip('link', 'set', name, 'up');

@@ -74,9 +74,16 @@ export class Story {
   }
 
   /** The operator's order: POST /api/v1/hosts with an image. */
-  async enrol(image: BuiltImage): Promise<void> {
+  /** @param layout another disk layout than the default one */
+  async enrol(image: BuiltImage, layout?: string): Promise<void> {
     const asked = Date.now();
-    await this.#try('enrol', () => this.#rack.api.addHost({ macs: [this.#guest.mac], image: image.digest }));
+    await this.#try('enrol', () =>
+      this.#rack.api.addHost({
+        macs: [this.#guest.mac],
+        image: image.digest,
+        ...(layout !== undefined && { layout }),
+      }),
+    );
     this.#tell({
       phase: `POST /api/v1/hosts: ${this.#guest.mac} shall run ${image.name}`,
       at: Date.now(),

@@ -2,27 +2,39 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import type { Logger as Pino } from 'pino';
+import { startChecker } from './blobs/check-process.ts';
+import { contextSpool } from './blobs/context-spool.ts';
 import { discardDraft } from './blobs/image-draft.ts';
+import { imageFiles } from './blobs/image-files.ts';
 import { imageLibrary } from './blobs/image-library.ts';
+import { packReaders } from './blobs/pack-readers.ts';
 import { sweep } from './blobs/sweep.ts';
+import { uploadFiles } from './blobs/upload-draft.ts';
 import { BuildError } from './build/build-error.ts';
+import { buildLogs } from './build/build-logs.ts';
 import { runBuild } from './build/builder.ts';
+import type { BuildRequest } from './build/messages.ts';
 import { bootUrl, type Config } from './config.ts';
 import { parseDiskLayout } from './contract/image-json.ts';
 import { buildCases } from './control/builds.ts';
 import type { Context } from './control/context.ts';
 import { hostCases } from './control/hosts.ts';
+import { imageKeeper } from './control/image-keeper.ts';
+import { imageRemoval } from './control/images.ts';
 import { manifestCases } from './control/manifests.ts';
 import { reportCases } from './control/reports.ts';
+import { storeCheck } from './control/store-check.ts';
 import { startTicker } from './control/ticker.ts';
+import { uploadCases } from './control/uploads.ts';
 import { createWakes } from './control/wakes.ts';
 import { PATIENCE } from './core/deadlines.ts';
 import type { Digest } from './core/digest.ts';
 import type { DiskLayout } from './core/disk-layout.ts';
 import { WarmbootError } from './core/errors.ts';
 import { autoexecScript } from './core/ipxe.ts';
-import type { Builder, Store } from './core/ports.ts';
+import type { Builder, BuildOrder, Store } from './core/ports.ts';
 import type { MachineUseCases } from './core/use-cases.ts';
+import { diskCases } from './disks/disk-images.ts';
 import { accessLog } from './http/access-log.ts';
 import { adminPlane } from './http/admin-plane.ts';
 import { bootPlane } from './http/boot-plane.ts';
@@ -48,6 +60,8 @@ export type Running = {
 };
 
 const TICK_MS = 1_000;
+const MAX_CONTEXT_BYTES = 4 * 1024 ** 3;
+const UPLOAD_EXPIRY_MS = 60_000;
 const MANIFEST = { pollSeconds: 15, trialSeconds: 600 };
 /** The installer's consoles: the screen and the first serial port; the last one named is /dev/console. */
 const INSTALLER_ARGUMENTS = 'console=tty0 console=ttyS0,115200n8';
@@ -71,7 +85,7 @@ export async function start(config: Config, logger: Pino): Promise<Running> {
 }
 
 async function join(
-  { dataDir, imagesDir, migrationsDir, adminListen, boot }: Config,
+  { dataDir, imagesDir, migrationsDir, maxContextBytes = MAX_CONTEXT_BYTES, adminListen, boot }: Config,
   logger: Pino,
   closers: (() => unknown)[],
 ): Promise<Omit<Running, 'close'>> {
@@ -96,7 +110,8 @@ async function join(
   closers.push(store.close);
   await clearLeftOvers(store, dataDir, (removed) => room('blobs').info({ removed }, 'left-overs removed'));
 
-  const library = imageLibrary(dataDir, store);
+  const readers = packReaders();
+  const library = imageLibrary(dataDir, store, readers);
   const context: Context = {
     store,
     library,
@@ -110,20 +125,57 @@ async function join(
   };
   const hosts = hostCases(context);
   const machines: MachineUseCases = { ...manifestCases(context), ...reportCases(context) };
+  const contexts = await contextSpool({ dataDir, maxBytes: maxContextBytes });
+  closers.push(contexts.close);
+  const onStoreError = (err: unknown) => room('store').error({ err }, 'upkeep failed');
+  const files = imageFiles(dataDir, readers);
+  const keeper = imageKeeper({ store, files, newId, onError: onStoreError });
+  closers.push(keeper.stop);
+  keeper.collect().catch(onStoreError);
   const builds = buildCases({
     store,
-    builder: dockerBuilder(dataDir, imagesDir, store),
+    keeper,
+    contexts,
+    logs: buildLogs(dataDir),
+    builder: dockerBuilder(dataDir, imagesDir),
     clock: Date.now,
     newId,
     onError: (err) => room('build').error({ err }, 'build failed'),
   });
   closers.push(builds.stop);
+  const checker = () => startChecker(dataDir);
+  const uploads = uploadCases({
+    store,
+    keeper,
+    files: uploadFiles(dataDir),
+    startChecker: checker,
+    clock: Date.now,
+    newId,
+    sha256Hex,
+  });
+  const expiry = setInterval(() => uploads.expire().catch(onStoreError), UPLOAD_EXPIRY_MS);
+  closers.push(uploads.stop, () => clearInterval(expiry));
+
+  const disks = diskCases({
+    images: store,
+    library,
+    layouts: context.layouts,
+    sha256Hex,
+    trialSeconds: MANIFEST.trialSeconds,
+  });
 
   const seen = lastSeen(Date.now);
   const instance = newId();
   const admin = adminPlane({
     hosts,
     builds,
+    contexts,
+    images: {
+      remove: imageRemoval({ store, keeper }),
+      check: storeCheck({ store, files, startChecker: checker }),
+    },
+    uploads,
+    disks,
     library,
     instance,
     isAdmin: (token) => sameText(token, adminToken.text.trim()),
@@ -155,6 +207,7 @@ async function join(
   const url = bootUrl(boot.url, bootAt, ownAddresses());
   const app = bootPlane({
     machines,
+    disks,
     library,
     images: store,
     bootUrl: url,
@@ -210,24 +263,41 @@ async function diskLayouts(folder: string): Promise<ReadonlyMap<string, DiskLayo
   return new Map(await Promise.all(layouts));
 }
 
-function dockerBuilder(dataDir: string, imagesDir: string, store: Store): Builder {
-  return async ({ id, name }, { onProgress, signal }) => {
-    const lookup = store.chunks;
+function dockerBuilder(dataDir: string, imagesDir: string): Builder {
+  return async ({ id, order, contextPath }, { lookup, onProgress, signal }) => {
     const discard = (build: string) => discardDraft(dataDir, build);
     try {
-      const built = await runBuild({ id, name }, { dataDir, imagesDir, lookup, discard, onProgress, signal });
+      const built = await runBuild(requestOf(id, order, contextPath), {
+        dataDir,
+        imagesDir,
+        lookup,
+        discard,
+        onProgress,
+        signal,
+      });
       if (built.kind === 'tool') return { kind: 'tool', dockerImage: built.dockerImage };
-      const { kind, dataBytes, framesHash, pack, chunks } = built;
-      return {
-        kind: 'image',
-        image: { digest: built.digest as Digest, kind, dataBytes, framesHash, pack, chunks },
-      };
+      const { kind, packBytes, chunks } = built;
+      return { kind: 'image', draft: { id, digest: built.digest as Digest, kind, packBytes, chunks } };
     } catch (error) {
       // What a Dockerfile or a full disk causes is told to the user; only our own mistakes keep their stack.
       if (error instanceof BuildError && error.code !== 'internal')
         throw new WarmbootError('unavailable', error.message);
       throw error;
     }
+  };
+}
+
+function requestOf(id: string, order: BuildOrder, contextPath: string | null): BuildRequest {
+  const { name, source, target, buildArguments, secrets, overrides } = order;
+  const tar = contextPath ?? '';
+  return {
+    id,
+    name,
+    source: source.kind === 'context' ? { kind: 'context', tar, dockerfile: source.dockerfile } : source,
+    buildArguments,
+    secrets,
+    overrides,
+    ...(target !== null && { target }),
   };
 }
 

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { draftImage } from './blobs/image-draft.ts';
 import { BuildError } from './build/build-error.ts';
 import { buildFolderOf, buildImage, type ChunkLookup } from './build/build-image.ts';
+import { maskOf } from './build/mask.ts';
 import type { BuildProgress, BuildResult, FromChild, ToChild } from './build/messages.ts';
 
 /** Chunks in one message: some 100 bytes each. */
@@ -56,11 +57,15 @@ function stop(why: string): void {
 
 async function run({ request, dataDir, imagesDir }: Extract<ToChild, { type: 'start' }>): Promise<void> {
   const { log } = buildFolderOf(dataDir, request.id);
-  const note = (text: string) => appendFileSync(log, `${text}\n`);
+  const mask = maskOf(Object.values(request.secrets ?? {}));
+  // Entries, and at last how it ended, for whoever opens the file; the build's record says that too.
+  const note = (entry: BuildProgress | { readonly end: string }) =>
+    appendFileSync(log, `${JSON.stringify(entry)}\n`);
   try {
     mkdirSync(dirname(log), { recursive: true });
-    const report = (progress: BuildProgress): void => {
-      if (progress.bytesDone === undefined) note(`${progress.phase}: ${progress.message}`);
+    const report = (said: BuildProgress): void => {
+      const progress = { ...said, message: mask(said.message) };
+      note(progress);
       void send({ type: 'progress', progress });
     };
     const storage = { draft: (id: string) => draftImage(dataDir, id) };
@@ -72,17 +77,18 @@ async function run({ request, dataDir, imagesDir }: Extract<ToChild, { type: 'st
       report,
       signal: stopping.signal,
     });
-    note(result.kind === 'tool' ? result.reference : result.digest);
+    note({ end: result.kind === 'tool' ? result.reference : result.digest });
     await sendResult(result);
     process.exitCode = 0;
   } catch (error) {
     const failure = explain(error);
+    const what = mask(failure.message);
     try {
-      note(failure.message);
+      note({ end: what });
     } catch {
       // The log lies on the disk that may be what failed.
     }
-    await send({ type: 'failed', code: failure.code, what: failure.message });
+    await send({ type: 'failed', code: failure.code, what });
     process.exitCode = 1;
   }
   // Sockets to Docker may still be open; nothing of value is.

@@ -8,6 +8,8 @@ export type Config = {
   readonly dataDir: string;
   readonly imagesDir: string;
   readonly migrationsDir: string;
+  /** The largest build context that a client may send; left out: 4 GiB. */
+  readonly maxContextBytes?: number;
   readonly adminListen: Listen;
   /** Null for the server that a command starts for itself: admin plane and builds, no host can reach it. */
   readonly boot: {

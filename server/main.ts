@@ -5,7 +5,8 @@ import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Running, start } from './app.ts';
 import { runCli } from './cli/cli.ts';
-import type { CliWorld, Output, ServeOptions } from './cli/world.ts';
+import { createFile, openFile } from './cli/files.ts';
+import type { CliWorld, Output, OwnServerOptions, ServeOptions } from './cli/world.ts';
 import type { Config } from './config.ts';
 
 /** The only reader of environment, arguments and signals: gives them to the command line, and the command line a server. */
@@ -35,11 +36,16 @@ function output(stream: NodeJS.WriteStream): Output {
   };
 }
 
-function baseConfig(data: string, images: string | null): Omit<Config, 'adminListen' | 'boot'> {
+function baseConfig({
+  data,
+  images,
+  maxContextBytes,
+}: OwnServerOptions): Omit<Config, 'adminListen' | 'boot'> {
   return {
     dataDir: path.resolve(data),
     imagesDir: images === null ? path.join(ROOT, 'images') : path.resolve(images),
     migrationsDir: path.join(ROOT, 'migrations'),
+    ...(maxContextBytes !== undefined && { maxContextBytes }),
   };
 }
 
@@ -51,7 +57,7 @@ function loggerAt(level: string) {
 async function serve(options: ServeOptions, world: CliWorld): Promise<number> {
   const logger = loggerAt(world.env.WARMBOOT_LOG ?? 'info');
   const config: Config = {
-    ...baseConfig(options.data, options.images),
+    ...baseConfig(options),
     adminListen: options.adminListen,
     boot: { listen: options.bootListen, tftp: options.tftpListen, url: options.bootUrl },
   };
@@ -81,9 +87,11 @@ const world: CliWorld = {
   signal: interrupt.signal,
   now: Date.now,
   readFile: (file) => readFile(file, 'utf8'),
-  startServer: async ({ data, images }) => {
+  openFile,
+  createFile,
+  startServer: async (options) => {
     const adminListen = { host: '127.0.0.1', port: 0 };
-    return start({ ...baseConfig(data, images), adminListen, boot: null }, loggerAt('warn'));
+    return start({ ...baseConfig(options), adminListen, boot: null }, loggerAt('warn'));
   },
   serve,
 };

@@ -13,12 +13,16 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
   'server/control': ['server/core'],
   'server/store': ['server/core', 'better-sqlite3', 'node:'],
   'server/blobs': ['server/core', 'zstd-napi', 'node:'],
+  'server/filesystems': ['server/core'],
+  'server/disks': ['server/core', 'server/filesystems', 'node:'],
+  'server/docker-context': ['server/core', 'tar-stream', 'node:'],
   'server/build': [
     'server/core',
+    'server/docker-context',
     'server/contract',
+    'server/filesystems',
     'dockerode',
     'execa',
-    'tar-stream',
     'zstd-napi',
     'node:',
   ],
@@ -33,11 +37,12 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
     'zod',
     'node:',
   ],
-  'server/cli': ['server/contract', 'commander', 'zod', 'node:'],
+  'server/cli': ['server/contract', 'server/docker-context', 'commander', 'zod', 'node:'],
   'server/config.ts': ['server/core'],
   'server/build-child.ts': ['server/core', 'server/build', 'server/blobs', 'node:'],
+  'server/check-child.ts': ['server/core', 'server/blobs', 'node:'],
   'server/app.ts': [
-    ...['blobs', 'build', 'contract', 'control', 'core', 'http', 'keys', 'store', 'tftp'].map(
+    ...['blobs', 'build', 'contract', 'control', 'core', 'disks', 'http', 'keys', 'store', 'tftp'].map(
       (room) => `server/${room}`,
     ),
     'server/config.ts',
@@ -54,7 +59,10 @@ const ONLY_IN = [
     what: /\bprocess\.(env|argv|stdin|exitCode)\b/,
     where: ['server/main.ts', 'server/build-child.ts', 'lab'],
   },
-  { what: /\bprocess\.on\(\s*'SIG/, where: ['server/main.ts', 'server/build-child.ts', 'lab'] },
+  {
+    what: /\bprocess\.on\(\s*'SIG/,
+    where: ['server/main.ts', 'server/build-child.ts', 'server/check-child.ts', 'lab'],
+  },
   { what: /\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s/, where: ['server/store'] },
   { what: /\b(Date\.now|Math\.random)\(|new Date\(\)/, where: NOT_CORE() },
 ];

@@ -153,6 +153,15 @@ test('print says what would be done and does nothing', async () => {
   expect(await calls()).toEqual([]);
 });
 
+test('try needs a virtual machine and no Docker', async () => {
+  const { stdout } = await launch(['try', 'debian-13', '--uefi'], { WARMBOOT_SETUP: 'print' });
+  const lines = stdout.split('\n');
+  expect(lines).toEqual(
+    expect.arrayContaining(['package qemu-system-x86', 'package ovmf', 'run lab/try.ts debian-13 --uefi']),
+  );
+  expect(lines).not.toContain('docker');
+});
+
 test('unit tests need neither Docker nor a virtual machine', async () => {
   const { stdout } = await launch(['test', 'unit'], { WARMBOOT_SETUP: 'print' });
   expect(stdout).toContain('package shellcheck');

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { buildImage } from '../lab/build.ts';
 import { runInNamespaces } from '../lab/namespace.ts';
 import { inCheckout } from '../lab/paths.ts';
+import type { BuiltImage } from '../lab/story.ts';
 import { keepFolder, makeWorkFolder, removeFolder } from '../lab/work-folder.ts';
-import { E2E_IMAGES, type E2ePlan } from './e2e/plan.ts';
+import { E2E_IMAGES, E2E_VARIANTS, type E2ePlan } from './e2e/plan.ts';
 import { shellScripts } from './shell-scripts.ts';
 
 /**
@@ -145,8 +146,11 @@ async function planE2e(folder: string): Promise<E2ePlan | undefined> {
   const data = inCheckout('.cache/lab');
   await mkdir(data, { recursive: true });
   try {
-    const images = [];
-    for (const name of E2E_IMAGES) images.push(await buildImage(name, data, new AbortController().signal));
+    const images: BuiltImage[] = [];
+    const { signal } = new AbortController();
+    for (const name of E2E_IMAGES) images.push(await buildImage(name, data, signal));
+    for (const { name, of, options } of E2E_VARIANTS)
+      images.push({ ...(await buildImage(of, data, signal, options)), name });
     return { folder, data, images };
   } catch (error) {
     total.failed += 1;

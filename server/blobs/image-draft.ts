@@ -1,20 +1,21 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish, syncFolder, writeSynced } from './atomic.ts';
+import { syncFolder, writeSynced } from './atomic.ts';
 import { createPackWriter } from './pack-writer.ts';
-import { imageFolder, imageTempFolder, packPath } from './places.ts';
+import { imageTempFolder, packPath } from './places.ts';
 
-/** An image while it is written: a folder for its files and the pack of its new frames. */
+/** An image while it is written: a folder for its files and the pack of its new frames, both under temporary names. */
 export interface ImageDraft {
-  /** For kernel and initrd, which must be synced when it is published. */
+  /** For kernel and initrd, which must be synced when it is sealed. */
   readonly folder: string;
   /** Adds a frame to the build's pack. @returns where it begins there */
   append(frame: Uint8Array): Promise<number>;
   /**
-   * Writes the texts beside kernel and initrd, syncs everything and gives pack and folder their final names.
+   * Writes the texts beside kernel and initrd and syncs everything. Only the server itself gives it its final names
+   * afterwards (`image-files.ts`).
    * @returns length of the pack; 0 and no pack when no frame was added
    */
-  publish(digest: string, texts: Readonly<Record<string, string>>): Promise<{ packBytes: number }>;
+  seal(texts: Readonly<Record<string, string>>): Promise<{ packBytes: number }>;
   /** Removes all of it, whatever was reached. */
   discard(): Promise<void>;
 }
@@ -28,12 +29,10 @@ export async function draftImage(dataDir: string, build: string): Promise<ImageD
   return {
     folder,
     append: writer.append,
-    async publish(digest, texts) {
+    async seal(texts) {
       for (const [name, text] of Object.entries(texts)) await writeSynced(join(folder, name), text);
-      // The pack first: an image's folder without its frames would be a lie, a pack without image is swept.
-      const packBytes = await writer.publish();
-      await publishFolder(dataDir, digest, folder);
-      return { packBytes };
+      await syncFolder(folder);
+      return { packBytes: await writer.seal() };
     },
     async discard() {
       await writer.close();
@@ -42,30 +41,8 @@ export async function draftImage(dataDir: string, build: string): Promise<ImageD
   };
 }
 
-/** Removes what a build left that ended without a word. */
+/** Removes what a build left that ended without a word. Only temporary names: what was published is the server's. */
 export async function discardDraft(dataDir: string, build: string): Promise<void> {
   await rm(imageTempFolder(dataDir, build), { recursive: true, force: true });
   await rm(`${packPath(dataDir, build)}.tmp`, { force: true });
-  await rm(packPath(dataDir, build), { force: true });
-}
-
-/**
- * A folder that is there stays when it has the same frames: it may be read right now. One with other frames was left
- * by a crash before its commit (the frames of a stored image are found again, so they come out the same).
- */
-async function publishFolder(dataDir: string, digest: string, temp: string): Promise<void> {
-  await syncFolder(temp);
-  const final = imageFolder(dataDir, digest);
-  const present = await readFile(join(final, 'frames.json')).catch(() => null);
-  const made = await readFile(join(temp, 'frames.json'));
-  if (present?.equals(made)) {
-    await rm(temp, { recursive: true });
-    return;
-  }
-  const aside = `${temp}-old`;
-  await rename(final, aside).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await publish(temp, final);
-  await rm(aside, { recursive: true, force: true });
 }

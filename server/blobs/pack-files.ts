@@ -8,16 +8,19 @@ export interface PackFiles extends AsyncDisposable {
   read(packId: string, offset: number, target: Uint8Array): Promise<void>;
 }
 
-export function openPacks(dataDir: string): PackFiles {
+/** @param suffix of the name, for packs that have not been published yet */
+export function openPacks(dataDir: string, suffix: '' | '.tmp' = ''): PackFiles {
   const files = new Map<string, FileHandle>();
 
   async function file(packId: string): Promise<FileHandle> {
     const present = files.get(packId);
     if (present) return present;
-    const opened = await open(packPath(dataDir, packId), 'r').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') throw new DamageError(packId, `pack ${packId} is missing`);
-      throw error;
-    });
+    const opened = await open(packPath(dataDir, packId) + suffix, 'r').catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') throw new DamageError(packId, `pack ${packId} is missing`);
+        throw error;
+      },
+    );
     files.set(packId, opened);
     return opened;
   }

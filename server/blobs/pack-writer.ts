@@ -1,22 +1,21 @@
 import { open, rm } from 'node:fs/promises';
-import { ensureFolder, publish } from './atomic.ts';
+import { ensureFolder } from './atomic.ts';
 import { packFolder, packPath } from './places.ts';
 
 const BUFFER_BYTES = 1024 * 1024;
 
-/** Writes one pack: frames one after the other, nothing between them. Visible under its name only when published. */
+/** Writes one pack: frames one after the other, nothing between them, under a temporary name. */
 export interface PackWriter {
   /** @returns where the frame begins in the pack */
   append(frame: Uint8Array): Promise<number>;
-  /** Syncs and gives it its name. @returns its length; 0 when nothing was appended, and then there is no pack */
-  publish(): Promise<number>;
-  /** Ends it unpublished; its temporary file stays. */
+  /** Syncs it. @returns its length; 0 when nothing was appended, and then there is no pack */
+  seal(): Promise<number>;
+  /** Ends it as it is; its temporary file stays. */
   close(): Promise<void>;
 }
 
 export async function createPackWriter(dataDir: string, id: string): Promise<PackWriter> {
-  const path = packPath(dataDir, id);
-  const temp = `${path}.tmp`;
+  const temp = `${packPath(dataDir, id)}.tmp`;
   await ensureFolder(packFolder(dataDir));
   const file = await open(temp, 'w');
   const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
@@ -48,12 +47,11 @@ export async function createPackWriter(dataDir: string, id: string): Promise<Pac
       bytes += frame.length;
       return offset;
     },
-    async publish() {
+    async seal() {
       await flush();
       await file.sync();
       await close();
-      if (bytes > 0) await publish(temp, path);
-      else await rm(temp);
+      if (bytes === 0) await rm(temp);
       return bytes;
     },
     close,

@@ -34,7 +34,7 @@ export async function sweep(dataDir: string, known: KnownBlobs): Promise<string[
   // While a build runs, a folder that no row knows may be the one that it is about to commit.
   const quiet = known.runningBuilds.size === 0;
   await consider(imagesFolder(dataDir), (name) => {
-    const temp = /^\.tmp-([A-Za-z0-9-]+?)(-old)?$/.exec(name)?.[1];
+    const temp = /^\.tmp-([A-Za-z0-9-]+)$/.exec(name)?.[1];
     if (temp !== undefined) return !known.runningBuilds.has(temp);
     return quiet && /^[0-9a-f]{64}$/.test(name) && !known.digests.has(`sha256:${name}`);
   });

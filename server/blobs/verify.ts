@@ -10,13 +10,17 @@ export interface Damage {
   readonly what: string;
 }
 
-/** Reads every chunk given and tells those that are damaged or missing. Give them in pack order: then it reads forward. */
+/**
+ * Reads every chunk given and tells those that are damaged or missing. Give them in pack order: then it reads forward.
+ * @param inDraft they lie in a pack that has not been published yet
+ */
 export async function* findDamage(
   dataDir: string,
   chunks: Iterable<readonly [sha256: string, place: ChunkPlace]>,
   signal?: AbortSignal,
+  inDraft = false,
 ): AsyncGenerator<Damage> {
-  const packs = openPacks(dataDir);
+  const packs = openPacks(dataDir, inDraft ? '.tmp' : '');
   try {
     for (const [sha256, place] of chunks) {
       signal?.throwIfAborted();

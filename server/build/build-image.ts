@@ -1,31 +1,31 @@
 import { hash } from 'node:crypto';
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type Docker from 'dockerode';
 import type { Recipe } from '../contract/image-json.ts';
 import { CHUNKING } from '../core/chunks.ts';
 import type { Digest } from '../core/digest.ts';
-import {
-  frameOrder,
-  type ImageIndex,
-  layOutFrames,
-  serializeFrames,
-  serializeIndex,
-} from '../core/image-index.ts';
+import { type ImageIndex, parseIndex, serializeIndex } from '../core/image-index.ts';
+import type { FileTree } from '../filesystems/file-tree.ts';
+import type { CheckFailure } from './accept/check.ts';
+import { checkInstallerImage, checkOsImage } from './accept/checks.ts';
+import { ext4ProfileFor } from './accept/filesystem-profile.ts';
+import { findKernel } from './accept/kernel.ts';
+import { readOsRelease } from './accept/os-release.ts';
+import { labelTree } from './accept/selinux/label-tree.ts';
+import { buildAgent, hasAgent, saveAgent } from './add-agent.ts';
 import { BuildError } from './build-error.ts';
-import { type CheckFailure, checkInstallerImage, checkOsImage } from './checks.ts';
-import { scanChunks } from './chunk-scan.ts';
-import { copyOut } from './copy-file.ts';
-import { connectDocker, type DockerImage, findImage, requireDocker } from './docker.ts';
-import { buildFolder, dockerReference } from './docker-build.ts';
-import { FILESYSTEM_UUID, makeFilesystem } from './filesystem.ts';
-import { freeExtents } from './free-blocks.ts';
-import { findKernel } from './kernel.ts';
-import { mergeLayers, saveLayers } from './layers.ts';
+import { connectDocker, type DockerImage, findImage, requireDocker } from './docker/docker.ts';
+import { dockerReference } from './docker/docker-build.ts';
 import type { BuildRequest, BuildResult, Report } from './messages.ts';
-import { readOsRelease } from './os-release.ts';
-import { packChunks } from './pack.ts';
-import { readRecipe } from './recipe.ts';
+import { FILESYSTEM_UUID, planFilesystem } from './plan-filesystem.ts';
+import { openSource, type Source } from './source.ts';
 import type { BuildStorage, ImageDraft } from './storage.ts';
+import { storeLoader } from './store-loader.ts';
+import { type StoredPartition, storePartition } from './store-partition.ts';
+import { copyOut } from './tree/copy-file.ts';
+import { countFiles } from './tree/count-files.ts';
+import { addLayers, mergeLayers, saveLayers } from './tree/layers.ts';
 
 /** Frame lengths (`bytes`) of the chunks that are stored; the others are not in the map. */
 export type ChunkLookup = (
@@ -48,36 +48,52 @@ export function buildFolderOf(dataDir: string, id: string): { folder: string; wo
 }
 
 /**
- * The whole way from images/NAME to an image that lies in the data folder, synced, under its final names. When it
+ * The whole way from images/NAME to an image that lies in the data folder, synced, under temporary names. When it
  * fails or is stopped nothing of it remains but the log.
  * @throws BuildError
  */
 export async function buildImage(request: BuildRequest, around: BuildSurroundings): Promise<BuildResult> {
-  const { dataDir, imagesDir, storage, report, signal } = around;
-  const recipe = await readRecipe(join(imagesDir, request.name), request.name);
+  const source = await openSource(request, around.imagesDir);
   const docker = connectDocker();
   await requireDocker(docker);
-  const folderBuild = { imagesDir, name: request.name, buildArguments: request.buildArguments ?? {} };
-  const id = await buildFolder(docker, folderBuild, report, signal);
+  const { work } = buildFolderOf(around.dataDir, request.id);
+  await mkdir(work, { recursive: true });
+  try {
+    return await buildIn(work, { docker, source, request }, around);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function buildIn(
+  work: string,
+  { docker, source, request }: { docker: Docker; source: Source; request: BuildRequest },
+  around: BuildSurroundings,
+): Promise<BuildResult> {
+  const { dataDir, imagesDir, storage, report, signal } = around;
+  const { recipe } = source;
+  const wantsAgent = recipe.kind === 'os' && recipe.agent;
+  const agent = wantsAgent ? await buildAgent(docker, { imagesDir, work }, report, signal) : null;
+  const id = await source.build(docker, work, report, signal);
   if (recipe.kind === 'tool')
     return { kind: 'tool', reference: dockerReference(request.name), dockerImage: id };
   const image = await findImage(docker, id);
   if (!image)
     throw new BuildError('dockerfile', `Docker built ${request.name} but no longer has it. Build it again.`);
 
-  const { work } = buildFolderOf(dataDir, request.id);
   const draft = await storage.draft(request.id);
   try {
-    await mkdir(work, { recursive: true });
     await requireSpace(work, image.bytes);
     report({ phase: 'layers', message: 'saving layers', bytesDone: 0, bytesTotal: image.bytes });
     const layers = await saveLayers(docker, image, work, report, signal);
-    const made = await storeTree({ request, recipe, image, layers, work, draft }, around);
-    await rm(work, { recursive: true, force: true });
-    return made;
+    report({ phase: 'layers', message: `merging ${layersOf(layers.length)}` });
+    const tree = mergeLayers(layers);
+    if (agent && !hasAgent(tree))
+      addLayers(tree, await saveAgent(docker, agent, work, around), layers.length);
+    report({ phase: 'layers', message: `${layersOf(layers.length)}, ${countFiles(tree)} files` });
+    return await storeTree({ request, recipe, image, tree, draft }, around);
   } catch (error) {
     await draft.discard();
-    await rm(work, { recursive: true, force: true });
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw await noSpace(dataDir, image.bytes);
     throw error;
   }
@@ -87,33 +103,44 @@ interface Making {
   readonly request: BuildRequest;
   readonly recipe: Exclude<Recipe, { kind: 'tool' }>;
   readonly image: DockerImage;
-  readonly layers: Awaited<ReturnType<typeof saveLayers>>;
-  readonly work: string;
+  readonly tree: FileTree;
   readonly draft: ImageDraft;
 }
 
 async function storeTree(making: Making, around: BuildSurroundings): Promise<BuildResult> {
-  const { request, recipe, image, work, draft } = making;
+  const { request, recipe, image, tree, draft } = making;
   const { lookup, report, signal } = around;
-  report({ phase: 'layers', message: `merging ${making.layers.length} layers` });
-  const tree = mergeLayers(making.layers);
   const kernel = findKernel(tree);
   const os = readOsRelease(tree);
   const failures =
-    recipe.kind === 'os' ? checkOsImage({ tree, kernel, os }) : checkInstallerImage({ tree, kernel, os });
+    recipe.kind === 'os'
+      ? [
+          ...labelTree(tree, os),
+          ...(await checkOsImage({
+            tree,
+            kernel,
+            os,
+            filesystem: recipe.filesystem.type,
+            append: recipe.append,
+          })),
+        ]
+      : await checkInstallerImage({ tree, kernel, os });
   if (failures.length > 0 || !kernel?.initrd) throw checkError(request.name, failures);
 
   const kernelFile = await copyOut(kernel.kernel.inode, join(draft.folder, 'kernel'));
   const initrdFile = await copyOut(kernel.initrd.inode, join(draft.folder, 'initrd'));
-  const partition = join(work, 'partition');
-  if (recipe.kind === 'os') {
-    report({ phase: 'filesystem', message: `making ${recipe.filesystem.type}` });
-    await makeFilesystem(tree, partition, recipe.filesystem.size, report, signal);
-  }
-  const chunks =
+  const loader = recipe.kind === 'installer' ? await storeLoader(tree, join(draft.folder, 'loader')) : null;
+  const partition =
     recipe.kind === 'os'
-      ? await scanChunks(partition, await freeExtents(partition, signal), report, signal)
-      : [];
+      ? await storePartition(
+          planFilesystem(tree, recipe.filesystem, ext4ProfileFor(tree, kernel.release)),
+          lookup,
+          draft.append,
+          report,
+          signal,
+        )
+      : NO_PARTITION;
+  const { chunks, packed } = partition;
   const index: ImageIndex = {
     version: 1,
     requires: [],
@@ -126,6 +153,7 @@ async function storeTree(making: Making, around: BuildSurroundings): Promise<Bui
         : null,
     kernel: { release: kernel.release, ...kernelFile },
     initrd: initrdFile,
+    ...(loader && { loader }),
     append: recipe.append,
     chunking: CHUNKING,
     chunks,
@@ -133,21 +161,16 @@ async function storeTree(making: Making, around: BuildSurroundings): Promise<Bui
   const indexText = serializeIndex(index);
   const digest = `sha256:${hash('sha256', indexText)}` as Digest;
 
-  const different = frameOrder(chunks).map(({ sha256 }) => sha256);
-  const stored = different.length > 0 ? await lookup(different) : new Map<string, { bytes: number }>();
-  const packed =
-    recipe.kind === 'os' ? await packChunks(partition, chunks, stored, draft.append, report, signal) : [];
-  const frameBytes = new Map(packed.map(({ sha256, bytes }) => [sha256, bytes]));
-  const frames = layOutFrames(
-    digest,
-    chunks,
-    (sha256) => frameBytes.get(sha256) ?? stored.get(sha256)?.bytes,
-  );
-  if (!frames.ok) throw new Error(frames.reason);
-  const framesText = serializeFrames(frames.value);
+  // What readers would refuse must not be stored: a PRETTY_NAME or a kernel release may be anything.
+  const readable = parseIndex(indexText);
+  if (!readable.ok)
+    throw new BuildError(
+      'check',
+      `The image ${request.name} was built, but is not accepted: ${readable.reason}.`,
+    );
   signal.throwIfAborted();
   report({ phase: 'pack', message: 'syncing' });
-  const { packBytes } = await draft.publish(digest, { 'index.json': indexText, 'frames.json': framesText });
+  const { packBytes } = await draft.seal({ 'index.json': indexText });
   return {
     kind: recipe.kind,
     digest,
@@ -159,24 +182,32 @@ async function storeTree(making: Making, around: BuildSurroundings): Promise<Bui
     kernel: index.kernel,
     initrd: index.initrd,
     indexBytes: Buffer.byteLength(indexText),
-    framesBytes: Buffer.byteLength(framesText),
-    framesHash: hash('sha256', framesText),
-    dataBytes: frames.value.bytes,
-    chunkCount: different.length,
-    reusedChunks: different.length - packed.length,
-    pack: packBytes > 0 ? { id: request.id, bytes: packBytes } : null,
+    dataBytes: partition.dataBytes,
+    chunkCount: partition.different,
+    reusedChunks: partition.different - packed.length,
+    packBytes,
     chunks: packed,
   };
 }
 
+function layersOf(count: number): string {
+  return count === 1 ? '1 layer' : `${count} layers`;
+}
+
+/** An installer has none. */
+const NO_PARTITION: StoredPartition = { chunks: [], packed: [], different: 0, dataBytes: 0 };
+
 function checkError(name: string, failures: readonly CheckFailure[]): BuildError {
   const lines = failures.map(({ check, message, line }) => `  ${check}: ${message}.\n    add: ${line}`);
+  const lacksAgent = failures.some(({ check }) => check === 'agent');
+  if (lacksAgent)
+    lines.push('  The builder puts the agent in itself with --add-agent, or "agent": true in image.json.');
   return new BuildError('check', [`The image ${name} was built, but is not accepted:`, ...lines].join('\n'));
 }
 
-/** The layers, the filesystem and a pack of about half of it lie on the disk at the same time. */
+/** The layers and a pack of about half of them lie on the disk at the same time. */
 function spaceFor(imageBytes: number): number {
-  return Math.ceil(imageBytes * 2.75);
+  return Math.ceil(imageBytes * 1.75);
 }
 
 async function requireSpace(folder: string, imageBytes: number): Promise<void> {

@@ -25,8 +25,8 @@ export interface BuilderOptions {
 /**
  * Builds an image in a process of its own.
  *
- * When it resolves, pack and image folder lie under their final names, synced, and no row knows them yet: the caller
- * commits them in one transaction, or sweeps them. When it rejects, nothing of the build remains but its log.
+ * When it resolves, pack and image folder lie synced under temporary names: the caller alone gives them their final ones
+ * and commits them, so a child that outlives a killed server publishes nothing. When it rejects, nothing of the build remains but its log.
  * @throws BuildError
  */
 export async function runBuild(request: BuildRequest, options: BuilderOptions): Promise<BuildResult> {

@@ -1,3 +1,4 @@
+import type { RecipeOverrides } from '../core/ports.ts';
 import type { BuildErrorCode } from './build-error.ts';
 
 /** What happens during a build, in this order; `base` and `docker` may repeat for images that others copy from. */
@@ -9,7 +10,11 @@ export interface BuildProgress {
   readonly message: string;
   /** True for a line that a Dockerfile's step printed. */
   readonly log?: boolean;
+  /** Steps of the Dockerfile that are done, of those that are known. */
+  readonly stepsDone?: number;
+  readonly stepsTotal?: number;
   readonly bytesDone?: number;
+  /** Left out when nobody knows how much it will be. */
   readonly bytesTotal?: number;
 }
 
@@ -19,11 +24,24 @@ export type Report = (progress: BuildProgress) => void;
 export interface BuildRequest {
   /** Of this build: letters, digits and dashes; names its pack and its folder. */
   readonly id: string;
-  /** A folder below `imagesDir`. */
+  /** Name of the image; where no `source` is given, of a folder below `imagesDir` too. */
   readonly name: string;
+  readonly source?: RequestSource;
   /** For ARG lines of the Dockerfile. */
   readonly buildArguments?: Readonly<Record<string, string>>;
+  /** Base64 by id, for `RUN --mount=type=secret`. They are given to BuildKit and written nowhere. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** The stage to end at; the last one where it is left out. */
+  readonly target?: string;
+  /** What counts instead of image.json. */
+  readonly overrides?: RecipeOverrides;
 }
+
+/** `tar`: path of a context; `dockerfile`: its name in there. */
+export type RequestSource =
+  | { readonly kind: 'folder' }
+  | { readonly kind: 'context'; readonly tar: string; readonly dockerfile: string }
+  | { readonly kind: 'reference'; readonly reference: string };
 
 /** A chunk that this build wrote: raw sha256, and where its frame lies in the new pack. */
 export interface PackedChunk {
@@ -34,8 +52,8 @@ export interface PackedChunk {
 }
 
 /**
- * A finished build. For an image everything is on disk and synced under its final names; it becomes visible when the
- * caller commits it. `chunks` are the new ones only, in the order in which they lie in the pack.
+ * A finished build. For an image everything is on disk and synced under temporary names; the caller gives it its final
+ * ones and commits it. `chunks` are the new ones only, in the order in which they lie in the pack.
  */
 export type BuildResult = BuiltImage | BuiltTool;
 
@@ -53,16 +71,13 @@ export interface BuiltImage {
   readonly kernel: { readonly release: string; readonly bytes: number; readonly sha256: string };
   readonly initrd: { readonly bytes: number; readonly sha256: string };
   readonly indexBytes: number;
-  readonly framesBytes: number;
-  /** sha256 of frames.json, 64 hex digits. */
-  readonly framesHash: string;
   /** Length of the logical `data`: what a host without any older image fetches. */
   readonly dataBytes: number;
   /** Different chunks of the image, and how many of them were stored already. */
   readonly chunkCount: number;
   readonly reusedChunks: number;
-  /** Null when every chunk was stored already. */
-  readonly pack: { readonly id: string; readonly bytes: number } | null;
+  /** Length of the pack of new frames; 0 and no pack when every chunk was stored already. */
+  readonly packBytes: number;
   readonly chunks: readonly PackedChunk[];
 }
 

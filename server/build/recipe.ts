@@ -1,15 +1,43 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseRecipe, type Recipe } from '../contract/image-json.ts';
+import type { RecipeOverrides } from '../core/ports.ts';
 import { BuildError } from './build-error.ts';
 
-/** What images/NAME asks for. @throws BuildError `recipe` with each fault and its place */
-export async function readRecipe(folder: string, name: string): Promise<Recipe> {
-  const text = await readFile(join(folder, 'image.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? 'there is no image.json in its folder' : error.message;
-    throw new BuildError('recipe', `The image ${name} cannot be built: ${why}.`);
-  });
-  const recipe = parseRecipe(text);
-  if (recipe.ok) return recipe.value;
-  throw new BuildError('recipe', [`image.json of ${name} is not valid:`, ...recipe.faults].join('\n  '));
+/** What an image without an image.json is made into: an OS on ext4 that speaks on screen and serial line. */
+const DEFAULT: Recipe = {
+  kind: 'os',
+  filesystem: { type: 'ext4', size: 2 * 1024 ** 3 },
+  append: 'console=tty0 console=ttyS0,115200n8',
+  agent: false,
+};
+
+/**
+ * What shall be made of an image: image.json, or the default where there is none, and before both what the order says.
+ * @param text of image.json; null: there is none
+ * @throws BuildError `recipe` with each fault and its place
+ */
+export function recipeOf(text: string | null, name: string, overrides: RecipeOverrides = {}): Recipe {
+  const read = text === null ? ({ ok: true, value: DEFAULT } as const) : parseRecipe(text);
+  if (!read.ok)
+    throw new BuildError('recipe', [`image.json of ${name} is not valid:`, ...read.faults].join('\n  '));
+  const recipe = read.value;
+  const { filesystem, sizeBytes, append, addAgent } = overrides;
+  if (recipe.kind === 'os')
+    return {
+      kind: 'os',
+      filesystem: { type: filesystem ?? recipe.filesystem.type, size: sizeBytes ?? recipe.filesystem.size },
+      append: append ?? recipe.append,
+      agent: addAgent ?? recipe.agent,
+    };
+  if (filesystem !== undefined || sizeBytes !== undefined || addAgent !== undefined)
+    throw refusal(name, recipe.kind, 'a filesystem, a size or the agent');
+  if (recipe.kind === 'installer') return { kind: 'installer', append: append ?? recipe.append };
+  if (append !== undefined) throw refusal(name, recipe.kind, 'kernel arguments');
+  return recipe;
+}
+
+function refusal(name: string, kind: string, what: string): BuildError {
+  return new BuildError(
+    'recipe',
+    `${name} is of kind "${kind}" (image.json), which has no use for ${what}. Leave that out, or change its kind.`,
+  );
 }

@@ -6,15 +6,15 @@ export interface BuildStorage {
 
 /** An image while it is written. Nothing of it is visible under a final name before it is published. */
 export interface ImageDraft {
-  /** For kernel and initrd, which must be synced when it is published. */
+  /** For kernel and initrd, which must be synced when it is sealed. */
   readonly folder: string;
   /** Adds a frame to the build's pack. @returns where it begins there */
   append(frame: Uint8Array): Promise<number>;
   /**
-   * Writes the texts beside kernel and initrd, syncs everything and gives pack and folder their final names.
+   * Writes the texts beside kernel and initrd and syncs everything, still under temporary names.
    * @returns length of the pack; 0 and no pack when no frame was added
    */
-  publish(digest: string, texts: Readonly<Record<string, string>>): Promise<{ packBytes: number }>;
+  seal(texts: Readonly<Record<string, string>>): Promise<{ packBytes: number }>;
   /** Removes all of it, whatever was reached. */
   discard(): Promise<void>;
 }

@@ -21,6 +21,17 @@ export function label(text: string, before: Readonly<Record<string, string>> = {
   return { ...before, [match[1]]: match[2] ?? '' };
 }
 
+/** `a=IMAGE`, given once for each slot. */
+export function assignment(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const match = /^([a-h])=(.+)$/.exec(text);
+  if (!match?.[1] || !match[2]) throw new InvalidArgumentError('It is SLOT=IMAGE, as in a=debian-13.');
+  if (before[match[1]] !== undefined) throw new InvalidArgumentError(`Slot ${match[1]} was named before.`);
+  return { ...before, [match[1]]: match[2] };
+}
+
 /** `HOST:PORT`, `[IPv6]:PORT`, `:PORT` for every address, or a port alone. */
 export function listen(text: string): Listen {
   const match = /^(?:(?:\[([0-9a-fA-F:.%a-z]+)\]|([^\s:[\]/]*)):)?(\d{1,5})$/.exec(text);
@@ -41,4 +52,20 @@ export function baseUrl(text: string): string {
   if (url === null || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username)
     throw new InvalidArgumentError('It is an address like http://10.0.0.1:8080.');
   return url.href.replace(/\/+$/, '');
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+/** `512MiB`, `4GiB`; a number alone is bytes. */
+export function byteSize(text: string): number {
+  const match = /^(\d{1,12})(KiB|MiB|GiB|TiB)?$/.exec(text);
+  const value = Number(match?.[1]) * (SIZE_UNITS[match?.[2] ?? ''] ?? 1);
+  if (!match || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('It is a size like 512MiB or 4GiB.');
+  return value;
 }

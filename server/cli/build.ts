@@ -1,9 +1,12 @@
+import { Option } from 'commander';
 import { type BuildView, buildLogEntrySchema, buildSchema } from '../contract/admin-plane.ts';
+import { type BuildFlags, readOrder } from './build-order.ts';
 import { CliError, InterruptedError, UnreachableError } from './cli-error.ts';
 import { type Client, parsed, RefusedError, segment } from './client.ts';
 import type { Cli } from './command.ts';
 import { pause } from './pause.ts';
 import { type Progress, progressOn } from './progress.ts';
+import { sendContext } from './send-context.ts';
 import type { Session } from './session.ts';
 
 /** A server that is away for longer than these tries, a second apart, has ended the build as well. */
@@ -12,19 +15,46 @@ const RECONNECTS = 10;
 export function addBuild({ program, run }: Cli): void {
   program
     .command('build')
-    .description('Build an image from images/NAME/Dockerfile; prints its digest.')
-    .argument('<name>', 'folder below images/')
+    .description('Build an image from a Dockerfile; prints its digest.')
+    .argument('<name>', 'name of the image; of a folder below images/ when there is no other source')
     .option('--tag <tag>', 'tag of the result (default: latest)')
-    .addHelpText('after', '\nExample: digest=$(warmboot build debian-13 --tag next)')
-    .action((name: string, { tag }: { tag?: string }) => run({}, (session) => build(session, name, tag)));
+    .option('--file <path>', 'Dockerfile (default: Dockerfile in the context)')
+    .option('--context <dir>', "folder that is sent to build from (default: the Dockerfile's)")
+    .option('--build-arg <name=value>', 'value of an ARG; not for secrets (may be repeated)', collect)
+    .option('--secret <spec>', 'id=ID,src=FILE or id=ID,env=NAME (may be repeated)', collect)
+    .option('--target <stage>', 'stage of the Dockerfile to end at (default: the last)')
+    .option('--from <image>', 'take an image that Docker has or can pull, instead of a Dockerfile')
+    .addOption(new Option('--filesystem <type>', 'instead of what image.json says').choices(['ext4', 'xfs']))
+    .option('--size <size>', 'of the filesystem, e.g. 4GiB')
+    .option('--append <arguments>', 'kernel arguments of the image')
+    .option('--add-agent', "put Warmboot's agent into the image if it has none")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  digest=$(warmboot build debian-13 --tag next)
+  warmboot build web --context . --file deploy/Dockerfile --build-arg VERSION=7 --secret id=npm,src=$HOME/.npmrc
+  warmboot build db --from registry.example.org/db-host:3 --size 8GiB --add-agent`,
+    )
+    .action((name: string, flags: BuildFlags) => run({}, (session) => build(session, name, flags)));
 }
 
-async function build(session: Session, name: string, tag: string | undefined): Promise<number> {
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+async function build(session: Session, name: string, flags: BuildFlags): Promise<number> {
   const { client, world, json, isOwnServer, printJson, print, say } = session;
-  const order = { name, ...(tag === undefined ? {} : { tag }) };
-  const begun = await client.send('POST', '/api/v1/builds', buildSchema, order);
-  const { id } = begun.data;
+  const { order, context } = await readOrder(name, flags, world);
   const progress = progressOn(world);
+  let id: string;
+  try {
+    const sent = context && { context: await sendContext(client, context, progress) };
+    id = (await client.send('POST', '/api/v1/builds', buildSchema, { ...order, ...sent })).data.id;
+  } catch (error) {
+    progress.end('done');
+    throw error;
+  }
   let ended: BuildView;
   try {
     ended = await follow(session, id, progress);
@@ -86,11 +116,13 @@ class BuildLog {
   async read(): Promise<BuildView | null> {
     let at = 0;
     try {
-      for await (const { event, data } of this.#client.events(this.#path)) {
+      for await (const { event, data, id } of this.#client.events(this.#path)) {
         if (event === 'end') return parsed(data, buildSchema);
         at += 1;
-        if (event !== 'entry' || at <= this.#shown) continue;
-        this.#shown = at;
+        // A server that remembers only the last entries does not begin at 1.
+        const number = Number(id) || at;
+        if (event !== 'entry' || number <= this.#shown) continue;
+        this.#shown = number;
         const entry = parsed(data, buildLogEntrySchema);
         if (entry !== null) this.#progress.step(entry);
       }

@@ -3,10 +3,12 @@ import { addAssign } from './assign.ts';
 import { addBuild } from './build.ts';
 import { CliError, message } from './cli-error.ts';
 import type { Cli } from './command.ts';
+import { addDisk } from './disk.ts';
 import { addEnrol } from './enrol.ts';
 import { addEvents } from './events.ts';
 import { addHost } from './host.ts';
 import { addHosts } from './hosts.ts';
+import { addImage } from './image.ts';
 import { addImages } from './images.ts';
 import { addReinstall } from './reinstall.ts';
 import { addRemove } from './remove.ts';
@@ -52,6 +54,7 @@ const COMMANDS = [
   addServe,
   addBuild,
   addImages,
+  addImage,
   addEnrol,
   addHosts,
   addHost,
@@ -60,13 +63,15 @@ const COMMANDS = [
   addReinstall,
   addRemove,
   addEvents,
+  addDisk,
 ];
 
 function exitCodeOf(error: unknown, { stderr }: CliWorld): number {
   // Commander has written its sentence already; help and version are no failure.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof CliError || (error instanceof Error && error.name === 'WarmbootError')) {
-    stderr.write(`warmboot: ${clean(message(error))}\n`);
+    // Failed checks and a step's last lines stand on lines of their own.
+    stderr.write(`warmboot: ${message(error).split('\n').map(clean).join('\n')}\n`);
     return error instanceof CliError ? error.exitCode : 1;
   }
   const stack = error instanceof Error ? error.stack : undefined;
@@ -110,6 +115,8 @@ function usageSentence(text: string): string {
 const HELP_END = `
   demo        build two images, netboot a virtual machine, jump from one image to the other
   test [unit|interop|e2e]
+  try IMAGE|FILE
+              boot an image or a disk in QEMU, its serial console on this terminal
 
 Without --server a command speaks to the server that runs on the data folder; if none does, it starts one for itself.
 "warmboot COMMAND --help" shows the options of a command.
@@ -119,4 +126,5 @@ Examples:
   warmboot build debian-13
   warmboot enrol 52:54:00:12:34:56 --image debian-13 --label rack=b7
   warmboot assign 52:54:00:12:34:56 debian-13:next --wait
-  warmboot hosts --state failed`;
+  warmboot hosts --state failed
+  warmboot disk two-slots --slot a=debian-13 -o disk.img`;

@@ -6,6 +6,7 @@ import { clean } from './text.ts';
 /** Within this time an answer is there, or the server is away. */
 const ANSWER_MS = 60_000;
 const STREAM = 'text/event-stream';
+const BYTES = 'application/octet-stream';
 
 /** What a command needs of a wire schema. */
 export interface Schema<T> {
@@ -37,6 +38,13 @@ export class RefusedError extends CliError {
 }
 
 /** Speaks to the admin plane. Every failure is a CliError that can be shown as it is. */
+/** How long a request may take: `until` says it, else a stream's time is its own and any other has `patienceMs`. */
+interface FetchOptions {
+  readonly content?: AsyncIterable<Uint8Array>;
+  readonly patienceMs?: number;
+  readonly until?: AbortSignal | null;
+}
+
 export class Client {
   readonly #options: ClientOptions;
   constructor(options: ClientOptions) {
@@ -47,16 +55,74 @@ export class Client {
     return this.send('GET', path, schema);
   }
 
-  async send<T>(method: string, path: string, schema: Schema<T>, body?: unknown): Promise<Answer<T>> {
-    const response = await this.#fetch(method, path, { accept: 'application/json' }, body);
+  async send<T>(
+    method: string,
+    path: string,
+    schema: Schema<T>,
+    body?: unknown,
+    patienceMs: number = ANSWER_MS,
+  ): Promise<Answer<T>> {
+    const response = await this.#fetch(method, path, { accept: 'application/json' }, body, { patienceMs });
     const raw = parse(await this.#text(response));
+    return { raw, data: this.#read(path, raw, response, schema) };
+  }
+
+  #read<T>(path: string, raw: unknown, response: Response, schema: Schema<T>): T {
     if (raw === undefined) throw this.#foreign(response);
     const read = schema.safeParse(raw);
-    if (!read.success)
-      throw new CliError(
-        `the server at ${this.#options.url} answers ${path} in a form that this program does not know. Is one of them older? Compare their versions.`,
-      );
-    return { raw, data: read.data };
+    if (read.success) return read.data;
+    throw new CliError(
+      `the server at ${this.#options.url} answers ${path} in a form that this program does not know. Is one of them older? Compare their versions.`,
+    );
+  }
+
+  /**
+   * Sends a body of known length as it is read.
+   * @param content what it throws is thrown here
+   */
+  async upload<T>(
+    path: string,
+    { content, bytes, type }: { content: AsyncIterable<Uint8Array>; bytes: number; type: string },
+    schema: Schema<T>,
+  ): Promise<T> {
+    let failure: { error: unknown } | null = null;
+    async function* watched() {
+      try {
+        yield* content;
+      } catch (error) {
+        failure = { error };
+        throw error;
+      }
+    }
+    const headers = { accept: 'application/json', 'content-type': type, 'content-length': String(bytes) };
+    try {
+      const response = await this.#fetch('PUT', path, headers, undefined, { content: watched() });
+      return this.#read(path, parse(await this.#text(response)), response, schema);
+    } catch (error) {
+      throw failure === null ? error : (failure as { error: unknown }).error;
+    }
+  }
+
+  /** Sends bytes as they are. */
+  async put<T>(path: string, bytes: Uint8Array<ArrayBuffer>, schema: Schema<T>): Promise<T> {
+    const response = await this.#fetch('PUT', path, { accept: 'application/json' }, bytes);
+    const read = schema.safeParse(parse(await this.#text(response)));
+    if (!read.success) throw this.#foreign(response);
+    return read.data;
+  }
+
+  /** Asks for bytes; the caller reads the body. */
+  fetchBytes(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    method: 'GET' | 'HEAD' = 'GET',
+  ): Promise<Response> {
+    return this.#fetch(method, path, { ...headers, accept: BYTES });
+  }
+
+  /** What to throw when reading such a body fails. */
+  broken(error: unknown): CliError {
+    return this.#broken(error);
   }
 
   async delete(path: string): Promise<void> {
@@ -64,12 +130,40 @@ export class Client {
   }
 
   /** The events of a stream until the server ends it. A stream that breaks throws UnreachableError. */
-  async *events(path: string, headers: Readonly<Record<string, string>> = {}): AsyncGenerator<SseEvent> {
-    const response = await this.#fetch('GET', path, { ...headers, accept: STREAM });
+  async *events(
+    path: string,
+    headers: Readonly<Record<string, string>> = {},
+    method: 'GET' | 'POST' = 'GET',
+  ): AsyncGenerator<SseEvent> {
+    const response = await this.#fetch(method, path, { ...headers, accept: STREAM });
     if (!response.headers.get('content-type')?.startsWith(STREAM) || response.body === null)
       throw this.#foreign(response);
     try {
       yield* sseEvents(response.body);
+    } catch (error) {
+      throw this.#broken(error);
+    }
+  }
+
+  /**
+   * A large body, as it comes. Only the wait for its beginning has a time-out.
+   * @returns its length as the server says it, and its parts; these throw UnreachableError when the connection breaks
+   */
+  async download(path: string): Promise<{ bytes: number; parts: AsyncIterable<Uint8Array> }> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_MS);
+    const until = AbortSignal.any([this.#options.signal, late.signal]);
+    const response = await this.#fetch('GET', path, { accept: '*/*' }, undefined, { until }).finally(() =>
+      clearTimeout(timer),
+    );
+    const length = response.headers.get('content-length') ?? '';
+    if (response.body === null || !/^\d+$/.test(length)) throw this.#foreign(response);
+    return { bytes: Number(length), parts: this.#parts(response.body) };
+  }
+
+  async *#parts(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body;
     } catch (error) {
       throw this.#broken(error);
     }
@@ -80,21 +174,27 @@ export class Client {
     path: string,
     asked: Readonly<Record<string, string>>,
     body?: unknown,
+    { content, patienceMs = ANSWER_MS, until = null }: FetchOptions = {},
   ): Promise<Response> {
     const { url, token, signal } = this.#options;
     const headers = new Headers(asked);
     if (token !== null) headers.set('authorization', `Bearer ${token}`);
-    if (body !== undefined) headers.set('content-type', 'application/json');
-    const until =
-      asked.accept === STREAM ? signal : AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+    const isBytes = body instanceof Uint8Array;
+    if (body !== undefined) headers.set('content-type', isBytes ? BYTES : 'application/json');
+    // A stream lasts as long as it lasts, in either direction.
+    const isStream = asked.accept === STREAM || asked.accept === BYTES || content !== undefined;
+    const limit = until ?? (isStream ? signal : AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]));
     let response: Response;
     try {
       response = await fetch(url + path, {
         method,
         headers,
-        signal: until,
+        signal: limit,
         redirect: 'manual',
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined
+          ? {}
+          : { body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
+        ...(content === undefined ? {} : ({ body: content, duplex: 'half' } as unknown as RequestInit)),
       });
     } catch (error) {
       throw this.#broken(error);

@@ -1,11 +1,13 @@
 import { type ImageView, imageListSchema } from '../contract/admin-plane.ts';
 import type { Cli } from './command.ts';
+import { addRemove, addVerify } from './image.ts';
 import { bytes, relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { table } from './table.ts';
 
-export function addImages({ program, run }: Cli): void {
-  program
+export function addImages(cli: Cli): void {
+  const { program, run } = cli;
+  const images = program
     .command('images')
     .description('List the images that hosts can run.')
     .action(() =>
@@ -17,6 +19,8 @@ export function addImages({ program, run }: Cli): void {
         return 0;
       }),
     );
+  addRemove(cli, images);
+  addVerify(cli, images);
 }
 
 function imageTable(images: readonly ImageView[], now: number, fitTo?: number): string {
@@ -32,7 +36,7 @@ function imageTable(images: readonly ImageView[], now: number, fitTo?: number): 
       { title: 'DIGEST', least: 20 },
     ],
     images.map((image) => [
-      image.tags.join(', ') || '-',
+      `${image.tags.join(', ') || '-'}${image.damaged ? ' (damaged)' : ''}`,
       image.kind,
       image.os || '-',
       image.kernel || '-',

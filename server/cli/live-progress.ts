@@ -1,12 +1,12 @@
 import type { Progress, Step } from './progress.ts';
-import { bytes, duration, percent } from './quantity.ts';
+import { bytes, duration, percent, timeLeft } from './quantity.ts';
+import { Rate } from './rate.ts';
 import { clean, cut, pad } from './text.ts';
 import type { Output } from './world.ts';
 
 const PHASE_COLUMNS = 11;
-const BAR_COLUMNS = 24;
-/** A rate is taken over so long. */
-const RATE_WINDOW_MS = 4000;
+/** The bar gives way to the figures where the terminal is narrow. */
+const BAR = { least: 8, most: 24, figures: 67 };
 /** Redrawn so often while nothing happens, so that the seconds go on. */
 const REDRAW_MS = 1000;
 /** Messages that a failure shows: what they said was overwritten as it came. */
@@ -16,7 +16,7 @@ const TAIL_LINES = 20;
 export class LiveProgress implements Progress {
   readonly #stderr: Output;
   readonly #now: () => number;
-  #phase: { step: Step; since: number; samples: { at: number; done: number }[] } | null = null;
+  #phase: { step: Step; since: number; rate: Rate } | null = null;
   #tail: string[] = [];
   #timer: NodeJS.Timeout | null = null;
 
@@ -30,10 +30,10 @@ export class LiveProgress implements Progress {
     if (this.#phase?.step.phase !== step.phase) {
       this.#keepPhase();
       this.#tail = [];
-      this.#phase = { step, since: now, samples: [] };
+      this.#phase = { step, since: now, rate: new Rate() };
     }
     this.#phase.step = step;
-    this.#sample(step.bytesDone, now);
+    if (step.bytesDone !== undefined) this.#phase.rate.take(step.bytesDone, now);
     if (step.bytesDone === undefined) this.#tail = [...this.#tail, step.message].slice(-TAIL_LINES);
     this.#timer ??= setInterval(() => this.#draw(), REDRAW_MS).unref();
     this.#draw();
@@ -58,40 +58,38 @@ export class LiveProgress implements Progress {
     if (this.#phase === null) return;
     const { step, since } = this.#phase;
     const took = duration(this.#now() - since);
-    const amount = step.bytesTotal === undefined ? clean(step.message) : bytes(step.bytesTotal);
-    this.#write(step.phase, [amount, took], '\n');
-  }
-
-  #sample(done: number | undefined, now: number): void {
-    const samples = this.#phase?.samples;
-    if (samples === undefined || done === undefined) return;
-    // Less than before: another count has begun in the same phase.
-    if (done < (samples.at(-1)?.done ?? 0)) samples.length = 0;
-    samples.push({ at: now, done });
-    while (samples.length > 2 && now - (samples[1]?.at ?? now) > RATE_WINDOW_MS) samples.shift();
+    this.#write(step.phase, [whole(step), took], '\n');
   }
 
   #draw(): void {
     if (this.#phase === null) return;
-    const { step, since } = this.#phase;
-    const elapsed = duration(Math.floor((this.#now() - since) / 1000) * 1000 || 0);
-    this.#write(step.phase, [this.#amount(step), elapsed]);
+    const { step, since, rate } = this.#phase;
+    const now = this.#now();
+    const left =
+      step.bytesTotal === undefined || step.bytesDone === step.bytesTotal
+        ? null
+        : rate.msUntil(step.bytesTotal, now);
+    const time = left === null ? wholeSeconds(now - since) : timeLeft(left);
+    this.#write(step.phase, [this.#amount(step, rate.perSecond(now)), time]);
   }
 
-  #amount({ message, bytesDone, bytesTotal }: Step): string {
-    if (bytesDone === undefined || bytesTotal === undefined) return clean(message);
-    const share = percent(bytesDone, bytesTotal);
-    const filled = Math.floor((share * BAR_COLUMNS) / 100);
-    const bar = '█'.repeat(filled) + '░'.repeat(BAR_COLUMNS - filled);
-    const amount = `${bytes(bytesDone)} of ${bytes(bytesTotal)}${this.#rate()}`;
-    return `${bar} ${String(share).padStart(3)}%  ${amount}${message === '' ? '' : `  ${clean(message)}`}`;
+  #amount(step: Step, rate: number | null): string {
+    const { message, stepsDone, stepsTotal, bytesDone, bytesTotal } = step;
+    const said = message === '' ? '' : `  ${clean(message)}`;
+    const pace = rate === null ? '' : `  ${bytes(rate)}/s`;
+    if (bytesDone !== undefined && bytesTotal !== undefined)
+      return `${this.#bar(bytesDone, bytesTotal)}  ${bytes(bytesDone)} of ${bytes(bytesTotal)}${pace}${said}`;
+    if (bytesDone !== undefined) return `${bytes(bytesDone)}${pace}${said}`;
+    if (stepsDone !== undefined && stepsTotal !== undefined && stepsTotal > 0)
+      return `${this.#bar(stepsDone, stepsTotal)}  ${stepsDone} of ${stepsTotal}${said}`;
+    return clean(message);
   }
 
-  #rate(): string {
-    const samples = this.#phase?.samples ?? [];
-    const [first, last] = [samples[0], samples.at(-1)];
-    if (!first || !last || last.at - first.at < 200) return '';
-    return `  ${bytes(((last.done - first.done) / (last.at - first.at)) * 1000)}/s`;
+  #bar(done: number, total: number): string {
+    const columns = Math.min(BAR.most, Math.max(BAR.least, (this.#stderr.columns ?? 80) - 1 - BAR.figures));
+    const share = percent(done, total);
+    const filled = Math.floor((share * columns) / 100);
+    return `${'█'.repeat(filled)}${'░'.repeat(columns - filled)} ${String(share).padStart(3)}%`;
   }
 
   /** The last column stays free: a full line would wrap, and could not be overwritten. */
@@ -102,4 +100,16 @@ export class LiveProgress implements Progress {
     const line = cut(head + cut(text, Math.max(10, room - head.length - tail.length)) + tail, room);
     this.#stderr.write(`\r${line}\x1b[K${ending}`);
   }
+}
+
+/** What a phase was about, when it is over. */
+function whole({ message, stepsTotal, bytesDone, bytesTotal }: Step): string {
+  if (bytesTotal !== undefined) return bytes(bytesTotal);
+  if (bytesDone !== undefined) return bytes(bytesDone);
+  if (stepsTotal !== undefined && stepsTotal > 0) return `${stepsTotal} step${stepsTotal === 1 ? '' : 's'}`;
+  return clean(message);
+}
+
+function wholeSeconds(ms: number): string {
+  return duration(Math.floor(ms / 1000) * 1000);
 }

@@ -1,5 +1,6 @@
 import type { Progress, Step } from './progress.ts';
-import { bytes, percent } from './quantity.ts';
+import { bytes, percent, timeLeft } from './quantity.ts';
+import { Rate } from './rate.ts';
 import { clean } from './text.ts';
 import type { Output } from './world.ts';
 
@@ -10,6 +11,8 @@ const STEP_PERCENT = 25;
 export class PlainProgress implements Progress {
   readonly #stderr: Output;
   readonly #now: () => number;
+  #rate = new Rate();
+  #phase = '';
   #shown: { step: Step; percent: number; at: number } | null = null;
 
   constructor(stderr: Output, now: () => number) {
@@ -23,8 +26,18 @@ export class PlainProgress implements Progress {
       if (last?.phase !== step.phase || last.message !== step.message) this.#show(step, 0, step.message);
       return;
     }
+    const now = this.#now();
+    if (this.#phase !== step.phase) this.#rate = new Rate();
+    this.#phase = step.phase;
+    this.#rate.take(step.bytesDone, now);
     const share = percent(step.bytesDone, step.bytesTotal);
-    const amount = `${share}% of ${bytes(step.bytesTotal)}`;
+    const pace = this.#rate.perSecond(now);
+    const left = share === 100 ? null : this.#rate.msUntil(step.bytesTotal, now);
+    const amount = [
+      `${share}% of ${bytes(step.bytesTotal)}`,
+      ...(pace === null ? [] : [`${bytes(pace)}/s`]),
+      ...(left === null ? [] : [timeLeft(left)]),
+    ].join(', ');
     if (this.#isWorthALine(step, share))
       this.#show(step, share, step.message === '' ? amount : `${amount} (${step.message})`);
   }

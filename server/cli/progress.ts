@@ -6,7 +6,10 @@ import type { CliWorld } from './world.ts';
 export interface Step {
   readonly phase: string;
   readonly message: string;
+  readonly stepsDone?: number | undefined;
+  readonly stepsTotal?: number | undefined;
   readonly bytesDone?: number | undefined;
+  /** Left out while nobody knows it. */
   readonly bytesTotal?: number | undefined;
 }
 

@@ -23,6 +23,12 @@ export function duration(ms: number): string {
   return two(seconds, 86_400, 'd', 3600, 'h');
 }
 
+/** `5 s left`, `2 min 10 s left`: an estimate has no fractions, and is never nothing. */
+export function timeLeft(ms: number): string {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  return `${seconds < 60 ? `${seconds} s` : duration(seconds * 1000)} left`;
+}
+
 function two(seconds: number, big: number, bigName: string, small: number, smallName: string): string {
   const rest = Math.floor((seconds % big) / small);
   return `${Math.floor(seconds / big)} ${bigName}${rest > 0 ? ` ${rest} ${smallName}` : ''}`;

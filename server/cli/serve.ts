@@ -1,9 +1,8 @@
-import { InvalidArgumentError } from 'commander';
 import { baseUrl, listen, listenOrOff } from './arguments.ts';
-import { CliError } from './cli-error.ts';
 import type { Cli } from './command.ts';
 import { dataFolder } from './session.ts';
-import type { CliWorld, Listen } from './world.ts';
+import { contextLimit, setting } from './setting.ts';
+import type { Listen } from './world.ts';
 
 interface ServeFlags {
   readonly bootListen?: Listen;
@@ -27,7 +26,7 @@ export function addServe({ program, world, globals, end }: Cli): void {
       `
 Prints one JSON line on stdout when it is ready; logs JSON lines on stderr. Port 0 is any free port.
 Each flag has a variable, which it overrides: WARMBOOT_BOOT_LISTEN, WARMBOOT_ADMIN_LISTEN, WARMBOOT_TFTP_LISTEN,
-WARMBOOT_BOOT_URL, WARMBOOT_IMAGES.
+WARMBOOT_BOOT_URL, WARMBOOT_IMAGES. WARMBOOT_MAX_CONTEXT is the largest build context that is taken (default: 4GiB).
 
 Example: warmboot serve --data /var/lib/warmboot --boot-url http://10.0.0.1:8080`,
     )
@@ -42,20 +41,9 @@ Example: warmboot serve --data /var/lib/warmboot --boot-url http://10.0.0.1:8080
         adminListen: flags.adminListen ??
           setting(world, 'ADMIN_LISTEN', listen) ?? { host: '127.0.0.1', port: 8081 },
         tftpListen: tftp === 'off' ? null : tftp,
+        ...contextLimit(world),
         bootUrl: flags.bootUrl ?? setting(world, 'BOOT_URL', baseUrl) ?? null,
       };
       end(await world.serve(options, world));
     });
-}
-
-/** A setting from the environment, read as its flag is; empty is not set. */
-function setting<T>({ env }: CliWorld, name: string, read: (text: string) => T): T | undefined {
-  const text = env[`WARMBOOT_${name}`];
-  if (!text) return undefined;
-  try {
-    return read(text);
-  } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error;
-    throw new CliError(`WARMBOOT_${name} is "${text}". ${error.message}`, 2);
-  }
 }

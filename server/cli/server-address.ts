@@ -24,11 +24,11 @@ export async function findServer(
   options: { readonly server: string | undefined; readonly data: string },
   config: CliConfig,
 ): Promise<RunningServer | null> {
-  if (options.server !== undefined) return { url: serverUrl(options.server, '--server'), from: 'flag' };
+  if (options.server !== undefined) return { url: namedServer(options.server, '--server'), from: 'flag' };
   const named = world.env.WARMBOOT_SERVER;
-  if (named) return { url: serverUrl(named, 'WARMBOOT_SERVER'), from: 'environment' };
+  if (named) return { url: namedServer(named, 'WARMBOOT_SERVER'), from: 'environment' };
   if (config.server !== null)
-    return { url: serverUrl(config.server, `"server" in ${config.path}`), from: 'config' };
+    return { url: namedServer(config.server, `"server" in ${config.path}`), from: 'config' };
   return serverOfData(world, options.data);
 }
 
@@ -74,7 +74,7 @@ function fieldOf(value: unknown, name: string): unknown {
 }
 
 /** @param where for the sentence that refuses it */
-function serverUrl(text: string, where: string): string {
+export function namedServer(text: string, where: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
     throw new CliError(`${where} is "${text}", which is no address. Write it as http://HOST:PORT.`, 2);

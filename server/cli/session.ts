@@ -2,6 +2,7 @@ import { readCliConfig } from './cli-config.ts';
 import { CliError } from './cli-error.ts';
 import { Client } from './client.ts';
 import { findServer } from './server-address.ts';
+import { contextLimit } from './setting.ts';
 import { json } from './text.ts';
 import { findToken } from './token.ts';
 import type { CliWorld } from './world.ts';
@@ -31,6 +32,8 @@ export interface Session {
 export interface SessionNeeds {
   /** Why a server started for this command alone would be of no use; undefined where it is. */
   readonly runningServer?: string;
+  /** The server of the data folder, whatever flag, environment and config file name: those say where something goes. */
+  readonly isLocal?: boolean;
 }
 
 /** Opens a session for one task, and closes it whatever happens. */
@@ -41,17 +44,25 @@ export async function withSession(
   task: (session: Session) => Promise<number>,
 ): Promise<number> {
   const data = dataFolder(world, options);
-  const config = await readCliConfig(world);
-  const running = await findServer(world, { server: options.server, data }, config);
+  const seen: CliWorld = needs.isLocal ? { ...world, env: {} } : world;
+  const named = needs.isLocal ? { server: undefined, token: undefined } : options;
+  const config = await readCliConfig(seen);
+  const running = await findServer(seen, { server: named.server, data }, config);
   if (running === null && needs.runningServer !== undefined)
     throw new CliError(
       `no server runs on the data folder ${data}, and ${needs.runningServer}. Start one with \`warmboot serve\`, or name it with --server.`,
     );
   const own =
-    running === null ? await world.startServer({ data, images: world.env.WARMBOOT_IMAGES || null }) : null;
+    running === null
+      ? await world.startServer({
+          data,
+          images: world.env.WARMBOOT_IMAGES || null,
+          ...contextLimit(world),
+        })
+      : null;
   try {
     const url = running?.url ?? own?.adminUrl.replace(/\/+$/, '') ?? '';
-    const found = await findToken(world, { token: options.token, data }, config, running?.from === 'config');
+    const found = await findToken(seen, { token: named.token, data }, config, running?.from === 'config');
     const { token, source } = found;
     const client = new Client({ url, token, tokenSource: source, signal: world.signal });
     return await task({

@@ -34,6 +34,19 @@ export async function findToken(
   }
 }
 
+/** The token for a server that was named, never one of this machine's data folder: that would give it away. */
+export function tokenOfNamed(
+  world: CliWorld,
+  flag: { readonly value: string | undefined; readonly name: string; readonly variable: string },
+  config: CliConfig | null,
+): FoundToken {
+  if (flag.value !== undefined) return checked(flag.value, flag.name);
+  const named = world.env[flag.variable];
+  if (named) return checked(named, flag.variable);
+  if (config !== null && config.token !== null) return checked(config.token, config.path);
+  return { token: null, source: `No token was given: give ${flag.name} or ${flag.variable}.` };
+}
+
 /** An HTTP header takes no other characters, and no token has them. */
 function checked(token: string, from: string): FoundToken {
   if (!/^[!-~]+$/.test(token))

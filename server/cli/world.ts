@@ -11,6 +11,10 @@ export interface CliWorld {
   now(): number;
   /** A small UTF-8 file. Rejects as `node:fs/promises` does, with `code` ENOENT, EACCES, … */
   readFile(path: string): Promise<string>;
+  /** A large file, read at any place. Rejects as `node:fs/promises` does. */
+  openFile(path: string): Promise<ReadableFile>;
+  /** A new file that gets its name when it is complete, or standard output for `-`. */
+  createFile(path: string): Promise<NewFile>;
   /**
    * Starts a server for one command: admin plane on a free loopback port, and builds; no TFTP, no boot plane, no
    * `server.json`. Nothing is printed on stdout. Rejects with a WarmbootError whose message is shown as it is.
@@ -20,6 +24,21 @@ export interface CliWorld {
   serve(options: ServeOptions, world: CliWorld): Promise<number>;
 }
 
+export interface ReadableFile {
+  readonly sizeBytes: number;
+  /** Bytes from `start` to before `end`; fewer where the file has become shorter. */
+  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  close(): Promise<void>;
+}
+
+export interface NewFile {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Synced and under its name; a file of that name is replaced. */
+  finish(): Promise<void>;
+  /** Nothing of it stays. */
+  discard(): Promise<void>;
+}
+
 export interface Output {
   readonly isTTY: boolean;
   /** Width of the terminal, asked anew at each use; undefined where there is none. */
@@ -27,10 +46,12 @@ export interface Output {
   write(text: string): void;
 }
 
-interface OwnServerOptions {
+export interface OwnServerOptions {
   readonly data: string;
   /** Folder of the Dockerfiles; null for the one that comes with the program. */
   readonly images: string | null;
+  /** The largest build context that may be sent; left out: the server's default. */
+  readonly maxContextBytes?: number;
 }
 
 interface OwnServer {
@@ -48,9 +69,7 @@ export interface Listen {
 }
 
 /** Settings of `serve`: flag, else environment, else default. Paths are as written, relative to the working folder. */
-export interface ServeOptions {
-  readonly data: string;
-  readonly images: string | null;
+export interface ServeOptions extends OwnServerOptions {
   readonly bootListen: Listen;
   readonly adminListen: Listen;
   /** Null: `off`. */

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { HOST_STATES } from '../core/host-state.ts';
+import { recipeOverrides } from './image-json.ts';
 
 /** The wire schemas of the admin API, `/api/v1`. The server answers with them, the command line reads with them. */
 
@@ -142,6 +143,9 @@ export const imageSchema = z
     filesystemBytes: z.number().nullable(),
     dataBytes: z.number().openapi({ description: 'compressed size: what a host without any of it fetches' }),
     chunks: z.number(),
+    damaged: z
+      .boolean()
+      .openapi({ description: 'a check found damage; build, import or push the image again' }),
     createdAt: time,
   })
   .openapi('Image');
@@ -149,12 +153,102 @@ export type ImageView = z.infer<typeof imageSchema>;
 
 export const imageListSchema = z.object({ images: z.array(imageSchema) }).openapi('ImageList');
 
+export const removedImageSchema = z
+  .object({
+    digest,
+    tagsRemoved: z.number(),
+    isGone: z.boolean().openapi({ description: 'false while a tag, a slot, a build or an upload needs it' }),
+    freedBytes: z.number(),
+    keptFor: z.array(z.string()).openapi({ description: 'hosts that hold it, by MAC' }),
+  })
+  .openapi('RemovedImage');
+
+export const storeCheckProgressSchema = z
+  .object({ chunks: z.number(), bytesDone: z.number(), bytesTotal: z.number() })
+  .openapi('StoreCheckProgress');
+
+export const storeCheckSchema = z
+  .object({
+    images: z.number(),
+    chunks: z.number(),
+    bytes: z.number(),
+    damage: z.array(z.object({ what: z.string(), images: z.array(digest) })),
+    affected: z.array(digest).openapi({ description: 'every damaged image, once' }),
+  })
+  .openapi('StoreCheck');
+export type StoreCheckView = z.infer<typeof storeCheckSchema>;
+
+export const newUploadSchema = z
+  .strictObject({
+    index: z.string().openapi({ description: 'the text of index.json, byte for byte' }),
+    name: z.string().max(64),
+    tag: z.string().max(128).optional(),
+  })
+  .openapi('NewUpload');
+
+export const uploadSchema = z
+  .object({
+    id: z.string(),
+    digest,
+    status: z.enum(['open', 'stored']),
+    missing: z.array(z.string()).openapi({ description: 'chunks to send, in the order of the index' }),
+    files: z
+      .array(z.object({ name: z.string(), bytes: z.number(), received: z.number() }))
+      .openapi({ description: 'files to send, and how far each has come' }),
+  })
+  .openapi('Upload');
+export type UploadWire = z.infer<typeof uploadSchema>;
+
+/** What Docker takes: 500 KiB. */
+const MAX_SECRET_CHARACTERS = Math.ceil((500 * 1024) / 3) * 4;
+const SECRET_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+const DOCKERFILE_ONLY = ['target', 'buildArguments', 'secrets'] as const;
+
 export const newBuildSchema = z
   .strictObject({
     name: z.string().max(64),
     tag: z.string().max(128).optional(),
+    context: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/, 'is the sha256 of a context that was sent')
+      .optional()
+      .openapi({ description: 'of PUT /api/v1/contexts; without it and `from`, images/NAME is built' }),
+    dockerfile: z.string().min(1).max(1024).optional().openapi({ description: 'its name in the context' }),
+    from: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$/, 'is no name of a Docker image')
+      .optional()
+      .openapi({ description: 'a finished image, in Docker or in a registry' }),
+    target: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'is no name of a stage')
+      .optional(),
+    buildArguments: z
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'is no name for a build argument'),
+        z.string().max(32_768),
+      )
+      .optional()
+      .openapi({ description: 'not secret: Docker keeps them in the image' }),
+    secrets: z
+      .record(z.string().regex(SECRET_ID, 'is no id for a secret'), z.base64().max(MAX_SECRET_CHARACTERS))
+      .optional()
+      .openapi({ description: 'base64 by id, for RUN --mount=type=secret; kept nowhere' }),
+    ...recipeOverrides,
+  })
+  .refine(({ context, from }) => context === undefined || from === undefined, {
+    message: 'context and from exclude each other',
+  })
+  .refine(({ context, dockerfile }) => context !== undefined || dockerfile === undefined, {
+    message: 'dockerfile is a name in a context, and there is none',
+  })
+  .refine((order) => order.from === undefined || !DOCKERFILE_ONLY.some((key) => order[key] !== undefined), {
+    message: 'an image that is taken as it is (from) has no target, build arguments or secrets',
   })
   .openapi('NewBuild');
+export type NewBuild = z.input<typeof newBuildSchema>;
+
+export const contextSchema = z.object({ digest, bytes: z.number().int() }).openapi('Context');
 
 export const buildSchema = z
   .object({
@@ -170,11 +264,15 @@ export const buildSchema = z
   .openapi('Build');
 export type BuildView = z.infer<typeof buildSchema>;
 
+export const buildListSchema = z.object({ builds: z.array(buildSchema) }).openapi('BuildList');
+
 /** One line of a build's log, live or afterwards. */
 export const buildLogEntrySchema = z
   .object({
     phase: z.string(),
     message: z.string(),
+    stepsDone: z.number().optional(),
+    stepsTotal: z.number().optional(),
     bytesDone: z.number().optional(),
     bytesTotal: z.number().optional(),
   })

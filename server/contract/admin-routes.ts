@@ -119,11 +119,143 @@ export const getImage = createRoute({
   request: { params: z.object({ image: z.string().openapi({ description: 'digest, or NAME[:TAG]' }) }) },
   responses: { 200: json(wire.imageSchema, 'the image'), ...problems },
 });
+const imageParam = z.object({ image: z.string().openapi({ description: 'digest, or NAME[:TAG]' }) });
+export const removeImage = createRoute({
+  method: 'delete',
+  path: '/api/v1/images/{image}',
+  summary: 'Take a tag away, or with a digest all its tags; an image that nobody needs is removed',
+  request: { params: imageParam },
+  responses: { 200: json(wire.removedImageSchema, 'what came of it'), ...writeProblems },
+});
+const bytes = (type: string) => ({
+  content: { [type]: { schema: z.string().openapi({ format: 'binary' }) } },
+});
+export const exportImage = createRoute({
+  method: 'get',
+  path: '/api/v1/images/{image}/archive',
+  summary: 'The image as one tar; takes Range',
+  request: { params: imageParam },
+  responses: {
+    200: { ...bytes('application/x-tar'), description: 'the archive' },
+    206: { ...bytes('application/x-tar'), description: 'a part of it' },
+    ...problems,
+    503: refused('the image is damaged'),
+  },
+});
+export const checkStore = createRoute({
+  method: 'post',
+  path: '/api/v1/store/verify',
+  summary: 'Read all that is stored; with `Accept: text/event-stream` it tells how far it is',
+  responses: { 200: json(wire.storeCheckSchema, 'what was found'), ...writeProblems },
+});
+
+const UPLOAD = '/api/v1/uploads/{id}';
+const uploadParam = z.object({ id: z.string() });
+export const beginUpload = createRoute({
+  method: 'post',
+  path: '/api/v1/uploads',
+  summary: 'Say which image is to come; the answer says what of it is missing here',
+  request: { body: body(wire.newUploadSchema) },
+  responses: { 201: json(wire.uploadSchema, 'what is missing'), ...writeProblems },
+});
+export const getUpload = createRoute({
+  method: 'get',
+  path: UPLOAD,
+  request: { params: uploadParam },
+  responses: { 200: json(wire.uploadSchema, 'what is still missing'), ...problems },
+});
+export const putUploadFile = createRoute({
+  method: 'put',
+  path: `${UPLOAD}/files/{file}`,
+  summary: 'A part of a file; may be repeated',
+  request: {
+    params: uploadParam.extend({ file: z.string() }),
+    query: z.object({ offset: z.coerce.number().int().min(0).optional() }),
+    body: { ...bytes('application/octet-stream'), required: true },
+  },
+  responses: { 200: json(wire.uploadSchema, 'what is still missing'), ...writeProblems },
+});
+export const putUploadFrames = createRoute({
+  method: 'put',
+  path: `${UPLOAD}/frames`,
+  summary:
+    'Missing chunks: for each its sha256 (32 bytes), the length of its frame (4, big-endian), the frame',
+  request: { params: uploadParam, body: { ...bytes('application/octet-stream'), required: true } },
+  responses: { 200: json(wire.uploadSchema, 'what is still missing'), ...writeProblems },
+});
+export const commitUpload = createRoute({
+  method: 'post',
+  path: `${UPLOAD}/commit`,
+  summary: 'Check what was sent and make it an image',
+  request: { params: uploadParam },
+  responses: { 201: json(wire.imageSchema, 'the image'), ...writeProblems },
+});
+export const removeUpload = createRoute({
+  method: 'delete',
+  path: UPLOAD,
+  request: { params: uploadParam },
+  responses: { 204: { description: 'given up' }, ...problems },
+});
+export const getDisk = createRoute({
+  method: 'get',
+  path: '/api/v1/disks/{file}',
+  summary: 'A whole bootable disk, composed while it is sent; the same bytes as /boot/disks/{file}',
+  request: {
+    params: z.object({ file: z.string().openapi({ description: 'LAYOUT.img, or LAYOUT.img.zst' }) }),
+    query: z.object({
+      a: z.string().openapi({ description: 'image of slot a: digest, or NAME[:TAG]' }),
+      b: z.string().optional().openapi({ description: 'and so on, up to h' }),
+      sector: z.string().optional().openapi({ description: '512 or 4096' }),
+      seed: z
+        .string()
+        .optional()
+        .openapi({ description: 'disks with different seeds differ in their GUIDs' }),
+    }),
+  },
+  responses: {
+    200: {
+      content: { 'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) } },
+      description: 'the disk, with length, ranges and a strong ETag',
+    },
+    ...writeProblems,
+  },
+});
 export const startBuild = createRoute({
   method: 'post',
   path: '/api/v1/builds',
   request: { body: body(wire.newBuildSchema) },
   responses: { 202: json(wire.buildSchema, 'it runs; follow its log'), ...writeProblems },
+});
+export const listBuilds = createRoute({
+  method: 'get',
+  path: '/api/v1/builds',
+  summary: 'The newest builds, in the order in which they began',
+  request: { query: z.object({ limit: z.coerce.number().int().min(1).max(100).optional() }) },
+  responses: { 200: json(wire.buildListSchema, 'newest last'), ...problems },
+});
+const contextParam = z.object({
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'is sha256: and 64 hex digits'),
+});
+export const getContext = createRoute({
+  method: 'get',
+  path: '/api/v1/contexts/{digest}',
+  summary: 'Whether a context is here, so that it need not be sent',
+  request: { params: contextParam },
+  responses: { 200: json(wire.contextSchema, 'it is here'), ...problems },
+});
+export const putContext = createRoute({
+  method: 'put',
+  path: '/api/v1/contexts/{digest}',
+  summary: 'Send a context, as a tar, for builds of the next hour',
+  request: {
+    params: contextParam,
+    body: { content: { 'application/x-tar': { schema: z.string().openapi({ format: 'binary' }) } } },
+  },
+  responses: {
+    201: json(wire.contextSchema, 'it is here now'),
+    ...writeProblems,
+    413: refused('it is larger than this server takes'),
+  },
 });
 export const getBuild = createRoute({
   method: 'get',

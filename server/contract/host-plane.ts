@@ -46,7 +46,8 @@ export const reportSchema = z
         z.object({ state: z.enum(['empty', 'invalid', 'valid', 'modified']), digest: blank(digest) }),
       )
       .nullish(),
-    disk: blank(z.string().regex(/^[0-9a-fA-F-]{36}$/, 'is no GUID')),
+    // On msdos, which has no GUID, the PARTUUID of slot a.
+    disk: blank(z.string().regex(/^([0-9a-fA-F-]{36}|[0-9a-f]{8}-[0-9a-f]{2})$/, 'is no GUID')),
     trial: blank(flag),
     phase: blank(z.string().max(64)),
     bytesDone: blank(count),

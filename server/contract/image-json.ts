@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { TABLES } from '../core/disk-layout.ts';
+import { FILESYSTEM_TYPES } from '../core/image-index.ts';
+import { MAX_ARGUMENTS_LENGTH } from '../core/kernel-arguments.ts';
 
 /** The files that people write below images/: image.json of an image, disks/NAME.json of a disk layout. */
 
@@ -12,24 +15,28 @@ const size = z
   .regex(/^[1-9][0-9]{0,8}(MiB|GiB|TiB)$/, 'a size is a whole number and MiB, GiB or TiB, e.g. "2GiB"')
   .transform((text) => Number.parseInt(text, 10) * UNITS[text.slice(-3) as keyof typeof UNITS]);
 
+const filesystemSize = size.refine(
+  (bytes) => bytes >= MIN_FILESYSTEM_BYTES && bytes <= MAX_FILESYSTEM_BYTES,
+  'a filesystem has between 16MiB and 64TiB',
+);
+
 // What GRUB and a shell's single quotes take as it is; the server guarantees it for the whole command line.
-const append = z
+const kernelArguments = z
   .string()
   .regex(/^[A-Za-z0-9 _.,:=/@+%-]*$/, 'kernel arguments may hold letters, digits, spaces and _.,:=/@+%- only')
-  .default('');
+  .max(MAX_ARGUMENTS_LENGTH);
+const append = kernelArguments.default('');
 
 /** image.json, strict: an unknown key is a mistake, not a wish for later. */
 const recipeSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('os'),
     filesystem: z.strictObject({
-      type: z.literal('ext4'),
-      size: size.refine(
-        (bytes) => bytes >= MIN_FILESYSTEM_BYTES && bytes <= MAX_FILESYSTEM_BYTES,
-        'a filesystem has between 16MiB and 64TiB',
-      ),
+      type: z.enum(FILESYSTEM_TYPES),
+      size: filesystemSize,
     }),
     append,
+    agent: z.boolean().default(false),
   }),
   z.strictObject({ kind: z.literal('installer'), append }),
   z.strictObject({ kind: z.literal('tool') }),
@@ -37,9 +44,18 @@ const recipeSchema = z.discriminatedUnion('kind', [
 
 /**
  * What an images/NAME folder asks for. `os`: a partition; `installer`: kernel and initrd for netboot; `tool`: only an
- * image in Docker, named `warmboot/NAME`, for other Dockerfiles to copy from. `filesystem.size` is in bytes.
+ * image in Docker, named `warmboot/NAME`, for other Dockerfiles to copy from. `filesystem.size` is in bytes; `agent`: the
+ * builder adds Warmboot's agent where the image has none.
  */
 export type Recipe = z.infer<typeof recipeSchema>;
+
+/** What an order for a build may say instead of image.json; each is optional. `size` is written as there, and in bytes when read. */
+export const recipeOverrides = {
+  filesystem: z.enum(FILESYSTEM_TYPES).optional(),
+  size: filesystemSize.optional(),
+  append: kernelArguments.max(2048).optional(),
+  addAgent: z.boolean().optional(),
+};
 
 const MIB = UNITS.MiB;
 const wholeMebibytes = z
@@ -49,6 +65,7 @@ const wholeMebibytes = z
   .refine((bytes) => bytes % MIB === 0, 'must be whole MiB (a multiple of 1048576)');
 
 const layoutSchema = z.strictObject({
+  table: z.enum(TABLES).default('gpt'),
   // FAT32 has at least 65525 clusters; below that it is FAT16, which some firmware does not take as an ESP.
   bootBytes: wholeMebibytes.refine((bytes) => bytes >= 64 * MIB, 'the boot partition has at least 64 MiB'),
   stateBytes: wholeMebibytes.refine((bytes) => bytes >= 16 * MIB, 'the state partition has at least 16 MiB'),

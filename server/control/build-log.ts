@@ -1,4 +1,5 @@
 import type { BuildProgress } from '../core/ports.ts';
+import type { NumberedProgress } from '../core/use-cases.ts';
 
 /** A log may be long (apt-get); what a person still scrolls back to is kept. */
 const KEPT_ENTRIES = 5_000;
@@ -25,7 +26,7 @@ export class BuildLog {
   }
 
   /** Everything kept, then what comes, until the build ends or `signal` aborts. */
-  async *read(signal: AbortSignal): AsyncGenerator<BuildProgress> {
+  async *read(signal: AbortSignal): AsyncGenerator<NumberedProgress> {
     const aborted = new Promise<void>((resolve) =>
       signal.addEventListener('abort', () => resolve(), { once: true }),
     );
@@ -36,7 +37,7 @@ export class BuildLog {
       const entry = this.#entries[next - this.#dropped];
       if (entry) {
         next++;
-        yield entry;
+        yield { ...entry, number: next };
       } else if (this.#ended) return;
       else await Promise.race([wake, aborted]);
     }

@@ -1,25 +1,43 @@
 import { parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { EventKind, NewEvent } from '../core/events.ts';
-import type { Builder, BuildRecord, Built, Clock, NewId, Store } from '../core/ports.ts';
+import type {
+  Builder,
+  BuildLogs,
+  BuildOrder,
+  BuildProgress,
+  BuildRecord,
+  Clock,
+  ContextSpool,
+  NewId,
+  Store,
+} from '../core/ports.ts';
 import type { BuildUseCases } from '../core/use-cases.ts';
 import { BuildLog } from './build-log.ts';
+import type { ImageKeeper } from './image-keeper.ts';
 
-/** What builds need. `builder` is null where this server does not build. */
+/** So many builds are remembered, with their logs. */
+const KEPT_BUILDS = 100;
+
+/** What builds need. */
 export type BuildContext = {
   readonly store: Store;
+  readonly keeper: Pick<ImageKeeper, 'lease' | 'commit'>;
   readonly builder: Builder;
+  readonly contexts: ContextSpool;
+  readonly logs: BuildLogs;
   readonly clock: Clock;
   readonly newId: NewId;
   /** Told of a failure that is ours, not the Dockerfile's. */
   readonly onError: (error: unknown) => void;
 };
 
+type Held = Awaited<ReturnType<ContextSpool['hold']>>;
 type Running = { readonly log: BuildLog; readonly stop: AbortController; readonly ended: Promise<void> };
 
 /** Dockerfile → image: starts builds, follows them, and makes what they leave visible in one commit. */
 export function buildCases(context: BuildContext): BuildUseCases {
-  const { store, builder, clock, newId } = context;
+  const { store, keeper, builder, contexts, logs, clock, newId } = context;
   const running = new Map<string, Running>();
 
   async function find(id: string): Promise<BuildRecord> {
@@ -28,44 +46,74 @@ export function buildCases(context: BuildContext): BuildUseCases {
     return build;
   }
 
-  async function run(build: BuildRecord, log: BuildLog, signal: AbortSignal): Promise<void> {
+  async function run(
+    build: BuildRecord,
+    { order, held }: { order: BuildOrder; held: Held },
+    log: BuildLog,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const lease = keeper.lease();
+    /** What the build is told is stored stays until it was committed or has failed. */
+    const lookup: Store['chunks'] = (sha256s) => {
+      lease.pin(sha256s);
+      return store.chunks(sha256s);
+    };
     try {
-      const built = await builder(build, { onProgress: (entry) => log.add(entry), signal });
-      await finish(build, built);
+      const onProgress = (entry: BuildProgress) => log.add(entry);
+      const what = { id: build.id, order, contextPath: held?.path ?? null };
+      const built = await builder(what, { lookup, onProgress, signal });
+      const digest = built.kind === 'image' ? built.draft.digest : null;
+      const ended: BuildRecord = { ...build, status: 'succeeded', digest, endedAt: clock() };
+      const events = [told(build, 'build-ended', 'succeeded', { digest })];
+      if (built.kind !== 'image') await store.putBuild(ended, events);
+      else {
+        const { name, tag } = build;
+        const stored = told(build, 'image-stored', 'built', { digest });
+        await keeper.commit(built.draft, { name, tag }, [stored, ...events], ended);
+      }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const status = signal.aborted ? 'interrupted' : 'failed';
       if (!signal.aborted && !(error instanceof WarmbootError)) context.onError(error);
-      await store.putBuild({ ...build, status, error: message, endedAt: clock() });
-      await note(told(build, 'build-ended', status, { error: message }));
+      const ended: BuildRecord = { ...build, status, error: message, endedAt: clock() };
+      await store.putBuild(ended, [told(build, 'build-ended', status, { error: message })]);
     } finally {
+      lease.release();
       log.end();
+      await held?.release();
+      await forgetOld();
     }
   }
 
-  async function finish(build: BuildRecord, built: Built): Promise<void> {
-    const digest = built.kind === 'image' ? built.image.digest : null;
-    if (built.kind === 'image') {
-      const { name, tag } = build;
-      await store.commitImage(built.image, { name, tag }, [told(build, 'image-stored', 'built', { digest })]);
-    }
-    await store.putBuild({ ...build, status: 'succeeded', digest, endedAt: clock() });
-    await note(told(build, 'build-ended', 'succeeded', { digest }));
+  /** The one place where builds are forgotten: rows, and what their processes wrote. */
+  async function forgetOld(): Promise<void> {
+    await store.forgetBuilds(KEPT_BUILDS);
+    const kept = new Set((await store.builds(KEPT_BUILDS)).map(({ id }) => id));
+    await logs.keepOnly((id) => kept.has(id) || running.has(id));
   }
 
-  function note(event: NewEvent): Promise<void> {
-    return store.change({}, () => ({ answer: undefined, events: [event] }));
+  /** A context must be here before its build begins, and stays until it has ended. */
+  async function hold({ source }: BuildOrder): Promise<Held> {
+    if (source.kind !== 'context') return null;
+    const held = await contexts.hold(source.digest);
+    if (held) return held;
+    throw new WarmbootError(
+      'invalid',
+      `There is no context ${source.digest} (any more). Send it with PUT /api/v1/contexts/${source.digest}, then build again.`,
+    );
   }
 
   return {
     find,
-    async start(name, tag) {
+    async start(order) {
+      const { name, tag } = order;
       const ref = parseImageRef(`${name}:${tag}`);
       if (ref?.kind !== 'tag')
         throw new WarmbootError(
           'invalid',
           `"${name.slice(0, 64)}:${tag.slice(0, 64)}" is no name for an image: use a-z, 0-9, ".", "_", "-" and a tag.`,
         );
+      const held = await hold(order);
       const build: BuildRecord = {
         id: newId(),
         name,
@@ -76,22 +124,34 @@ export function buildCases(context: BuildContext): BuildUseCases {
         startedAt: clock(),
         endedAt: null,
       };
-      await store.putBuild(build);
-      await note(told(build, 'build-began', 'operator: build'));
+      await store.putBuild(build, [told(build, 'build-began', 'operator: build')]);
       const log = new BuildLog();
       const stop = new AbortController();
-      running.set(build.id, { log, stop, ended: run(build, log, stop.signal).catch(context.onError) });
+      const ended = run(build, { order, held }, log, stop.signal)
+        .catch(context.onError)
+        .finally(() => running.delete(build.id));
+      running.set(build.id, { log, stop, ended });
       return build;
     },
 
     async *log(id, signal) {
       await find(id);
       const live = running.get(id);
-      if (!live) return;
+      if (!live) {
+        let number = 0;
+        for await (const entry of logs.read(id)) {
+          if (signal.aborted) return;
+          number += 1;
+          yield { ...entry, number };
+        }
+        return;
+      }
       yield* live.log.read(signal);
       // The log ends a moment after the record was written; whoever reads it to the end finds the build ended.
       await live.ended;
     },
+
+    list: (limit) => store.builds(limit),
 
     images: () => store.images(),
 

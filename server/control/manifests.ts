@@ -6,7 +6,7 @@ import { WarmbootError } from '../core/errors.ts';
 import { type Host, slotNames } from '../core/host.ts';
 import { type ImageFacts, type Manifest, manifest } from '../core/manifest.ts';
 import { type NextStep, nextStep } from '../core/next-step.ts';
-import { diskGuid, partitionGuid } from '../core/partition-guid.ts';
+import { diskGuid, diskNames, partitionIds } from '../core/partition-guid.ts';
 import type { MachineUseCases } from '../core/use-cases.ts';
 import { type Context, layoutOf, slotCountOf } from './context.ts';
 import { macOf, notEnrolled } from './hosts.ts';
@@ -25,7 +25,8 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
 
   async function render(host: Host): Promise<Manifest> {
     const step = nextStep(host, slotCountOf(context, host));
-    return manifest(host, step, await imageFacts(host, step), context.manifest, sha256Hex);
+    const layout = context.layouts.get(host.enrolment.layout) ?? null;
+    return manifest(host, step, await imageFacts(host, step), layout, context.manifest, sha256Hex);
   }
 
   async function imageFacts(host: Host, step: NextStep): Promise<ImageFacts | null> {
@@ -105,15 +106,14 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
           `The image's filesystem has ${imageBytes} bytes, a slot of layout "${layout.name}" has ${layout.slotBytes}. Take a layout with larger slots, or build the image smaller.`,
         );
       const guid = diskGuid(enrolment.id, attempt.id, sha256Hex);
-      const placed = placePartitions(layout, disk, slotNames(layout.slots), (label) =>
-        partitionGuid(guid, label, sha256Hex),
-      );
+      const ids = partitionIds(layout.table, guid, sha256Hex);
+      const placed = placePartitions(layout, disk, slotNames(layout.slots), ids);
       if ('neededBytes' in placed)
         throw new WarmbootError(
           'invalid',
           `The disk has ${disk.bytes} bytes, layout "${layout.name}" needs ${placed.neededBytes}. Choose another disk, or a layout with smaller or fewer slots.`,
         );
-      return sfdiskScript(guid, disk, placed.partitions);
+      return sfdiskScript(layout.table, diskNames(layout, guid, sha256Hex), disk, placed.partitions);
     },
   };
 }

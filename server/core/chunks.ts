@@ -12,6 +12,11 @@ export const CHUNKING = {
   maxBlocks: 64,
 } as const;
 
+/** How to cut: other numbers than the index's are for measuring alone. */
+export type ChunkingRule = {
+  readonly [Key in keyof typeof CHUNKING]: (typeof CHUNKING)[Key] extends number ? number : string;
+};
+
 /** No chunk is longer, so a reader knows the size of its buffers. */
 export const MAX_CHUNK_BYTES = CHUNKING.blockBytes * CHUNKING.maxBlocks;
 
@@ -40,8 +45,8 @@ export interface Cutter {
  * A chunk ends after a block with `crc32 % modulus == 0` once it has `minBlocks`, at `maxBlocks`, and before a block of
  * zeros, however short it is then. Zero blocks are in no chunk. The count begins anew with each chunk.
  */
-export function createCutter(crc32: Crc32): Cutter {
-  const { blockBytes, modulus, minBlocks, maxBlocks } = CHUNKING;
+export function createCutter(crc32: Crc32, rule: ChunkingRule = CHUNKING): Cutter {
+  const { blockBytes, modulus, minBlocks, maxBlocks } = rule;
   let position = 0;
   let start = 0;
   let blocks = 0;

@@ -1,9 +1,13 @@
 /** A file for an initramfs. */
-export type CpioFile = { readonly path: string; readonly mode: number; readonly content: string };
+export type CpioFile = {
+  readonly path: string;
+  readonly mode: number;
+  readonly content: string | Uint8Array;
+};
 
 /**
  * A newc archive (cpio(5), "New ASCII Format"; kernel Documentation/driver-api/early-userspace/buffer-format.rst) of
- * text files owned by root, their folders before them. The kernel unpacks it over the initrd it follows.
+ * files owned by root, their folders before them. The kernel unpacks it over the initrd it follows.
  */
 export function cpioArchive(files: readonly CpioFile[], encode: (text: string) => Uint8Array): Uint8Array {
   const folders = new Set(files.flatMap(({ path }) => parents(path)));
@@ -14,7 +18,7 @@ export function cpioArchive(files: readonly CpioFile[], encode: (text: string) =
   ];
   const parts = entries.flatMap(({ path, mode, content }, index) => {
     const name = encode(`${path}\0`);
-    const body = encode(content);
+    const body = typeof content === 'string' ? encode(content) : content;
     const fields = [index + 1, mode, 0, 0, 1, 0, body.length, 0, 0, 0, 0, name.length, 0];
     const header = encode(`070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`);
     return [header, name, padding(header.length + name.length), body, padding(body.length)];

@@ -6,9 +6,17 @@
  * - `unauthorized`  no token, or not the right one
  * - `not-found`     the thing named in the address does not exist
  * - `conflict`      it contradicts what is already so (a second claimant, a MAC that belongs to another host)
+ * - `too-large`     more than this server takes in one piece
  * - `unavailable`   right, but not now (no installer was built, the disk is full)
  */
-export type ErrorCode = 'malformed' | 'invalid' | 'unauthorized' | 'not-found' | 'conflict' | 'unavailable';
+export type ErrorCode =
+  | 'malformed'
+  | 'invalid'
+  | 'unauthorized'
+  | 'not-found'
+  | 'conflict'
+  | 'too-large'
+  | 'unavailable';
 
 /** A refusal that a user can cause: `message` says what, why and what to do, and is shown without a stack. */
 export class WarmbootError extends Error {

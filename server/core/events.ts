@@ -13,6 +13,8 @@ export type EventKind =
   | 'report'
   | 'report-stale'
   | 'image-stored'
+  | 'image-removed'
+  | 'image-damaged'
   | 'build-began'
   | 'build-ended';
 

@@ -1,5 +1,6 @@
 import { type ByteExtent, CHUNKING, MAX_CHUNK_BYTES } from './chunks.ts';
 import { type Digest, parseDigest } from './digest.ts';
+import { MAX_ARGUMENTS_LENGTH, unsafeCharacter } from './kernel-arguments.ts';
 
 /**
  * index.json v1 describes an image; the image's digest is the sha256 of its bytes. So there is exactly one way to
@@ -17,16 +18,25 @@ export interface ImageIndex {
   /** From the image's /etc/os-release: ID, VERSION_ID (may be empty), PRETTY_NAME. */
   readonly os: { readonly id: string; readonly version: string; readonly name: string };
   /** Null for an installer. */
-  readonly filesystem: { readonly type: 'ext4'; readonly bytes: number; readonly uuid: string } | null;
+  readonly filesystem: {
+    readonly type: FilesystemType;
+    readonly bytes: number;
+    readonly uuid: string;
+  } | null;
   /** `release` is what `uname -r` will say. */
   readonly kernel: { readonly release: string; readonly bytes: number; readonly sha256: string };
   readonly initrd: { readonly bytes: number; readonly sha256: string };
+  /** The boot loader's files, which whole disks are composed with. Only of an installer; absent in those of older builds. */
+  readonly loader?: { readonly bytes: number; readonly sha256: string };
   /** Kernel arguments of the image itself; the manifest adds root, slot and attempt. */
   readonly append: string;
   readonly chunking: typeof CHUNKING;
   /** Offsets rise and do not overlap; ranges of the partition in no chunk read as zeros. Empty for an installer. */
   readonly chunks: readonly IndexChunk[];
 }
+
+export const FILESYSTEM_TYPES = ['ext4', 'xfs'] as const;
+export type FilesystemType = (typeof FILESYSTEM_TYPES)[number];
 
 /** A chunk at one place of the partition; the same sha256 may occur at several. */
 export interface IndexChunk extends ByteExtent {
@@ -74,6 +84,7 @@ export function serializeIndex(index: ImageIndex): string {
     },
     kernel: { release: index.kernel.release, bytes: index.kernel.bytes, sha256: index.kernel.sha256 },
     initrd: { bytes: index.initrd.bytes, sha256: index.initrd.sha256 },
+    ...(index.loader && { loader: { bytes: index.loader.bytes, sha256: index.loader.sha256 } }),
     append: index.append,
     chunking: CHUNKING,
     chunks: index.chunks.map(({ offset, bytes, sha256 }) => ({ offset, bytes, sha256 })),
@@ -95,6 +106,32 @@ export function serializeFrames(frames: ImageFrames): string {
 /** Reads an index that someone else wrote. Unknown keys are passed over; what must not be is named in `requires`. */
 export function parseIndex(text: string): Parsed<ImageIndex> {
   return parse(text, indexFault);
+}
+
+/**
+ * Reads an index that comes from another server: besides being readable it must be written in the one way there is, or
+ * its digest would name something else here than there.
+ */
+export function parseForeignIndex(text: string): Parsed<ImageIndex> {
+  const parsed = parseIndex(text);
+  if (!parsed.ok || serializeIndex(parsed.value) === text) return parsed;
+  return refuse('it is not written in the canonical form');
+}
+
+/** A file that lies beside an image's index, and what it must be. */
+export interface ImageFileEntry {
+  readonly name: 'kernel' | 'initrd' | 'loader';
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** The files that an index vouches for. */
+export function filesOf({ kernel, initrd, loader }: ImageIndex): readonly ImageFileEntry[] {
+  return [
+    { name: 'kernel', bytes: kernel.bytes, sha256: kernel.sha256 },
+    { name: 'initrd', bytes: initrd.bytes, sha256: initrd.sha256 },
+    ...(loader ? [{ name: 'loader' as const, bytes: loader.bytes, sha256: loader.sha256 }] : []),
+  ];
 }
 
 /** Reads a frames.json, by the same rules. */
@@ -140,13 +177,22 @@ export function framesMismatch(index: ImageIndex, frames: ImageFrames): string |
 
 function indexFault(index: ImageIndex): string | null {
   if (index.kind !== 'os' && index.kind !== 'installer') return 'its kind is neither os nor installer';
-  if (!isText(index.architecture) || index.architecture === '') return 'architecture is missing';
-  if (!isRecord(index.os) || !isText(index.os.id) || !isText(index.os.version) || !isText(index.os.name))
+  if (!isText(index.architecture) || !/^[a-z0-9_]{1,32}$/.test(index.architecture))
+    return 'architecture is malformed';
+  if (!isRecord(index.os) || ![index.os.id, index.os.version, index.os.name].every(isLabel))
     return 'os is malformed';
-  if (!isRecord(index.kernel) || !isText(index.kernel.release) || !isFile(index.kernel))
+  if (!isRecord(index.kernel) || !isRelease(index.kernel.release) || !isFile(index.kernel))
     return 'kernel is malformed';
   if (!isRecord(index.initrd) || !isFile(index.initrd)) return 'initrd is malformed';
-  if (!isText(index.append)) return 'append is not a text';
+  if (
+    index.loader !== undefined &&
+    !(isRecord(index.loader) && isFile(index.loader) && index.kind === 'installer')
+  )
+    return 'loader is malformed';
+  if (!isText(index.append) || index.append.length > MAX_ARGUMENTS_LENGTH)
+    return `append is no text of at most ${MAX_ARGUMENTS_LENGTH} characters`;
+  const unsafe = unsafeCharacter(index.append);
+  if (unsafe !== null) return `append holds ${JSON.stringify(unsafe)}, which is no kernel argument's`;
   if (!isRecord(index.chunking)) return 'chunking is malformed';
   const rule: Record<string, unknown> = index.chunking;
   if (Object.entries(CHUNKING).some(([key, value]) => rule[key] !== value))
@@ -158,7 +204,8 @@ function indexFault(index: ImageIndex): string | null {
 }
 
 function filesystemFault({ filesystem, chunks }: ImageIndex): string | null {
-  if (!isRecord(filesystem) || filesystem.type !== 'ext4') return 'its filesystem type is not known';
+  if (!isRecord(filesystem) || !FILESYSTEM_TYPES.includes(filesystem.type))
+    return 'its filesystem type is not known';
   if (!isAligned(filesystem.bytes) || filesystem.bytes === 0) return 'filesystem bytes are not whole blocks';
   if (!isText(filesystem.uuid) || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(filesystem.uuid))
     return 'filesystem uuid is malformed';
@@ -211,6 +258,12 @@ const refuse = (reason: string): { ok: false; reason: string } => ({ ok: false, 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 const isText = (value: unknown): value is string => typeof value === 'string';
+/** What people read: one line, without a character that could steer a terminal. */
+const isLabel = (value: unknown): boolean =>
+  isText(value) && value.length <= 256 && !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(value);
+/** What `uname -r` may say: it becomes part of paths. The kernel's own limit is 64 bytes with the last one zero. */
+const isRelease = (value: unknown): boolean =>
+  isText(value) && /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$/.test(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 const isAligned = (value: unknown): value is number => isCount(value) && value % CHUNKING.blockBytes === 0;
 const isSha256 = (value: unknown): value is string => isText(value) && /^[0-9a-f]{64}$/.test(value);

@@ -1,9 +1,10 @@
 import type { Digest } from './digest.ts';
+import type { DiskLayout } from './disk-layout.ts';
 import type { Host } from './host.ts';
-import { joinArguments } from './kernel-arguments.ts';
 import type { NextStep } from './next-step.ts';
-import { diskGuid, partitionGuid, type Sha256Hex } from './partition-guid.ts';
+import { diskGuid, diskNames, type Sha256Hex, slotPartUuid } from './partition-guid.ts';
 import { shellText } from './shell-text.ts';
+import { slotArguments, trialArguments } from './slot-files.ts';
 
 /** A file that the host fetches: its URL resolves against the manifest's own. */
 export type ManifestFile = { readonly url: string; readonly sha256: string; readonly bytes: number };
@@ -50,29 +51,22 @@ export type ManifestSettings = {
 };
 
 /**
- * What a trial adds to the command line: a panic, an oops, a dead initrd or a hang ends at the firmware, and so at
- * the old slot (kernel-parameters.txt; dracut.cmdline(7); systemd-system.conf(5) for the watchdog).
- */
-function trialArguments(seconds: number): string {
-  return `oops=panic panic=10 rd.shell=0 rd.emergency=reboot watchdog.open_timeout=120 warmboot.trial=${seconds}`;
-}
-
-/**
  * Renders the manifest of a host. Nothing in it changes from one second to the next: the same state gives the same
  * bytes, so that its ETag holds.
  * @param image the image that `step` is about; null when none is
+ * @param layout of the host; needed when the step is part of an install
  */
 export function manifest(
   host: Host,
   step: NextStep,
   image: ImageFacts | null,
+  layout: DiskLayout | null,
   settings: ManifestSettings,
   sha256Hex: Sha256Hex,
 ): Manifest {
   const { enrolment } = host;
-  const disk = diskOf(host, step, sha256Hex);
-  const root =
-    disk && step.slot ? `PARTUUID=${partitionGuid(disk, `warmboot-${step.slot}`, sha256Hex)}` : null;
+  const disk = diskOf(host, step, layout, sha256Hex);
+  const root = disk && step.slot ? `PARTUUID=${slotPartUuid(disk, step.slot, sha256Hex)}` : null;
   const folder = image ? `/boot/images/${image.digest}` : '';
   const writes = image !== null && (step.action === 'install' || step.action === 'stage');
   return {
@@ -118,18 +112,13 @@ export function manifestText(manifest: Manifest): string {
 }
 
 /** The disk of an install follows from its attempt; that of every other step is the one the host reported. */
-function diskOf(host: Host, step: NextStep, sha256Hex: Sha256Hex): string | null {
-  if (step.attempt?.kind === 'install') return diskGuid(host.enrolment.id, step.attempt.id, sha256Hex);
-  return host.observation?.disk ?? null;
+function diskOf(host: Host, step: NextStep, layout: DiskLayout | null, sha256Hex: Sha256Hex): string | null {
+  if (step.attempt?.kind !== 'install') return host.observation?.disk ?? null;
+  const guid = diskGuid(host.enrolment.id, step.attempt.id, sha256Hex);
+  return layout ? diskNames(layout, guid, sha256Hex).identity : guid;
 }
 
 function commandLine(host: Host, step: NextStep, image: ImageFacts, root: string): string {
-  return joinArguments(
-    `root=${root} rw`,
-    image.append,
-    host.enrolment.append,
-    'panic=10',
-    `warmboot.slot=${step.slot}`,
-    step.attempt ? `warmboot.attempt=${step.attempt.id}` : '',
-  );
+  const more = [image.append, host.enrolment.append];
+  return slotArguments({ root, more, slot: step.slot ?? '', attempt: step.attempt?.id ?? null });
 }

@@ -3,7 +3,7 @@ import type { ByteRange } from './byte-range.ts';
 import type { Digest, ImageRef } from './digest.ts';
 import type { Event, NewEvent } from './events.ts';
 import type { Host } from './host.ts';
-import type { ImageIndex } from './image-index.ts';
+import type { FilesystemType, ImageIndex } from './image-index.ts';
 import type { Mac } from './mac.ts';
 
 /** What the use cases need of the outside world. Each is given by one room; `app.ts` joins them. */
@@ -60,8 +60,10 @@ export type StoredImage = {
   readonly createdAt: number;
   /** Length of `data`: all frames together. */
   readonly dataBytes: number;
-  /** sha256 of frames.json, hex: names the encoding, of which `data` follows. */
-  readonly framesHash: string;
+  /** Chunks that a check found damaged and that nothing has brought back yet; the image cannot be served until then. */
+  readonly missingChunks: number;
+  /** A check found its index, kernel or initrd damaged. */
+  readonly filesDamaged: boolean;
   readonly tags: readonly { readonly name: string; readonly tag: string; readonly updatedAt: number }[];
 };
 
@@ -74,38 +76,117 @@ export type ChunkPlace = {
   readonly rawBytes: number;
 };
 
+/** A chunk and its place. */
+export type PlacedChunk = ChunkPlace & { readonly sha256: string };
+
+/** An image to commit. Its pack and its folder lie under their final names already. */
 export type NewImage = {
   readonly digest: Digest;
   readonly kind: 'os' | 'installer';
-  readonly dataBytes: number;
-  readonly framesHash: string;
+  /** What was written for it; null when every chunk was stored. */
   readonly pack: { readonly id: string; readonly bytes: number } | null;
+  /** The chunks in that pack. Where one has a row by now, that row stays and this frame is dead. */
   readonly chunks: readonly {
     readonly sha256: string;
     readonly offset: number;
     readonly bytes: number;
     readonly rawBytes: number;
   }[];
+  /** Every different chunk of its index. */
+  readonly uses: readonly { readonly sha256: string; readonly rawBytes: number }[];
 };
 
-/** A step of a build, or a line that it printed. */
+/** What a commit came to. */
+export type ImageCommit = {
+  /** False when each of its chunks had a row by then: nobody will ever read its pack. */
+  readonly packUsed: boolean;
+  /** The image that the tag named before. */
+  readonly untagged: Digest | null;
+};
+
+/** A step of a build, or a line that it printed. Without `bytesTotal` nobody knows yet how much it will be. */
 export type BuildProgress = {
   readonly phase: string;
   readonly message: string;
   readonly log?: boolean;
+  readonly stepsDone?: number;
+  readonly stepsTotal?: number;
   readonly bytesDone?: number;
   readonly bytesTotal?: number;
 };
 
+/** Where an image comes from. `context`: what was sent to the spool; `dockerfile` is a name in it. */
+export type BuildSource =
+  | { readonly kind: 'folder' }
+  | { readonly kind: 'context'; readonly digest: Digest; readonly dockerfile: string }
+  | { readonly kind: 'reference'; readonly reference: string };
+
+/** What an order says instead of image.json. */
+export type RecipeOverrides = {
+  readonly filesystem?: FilesystemType;
+  readonly sizeBytes?: number;
+  readonly append?: string;
+  /** Add Warmboot's agent where the image has none. */
+  readonly addAgent?: boolean;
+};
+
+/** What to build, and how. */
+export type BuildOrder = {
+  readonly name: string;
+  readonly tag: string;
+  readonly source: BuildSource;
+  /** The Dockerfile's stage to end at; null: the last. */
+  readonly target: string | null;
+  readonly buildArguments: Readonly<Record<string, string>>;
+  /** Base64 by id. They go to the builder and nowhere else: into no row, log, event or error. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly overrides: RecipeOverrides;
+};
+
+/** Keeps the contexts that clients send, as files, until their builds have ended. */
+export type ContextSpool = {
+  /** @returns the length; null when it is not here (any more) */
+  find(digest: Digest): Promise<{ readonly bytes: number } | null>;
+  /**
+   * Takes a context in. What is here already is not read.
+   * @throws WarmbootError `too-large`, or `invalid` when the content has another hash
+   */
+  put(
+    digest: Digest,
+    content: AsyncIterable<Uint8Array>,
+    announcedBytes: number | null,
+  ): Promise<{ readonly bytes: number }>;
+  /** Holds a context for a build. @returns null when it is not here (any more) */
+  hold(digest: Digest): Promise<{ readonly path: string; release(): Promise<void> } | null>;
+};
+
+/** What builds said, as their processes wrote it down. */
+export type BuildLogs = {
+  read(id: string): AsyncIterable<BuildProgress>;
+  /** Removes what was kept of all other builds. */
+  keepOnly(isKept: (id: string) => boolean): Promise<void>;
+};
+
+/** An image that lies synced under temporary names, `id` being the build's or the upload's: not visible before it is committed. */
+export type SealedDraft = Omit<NewImage, 'uses' | 'pack'> & {
+  readonly id: string;
+  readonly packBytes: number;
+};
+
 /** What a build leaves: an image to commit, or a tool that only Docker keeps. */
 export type Built =
-  | { readonly kind: 'image'; readonly image: NewImage }
+  | { readonly kind: 'image'; readonly draft: SealedDraft }
   | { readonly kind: 'tool'; readonly dockerImage: string };
 
 /** Runs a build to its end, outside the server's own process. */
 export type Builder = (
-  build: { readonly id: string; readonly name: string },
-  told: { onProgress(progress: BuildProgress): void; readonly signal: AbortSignal },
+  build: { readonly id: string; readonly order: BuildOrder; readonly contextPath: string | null },
+  told: {
+    /** Which chunks are stored; they stay until the build has ended. */
+    readonly lookup: Store['chunks'];
+    onProgress(progress: BuildProgress): void;
+    readonly signal: AbortSignal;
+  },
 ) => Promise<Built>;
 
 export type BuildStatus = 'running' | 'succeeded' | 'failed' | 'interrupted';
@@ -146,20 +227,154 @@ export type Store = {
 
   image(ref: ImageRef): Promise<StoredImage | null>;
   images(): Promise<readonly StoredImage[]>;
-  /** Makes an image visible, with its tag, in one commit. An image that exists keeps its first encoding. */
+  /**
+   * Makes an image visible: image, tag, build and events in one transaction, after its chunks in parts that nobody sees.
+   * Of two frames of one chunk the first row wins, and frames.json follows from the rows. The caller pins the chunks.
+   * @throws WarmbootError when a chunk of the image has no row; then nothing is visible, and what was written is collected
+   */
   commitImage(
     image: NewImage,
-    tag: { name: string; tag: string },
+    tag: { readonly name: string; readonly tag: string },
     events: readonly NewEvent[],
-  ): Promise<void>;
+    build?: BuildRecord,
+  ): Promise<ImageCommit>;
   chunks(sha256s: readonly string[]): Promise<ReadonlyMap<string, ChunkPlace>>;
   packIds(): Promise<readonly string[]>;
+  readonly upkeep: StoreUpkeep;
 
-  putBuild(build: BuildRecord): Promise<void>;
+  putBuild(build: BuildRecord, events: readonly NewEvent[]): Promise<void>;
   build(id: string): Promise<BuildRecord | null>;
+  /** The newest builds, in the order in which they began. */
+  builds(limit: number): Promise<readonly BuildRecord[]>;
+  /** Forgets ended builds but the newest. */
+  forgetBuilds(keep: number): Promise<void>;
   /** Builds that ran when the server ended become `interrupted`. */
   interruptBuilds(): Promise<readonly string[]>;
   close(): void;
+};
+
+/** Why a host needs an image; `slot`: it lies in a slot that could be booted. */
+export type ImageNeed = { readonly mac: string; readonly why: 'assigned' | 'attempt' | 'runs' | 'slot' };
+/** How much of a pack is alive. */
+export type PackUse = { readonly id: string; readonly bytes: number; readonly liveBytes: number };
+/** Whether a running build or upload counts on a chunk (64 hex digits) or an image (`sha256:…`). Asked within a transaction. */
+export type IsPinned = (name: string) => boolean;
+
+/**
+ * What keeps the store clean. Each call is one short transaction, and each may be the last before a crash: what is left
+ * to do is found again.
+ */
+export type StoreUpkeep = {
+  needs(digest: Digest): Promise<readonly ImageNeed[]>;
+  /**
+   * Takes a tag away, or all tags of a digest. `decide` throws to refuse it, or answers with the events to write.
+   * @returns null when there is no such image
+   */
+  removeTags(
+    ref: ImageRef,
+    decide: (facts: {
+      readonly digest: Digest;
+      readonly tagsLeft: number;
+      readonly needs: readonly ImageNeed[];
+    }) => readonly NewEvent[],
+  ): Promise<{ readonly digest: Digest; readonly tagsRemoved: number } | null>;
+  /** Removes the rows of images without tag that nobody needs. From then on they do not exist. */
+  dropUnneeded(isPinned: IsPinned): Promise<readonly Digest[]>;
+  /** Clears a part of what removed images used. @returns false when nothing was left to clear */
+  clearUses(): Promise<boolean>;
+  /** Removes the rows of unused chunks among the next ones after `after`. `next` is null at the end. */
+  sweepChunks(
+    after: string | null,
+    isPinned: IsPinned,
+  ): Promise<{ readonly next: string | null; readonly removedBytes: number }>;
+  /** The next pack by id. */
+  nextPack(after: string | null): Promise<PackUse | null>;
+  /** Chunks of a pack that have a row, in the order in which they lie, a part at a time. */
+  packFrames(packId: string, afterOffset: number): Promise<readonly PlacedChunk[]>;
+  /**
+   * Moves chunks to their new places in pack `to`, those that are still in `from`; in parts, for both packs can be read.
+   * @returns whether each pack has a row afterwards: `to` unless none was left to move, `from` if it still has any
+   */
+  movePack(
+    from: string,
+    to: string,
+    bytes: number,
+    moved: readonly { readonly sha256: string; readonly offset: number }[],
+  ): Promise<{ readonly hasFrom: boolean; readonly hasTo: boolean }>;
+  /** @returns whether it was empty and is gone */
+  dropPack(id: string): Promise<boolean>;
+  /**
+   * Removes the rows of damaged chunks, where they still lie where the damage was found: the next build, import or
+   * push stores them anew. @returns the images that use each of them
+   */
+  dropDamaged(
+    found: readonly Pick<PlacedChunk, 'sha256' | 'packId' | 'offset'>[],
+  ): Promise<ReadonlyMap<string, readonly Digest[]>>;
+  markFilesDamaged(digest: Digest): Promise<void>;
+  /** The next image by its number; begin with 0. */
+  nextImage(after: number): Promise<{ readonly id: number; readonly digest: Digest } | null>;
+  totals(): Promise<{ readonly chunks: number; readonly bytes: number }>;
+};
+
+/**
+ * The files of the store: drafts of images, images and packs. Only the server's own process gives anything its final
+ * name, so what a child of a dead server still writes never becomes visible.
+ */
+export type ImageFiles = {
+  /**
+   * Gives pack and folder of a sealed draft their final names. A folder that is there is never moved: only those of its
+   * files that are damaged are replaced.
+   * @returns the index, checked against its digest
+   */
+  publish(draft: string, digest: Digest): Promise<ImageIndex>;
+  /** Removes what is left of a draft; its pack only when it was not committed. */
+  discardDraft(draft: string, keepPack?: boolean): Promise<void>;
+  /** Removes an image's folder. @returns the bytes it had */
+  removeImage(digest: Digest): Promise<number>;
+  /** Tells readers to look up anew where chunks lie; comes after every commit that moved or removed any. */
+  moved(): void;
+  /** Removes a pack that no row knows: now, or where it is being read, when its last reader has ended. */
+  removePack(id: string): Promise<void>;
+  /** Copies frames into a new, synced pack. @returns its length and where they lie in it */
+  copyFrames(
+    to: string,
+    batches: AsyncIterable<readonly PlacedChunk[]>,
+  ): Promise<{ readonly bytes: number; readonly moved: { sha256: string; offset: number }[] }>;
+};
+
+/** Reads what is stored, or what lies in a draft, in a process of its own. `what` is for people and names the place. */
+export type Checker = {
+  chunks(
+    chunks: readonly PlacedChunk[],
+    draft?: string | null,
+  ): Promise<readonly (Pick<PlacedChunk, 'sha256' | 'packId' | 'offset'> & { readonly what: string })[]>;
+  /** Index, kernel and initrd. */
+  files(
+    digest: Digest,
+    draft?: string | null,
+  ): Promise<readonly { readonly file: string; readonly what: string }[]>;
+  close(): void;
+};
+
+/** The files of an upload while it comes in; they become the draft that is committed. */
+export type UploadFiles = {
+  /** Begins a draft with its index. */
+  begin(id: string, indexText: string): Promise<UploadDraft>;
+};
+export type UploadDraft = {
+  /** Writes a part of a file. @returns where it ends; null when it would reach beyond `limit` */
+  writeFile(
+    name: string,
+    offset: number,
+    limit: number,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<number | null>;
+  /** Adds a frame to the pack. @returns where it begins there */
+  append(frame: Uint8Array): Promise<number>;
+  /** Syncs everything. @returns length of the pack; 0 and no pack when there is no frame */
+  seal(): Promise<{ readonly packBytes: number }>;
+  /** Removes all of it. */
+  discard(): Promise<void>;
 };
 
 /** Something large that is sent as it is read. */
@@ -171,8 +386,19 @@ export type ByteSource = {
   read(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
 };
 
-/** The files of an image as hosts fetch them: `data` is its frames, `raw` the partition. */
-export const IMAGE_FILES = ['index.json', 'frames.json', 'data', 'raw', 'kernel', 'initrd'] as const;
+/**
+ * The files of an image as hosts fetch them: `data` is its frames, `raw` the partition; `loader`, of an installer, the boot
+ * loader's files as a newc archive.
+ */
+export const IMAGE_FILES = [
+  'index.json',
+  'frames.json',
+  'data',
+  'raw',
+  'kernel',
+  'initrd',
+  'loader',
+] as const;
 export type ImageFile = (typeof IMAGE_FILES)[number];
 
 /** Stored images, as bytes and as what their index says (kept at hand). */

@@ -1,11 +1,12 @@
 import type { Attempt } from './attempt.ts';
 import type { BootChoice } from './boot-choice.ts';
+import type { Digest } from './digest.ts';
 import type { Disk } from './disk-layout.ts';
 import type { Event } from './events.ts';
 import type { Host } from './host.ts';
 import type { Manifest } from './manifest.ts';
 import type { NextStep } from './next-step.ts';
-import type { BuildProgress, BuildRecord, StoredImage } from './ports.ts';
+import type { BuildOrder, BuildProgress, BuildRecord, ByteSource, StoredImage } from './ports.ts';
 import type { Report, Verdict } from './report.ts';
 
 /**
@@ -84,14 +85,98 @@ export type MachineUseCases = {
   report(mac: string, report: Report, bodyHash: string, caller: Caller): Promise<ReportAnswer>;
 };
 
+/** The entries of one build's log count from 1, live and afterwards: who knows some can tell what is new. */
+export type NumberedProgress = BuildProgress & { readonly number: number };
+
+/** A whole disk that somebody wants. */
+export type DiskWish = {
+  /** Name of a file in `images/disks/`. */
+  readonly layout: string;
+  /** Slot letter → `NAME[:TAG]` or digest; slots left out stay empty, `a` is needed. */
+  readonly slots: Readonly<Record<string, string>>;
+  /** 512 or 4096. */
+  readonly sectorBytes: number;
+  /** Any text: disks with different ones differ in all their GUIDs, so that both may be in one machine. */
+  readonly seed: string;
+};
+
+export type DiskUseCases = {
+  /**
+   * The disk's bytes, composed while they are read: as they are, or as zstd frames.
+   * @throws WarmbootError `not-found` for the layout, `invalid` for what cannot be put together, `unavailable` without installer
+   */
+  open(wish: DiskWish, format: 'img' | 'img.zst'): Promise<ByteSource>;
+};
+
 export type BuildUseCases = {
-  start(name: string, tag: string): Promise<BuildRecord>;
+  start(order: BuildOrder): Promise<BuildRecord>;
   find(id: string): Promise<BuildRecord>;
+  /** The newest, in the order in which they began. */
+  list(limit: number): Promise<readonly BuildRecord[]>;
   /** What the build said so far and what it will say, until it ends or `signal` aborts. */
-  log(id: string, signal: AbortSignal): AsyncIterable<BuildProgress>;
+  log(id: string, signal: AbortSignal): AsyncIterable<NumberedProgress>;
   images(): Promise<readonly StoredImage[]>;
   /** @param ref `NAME[:TAG]` or digest */
   image(ref: string): Promise<StoredImage>;
   /** Ends what runs and waits for it. */
   stop(): Promise<void>;
+};
+
+/** What a removal came to. */
+export type Removed = {
+  readonly digest: Digest;
+  readonly tagsRemoved: number;
+  /** False while another tag names it, a host holds it in a slot, or a build or upload counts on it. */
+  readonly isGone: boolean;
+  /** By how much the store became smaller. */
+  readonly freedBytes: number;
+  /** Hosts that still need it, by MAC. */
+  readonly keptFor: readonly string[];
+};
+
+export type StoreCheckResult = {
+  readonly images: number;
+  readonly chunks: number;
+  readonly bytes: number;
+  /** What was found, in words, with the images that it damages. */
+  readonly damage: readonly { readonly what: string; readonly images: readonly Digest[] }[];
+  /** Every image that is damaged, once. */
+  readonly affected: readonly Digest[];
+};
+
+export type StoreUseCases = {
+  /** @param ref a tag, which alone goes, or a digest, whose tags all go */
+  remove(ref: string): Promise<Removed>;
+  /** Reads all that is stored; damaged chunks are forgotten, so that they can be stored anew. */
+  check(
+    onProgress: (progress: {
+      readonly chunks: number;
+      readonly bytesDone: number;
+      readonly bytesTotal: number;
+    }) => void,
+    signal: AbortSignal,
+  ): Promise<StoreCheckResult>;
+};
+
+/** An upload, and what it still waits for. */
+export type UploadView = {
+  readonly id: string;
+  readonly digest: Digest;
+  readonly status: 'open' | 'stored';
+  /** Chunks to send, 64 hex digits each, in the order of the index. */
+  readonly missing: readonly string[];
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly received: number }[];
+};
+
+export type UploadUseCases = {
+  begin(indexText: string, name: string, tag: string): Promise<UploadView>;
+  find(id: string): Promise<UploadView>;
+  /** A part of a file. May be repeated, and may begin anywhere up to where the file has come. */
+  putFile(id: string, name: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<UploadView>;
+  /** Frames in the form of `frame-stream.ts`. Those that came already are passed over. */
+  putFrames(id: string, body: AsyncIterable<Uint8Array>): Promise<UploadView>;
+  /** Checks what was sent and makes it an image. Nothing of it remains when it is wrong. */
+  commit(id: string): Promise<Digest>;
+  /** Gives it up. */
+  remove(id: string): Promise<void>;
 };

@@ -22,8 +22,8 @@ export function accessLog(
         method: c.req.method,
         path: c.req.path,
         status: outgoing.statusCode,
-        // A transfer that broke off sent its headers and less than it said.
-        bytes: c.req.method === 'HEAD' ? 0 : Math.min(said, sent),
+        // A transfer that broke off sent its headers and less than it said; a stream said nothing, and its framing counts.
+        bytes: c.req.method === 'HEAD' ? 0 : outgoing.chunkedEncoding ? sent : Math.min(said, sent),
         ms: Math.round(performance.now() - began),
         client: socket.remoteAddress,
         ...(!outgoing.writableFinished && { broken: true }),

@@ -2,19 +2,34 @@ import type { HttpBindings } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import * as routes from '../contract/admin-routes.ts';
+import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
 import { hostState } from '../core/host-state.ts';
-import type { ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
-import type { BuildUseCases, HostUseCases, Reassigned } from '../core/use-cases.ts';
+import type { ContextSpool, ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
+import type {
+  BuildUseCases,
+  DiskUseCases,
+  HostUseCases,
+  Reassigned,
+  StoreUseCases,
+  UploadUseCases,
+} from '../core/use-cases.ts';
+import { orderOf } from './build-order.ts';
 import { bearerToken } from './caller.ts';
+import { diskRoute } from './disk-route.ts';
 import { problem, problemOf } from './problem.ts';
 import { sse } from './sse.ts';
+import { addStoreRoutes } from './store-routes.ts';
 import { attemptView, eventView, hostView, imageView } from './views.ts';
 
 export type AdminPlane = {
   readonly hosts: HostUseCases;
   readonly builds: BuildUseCases;
+  readonly contexts: ContextSpool;
+  readonly images: StoreUseCases;
+  readonly uploads: UploadUseCases;
+  readonly disks: DiskUseCases;
   readonly library: ImageLibrary;
   /** Whether this is an administrator's token. */
   isAdmin(token: string): boolean;
@@ -30,7 +45,7 @@ type Env = { Bindings: HttpBindings };
 
 /** What operators and their programs ask for: `/api/v1`, described by `/api/v1/openapi.json`. */
 export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
-  const { hosts, builds, library, logger } = plane;
+  const { hosts, builds, contexts, library, logger } = plane;
   const app = new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (result.success) return;
@@ -99,17 +114,41 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
   app.openapi(routes.getImage, async (c) =>
     c.json(await shownImage(await builds.image(c.req.valid('param').image)), 200),
   );
+  addStoreRoutes(app, plane, shownImage);
+  const sendDisk = diskRoute(plane.disks);
+  app.openapi(routes.getDisk, (c) => sendDisk(c) as never);
   app.openapi(routes.startBuild, async (c) => {
-    const { name, tag } = c.req.valid('json');
-    return c.json(await builds.start(name, tag ?? 'latest'), 202);
+    return c.json(await builds.start(orderOf(c.req.valid('json'))), 202);
+  });
+  app.openapi(routes.listBuilds, async (c) => {
+    const found = await builds.list(c.req.valid('query').limit ?? 20);
+    return c.json({ builds: [...found] }, 200);
+  });
+  app.openapi(routes.getContext, async (c) => {
+    const { digest } = c.req.valid('param');
+    const found = await contexts.find(digest as Digest);
+    if (!found) throw new WarmbootError('not-found', `There is no context ${digest}. Send it with PUT.`);
+    return c.json({ digest, ...found }, 200);
+  });
+  app.openapi(routes.putContext, async (c) => {
+    const { digest } = c.req.valid('param');
+    // Web streams are async iterables in Node; the DOM's type does not say so.
+    const content = (c.req.raw.body ?? []) as unknown as AsyncIterable<Uint8Array>;
+    const length = c.req.header('content-length');
+    const stored = await contexts.put(
+      digest as Digest,
+      content,
+      length === undefined ? null : Number(length),
+    );
+    return c.json({ digest, ...stored }, 201);
   });
   app.openapi(routes.getBuild, async (c) => c.json(await builds.find(c.req.valid('param').id), 200));
   app.get('/api/v1/builds/:id/log', async (c) => {
     const build = await builds.find(c.req.param('id'));
     return sse(c, async (stream, gone) => {
       const signal = AbortSignal.any([gone, plane.stopping]);
-      for await (const entry of builds.log(build.id, signal))
-        await stream.writeSSE({ event: 'entry', data: JSON.stringify(entry) });
+      for await (const { number, ...entry } of builds.log(build.id, signal))
+        await stream.writeSSE({ id: String(number), event: 'entry', data: JSON.stringify(entry) });
       if (!signal.aborted)
         await stream.writeSSE({ event: 'end', data: JSON.stringify(await builds.find(build.id)) });
     });

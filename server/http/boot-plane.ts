@@ -11,9 +11,10 @@ import { autoexecScript, discoveryScript, diskScript, entryScript, installerScri
 import { type IpxeUrl, ipxeSafe } from '../core/ipxe-values.ts';
 import { parseMac } from '../core/mac.ts';
 import { IMAGE_FILES, type ImageFile, type ImageLibrary, type Logger, type Store } from '../core/ports.ts';
-import type { MachineUseCases } from '../core/use-cases.ts';
+import type { DiskUseCases, MachineUseCases } from '../core/use-cases.ts';
 import { bodyOf } from './body.ts';
 import { callerOf, hashToken } from './caller.ts';
+import { diskRoute } from './disk-route.ts';
 import { manifestRoute } from './manifest-route.ts';
 import { problem, problemOf } from './problem.ts';
 import { reportOf } from './report-wire.ts';
@@ -23,6 +24,7 @@ type Env = { Bindings: HttpBindings };
 
 export type BootPlane = {
   readonly machines: MachineUseCases;
+  readonly disks: DiskUseCases;
   readonly library: ImageLibrary;
   readonly images: Pick<Store, 'image'>;
   /** The server as hosts see it; absolute URLs come from here, never from a Host header. */
@@ -46,6 +48,7 @@ const TYPE: Readonly<Record<ImageFile, string>> = {
   raw: 'application/octet-stream',
   kernel: 'application/octet-stream',
   initrd: 'application/octet-stream',
+  loader: 'application/octet-stream',
 };
 
 /** What firmware, installers and agents ask for. Nothing here changes the fleet but claims and reports. */
@@ -86,8 +89,12 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
     const bytes = file ? await library.open(digest, file) : null;
     if (!file || !bytes)
       throw new WarmbootError('not-found', `There is no ${c.req.param('file')} of the image ${digest}.`);
-    return sendBytes(c, bytes, TYPE[file]);
+    // How chunks are encoded may change when a damaged one is stored anew: a cache asks whether it has.
+    const mayChange = file === 'frames.json' || file === 'data';
+    return mayChange ? sendBytes(c, bytes, TYPE[file], 'no-cache') : sendBytes(c, bytes, TYPE[file]);
   });
+
+  app.get('/boot/disks/:file', diskRoute(plane.disks));
 
   app.get('/boot/hosts/:mac/manifest', manifestRoute(machines, key.sign, plane.stopping));
   app.get('/boot/hosts/:mac/layout', async (c) => {

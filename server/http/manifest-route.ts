@@ -4,6 +4,7 @@ import { WarmbootError } from '../core/errors.ts';
 import { type Manifest, manifestText } from '../core/manifest.ts';
 import type { MachineUseCases } from '../core/use-cases.ts';
 import { callerOf } from './caller.ts';
+import { namesWeakly } from './etag.ts';
 
 /** The longest that a manifest may be waited for, in seconds. */
 const MAX_WAIT_SECONDS = 60;
@@ -23,21 +24,20 @@ export function manifestRoute(
     const mac = c.req.param('mac') ?? '';
     const caller = callerOf(c);
     const asText = prefersText(c.req.header('accept'));
-    // Compared weakly (RFC 9110, 13.1.2): a cache on the way may have marked the tag.
-    const sent = (c.req.header('if-none-match') ?? '').split(',');
-    const known = sent.map((tag) => tag.trim().replace(/^W\//, ''));
+    const known = c.req.header('if-none-match');
+    const isKnown = ({ etag }: Representation) => namesWeakly(known, etag);
     const read = async () => represent(await machines.manifest(mac, caller), asText);
 
     const waitMs = waitOf(c.req.query('wait')) * 1000;
     let found: Representation;
-    if (waitMs === 0 || known[0] === '') found = await read();
+    if (waitMs === 0 || !known) found = await read();
     else {
       const wait = await machines.listen(mac);
       const over = AbortSignal.any([c.req.raw.signal, stopping]);
       try {
         const end = Date.now() + waitMs;
         found = await read();
-        while (known.includes(found.etag) && Date.now() < end && !over.aborted) {
+        while (isKnown(found) && Date.now() < end && !over.aborted) {
           await wait.changed(end - Date.now(), over);
           found = await read();
         }
@@ -46,7 +46,7 @@ export function manifestRoute(
       }
     }
     const headers = { etag: found.etag, vary: 'Accept', 'cache-control': 'no-cache' };
-    if (known.includes(found.etag)) return c.body(null, 304, headers);
+    if (isKnown(found)) return c.body(null, 304, headers);
     return c.body(new Uint8Array(found.body), 200, {
       ...headers,
       'content-type': found.type,

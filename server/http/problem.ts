@@ -11,6 +11,7 @@ const STATUS = {
   unauthorized: 401,
   'not-found': 404,
   conflict: 409,
+  'too-large': 413,
   invalid: 422,
   unavailable: 503,
 } as const satisfies Record<ErrorCode, ContentfulStatusCode>;

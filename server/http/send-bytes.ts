@@ -4,6 +4,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
 import { answerRange } from '../core/byte-range.ts';
 import type { ByteSource } from '../core/ports.ts';
+import { namesStrongly, namesWeakly } from './etag.ts';
 import { problem } from './problem.ts';
 
 /** For what never changes under its address. */
@@ -22,9 +23,9 @@ export async function sendBytes(
 ): Promise<Response> {
   const { sizeBytes, etag } = bytes;
   const headers = { etag, 'accept-ranges': 'bytes', 'cache-control': caching, 'content-type': type };
-  if (matches(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers);
+  if (namesWeakly(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers);
   const ifMatch = c.req.header('if-match');
-  if (ifMatch !== undefined && !matches(ifMatch, etag)) return c.body(null, 412, headers);
+  if (ifMatch !== undefined && !namesStrongly(ifMatch, etag)) return c.body(null, 412, headers);
   const ifRange = c.req.header('if-range');
   // Range is defined for GET alone (RFC 9110, 14.2): HEAD tells the length of the whole.
   const mayRange = c.req.method === 'GET' && (ifRange === undefined || ifRange === etag);
@@ -45,11 +46,6 @@ export async function sendBytes(
   if (c.req.method === 'HEAD' || range.end === range.start) outgoing.end();
   else await pump(outgoing as ServerResponse, (signal) => bytes.read(range, signal));
   return RESPONSE_ALREADY_SENT;
-}
-
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.trim() === '*' || header.split(',').some((part) => part.trim().replace(/^W\//, '') === etag);
 }
 
 /**

@@ -48,6 +48,7 @@ export function imageView(image: StoredImage, index: ImageIndex | null): ImageVi
     filesystemBytes: index?.filesystem?.bytes ?? null,
     dataBytes: image.dataBytes,
     chunks: index?.chunks.length ?? 0,
+    damaged: image.missingChunks > 0 || image.filesDamaged,
     createdAt: image.createdAt,
   };
 }

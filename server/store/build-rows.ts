@@ -6,15 +6,20 @@ export function buildRows(db: Db, now: () => number) {
   const put = db.prepare(`
     INSERT INTO builds VALUES (:id, :name, :tag, :status, :digest, :error, :startedAt, :endedAt)
     ON CONFLICT (id) DO UPDATE SET status = :status, digest = :digest, error = :error, ended_at = :endedAt`);
-  const get = db.prepare(
-    'SELECT id, name, tag, status, digest, error, started_at AS startedAt, ended_at AS endedAt FROM builds WHERE id = ?',
-  );
+  const columns = 'id, name, tag, status, digest, error, started_at AS startedAt, ended_at AS endedAt';
+  const get = db.prepare(`SELECT ${columns} FROM builds WHERE id = ?`);
+  const newest = db.prepare(`SELECT ${columns} FROM builds ORDER BY rowid DESC LIMIT ?`);
+  const forget = db.prepare(`
+    DELETE FROM builds
+    WHERE status <> 'running' AND rowid NOT IN (SELECT rowid FROM builds ORDER BY rowid DESC LIMIT ?)`);
   const interrupt = db.prepare(`
     UPDATE builds SET status = 'interrupted', ended_at = ?, error = 'The server ended while it ran. Start it again.'
     WHERE status = 'running' RETURNING id`);
   return {
     put: (build: BuildRecord): void => void put.run(build),
     get: (id: string): BuildRecord | null => (get.get(id) as BuildRecord | undefined) ?? null,
+    newest: (limit: number): BuildRecord[] => (newest.all(limit) as BuildRecord[]).reverse(),
+    forget: (keep: number): void => void forget.run(keep),
     interrupt: (): string[] => (interrupt.all(now()) as { id: string }[]).map(({ id }) => id),
   };
 }

@@ -1,12 +1,18 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Host } from '../core/host.ts';
-import type { Clock, Decision, Records, Scope, Store } from '../core/ports.ts';
+import type { ChunkPlace, Clock, Decision, Records, Scope, Store } from '../core/ports.ts';
 import { buildRows } from './build-rows.ts';
 import { CommitGroup } from './commit-group.ts';
+import { imageCommits } from './commit-image.ts';
 import type { Db } from './database.ts';
 import { eventRows } from './event-rows.ts';
 import { hostRows } from './host-rows.ts';
 import { imageRows } from './image-rows.ts';
 import { reportRows } from './report-rows.ts';
+import { upkeepRows } from './upkeep-rows.ts';
+
+/** Chunks that are looked up before others get their turn. */
+const LOOKUP = 2_000;
 
 /** The store on SQLite. The port is asynchronous, so that another database can stand behind it. */
 export function sqliteStore(db: Db, clock: Clock): Store {
@@ -16,6 +22,7 @@ export function sqliteStore(db: Db, clock: Clock): Store {
   const images = imageRows(db, clock);
   const builds = buildRows(db, clock);
   const group = new CommitGroup(db);
+  const commits = imageCommits(group, images, { build: builds.put, event: events.add });
 
   function change<Answer>(
     { macs = [], hosts: named = [] }: Scope,
@@ -45,15 +52,25 @@ export function sqliteStore(db: Db, clock: Clock): Store {
     events: async (query) => events.list(query),
     image: async (ref) => images.image(ref),
     images: async () => images.all(),
-    commitImage: (image, tag, told) =>
+    commitImage: commits.commit,
+    chunks: async (sha256s) => {
+      const found = new Map<string, ChunkPlace>();
+      for (let at = 0; at < sha256s.length; at += LOOKUP) {
+        for (const [sha256, place] of images.places(sha256s.slice(at, at + LOOKUP))) found.set(sha256, place);
+        await nextTurn();
+      }
+      return found;
+    },
+    packIds: async () => images.packIds(),
+    upkeep: upkeepRows(db, group, { addEvent: events.add, isWriting: commits.isWriting }),
+    putBuild: (build, told) =>
       group.run(() => {
-        images.commit(image, tag);
+        builds.put(build);
         for (const event of told) events.add(event);
       }),
-    chunks: async (sha256s) => images.places(sha256s),
-    packIds: async () => images.packIds(),
-    putBuild: (build) => group.run(() => builds.put(build)),
     build: async (id) => builds.get(id),
+    builds: async (limit) => builds.newest(limit),
+    forgetBuilds: (keep) => group.run(() => builds.forget(keep)),
     interruptBuilds: () => group.run(() => builds.interrupt()),
     close: () => void db.close(),
   };

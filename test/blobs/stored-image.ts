@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Compressor } from 'zstd-napi';
+import { dataExtents } from '../../server/blobs/data-extents.ts';
 import { packFolder, packPath } from '../../server/blobs/places.ts';
 import type { Digest } from '../../server/core/digest.ts';
 import { frameOrder, type IndexChunk, layOutFrames } from '../../server/core/image-index.ts';
@@ -60,6 +61,7 @@ export function storedImage() {
     places,
     frames: frames.value,
     data: Buffer.concat(data),
+    extents: dataExtents(frames.value, places),
     remove: () => rmSync(dataDir, { recursive: true }),
   };
 }

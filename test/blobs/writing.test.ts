@@ -1,10 +1,13 @@
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,8 +15,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writeAtomic, writeSynced } from '../../server/blobs/atomic.ts';
 import { discardDraft, draftImage } from '../../server/blobs/image-draft.ts';
+import { imageFiles } from '../../server/blobs/image-files.ts';
+import { packReaders } from '../../server/blobs/pack-readers.ts';
 import { imageFolder, packPath } from '../../server/blobs/places.ts';
 import { sweep } from '../../server/blobs/sweep.ts';
+import type { Digest } from '../../server/core/digest.ts';
+import { sha256, testIndex } from '../fixtures/store-images.ts';
 
 let dataDir: string;
 beforeEach(() => {
@@ -22,7 +29,17 @@ beforeEach(() => {
 afterEach(() => rmSync(dataDir, { recursive: true }));
 
 const DIGEST = `sha256:${'1'.repeat(64)}`;
-const texts = (frames: string) => ({ 'index.json': 'index', 'frames.json': frames });
+const filesIn = () => imageFiles(dataDir, packReaders());
+const { text: INDEX, digest: IMAGE } = testIndex({ kernel: 'kernel', initrd: 'initrd' });
+const FOLDER = `images/${IMAGE.slice('sha256:'.length)}`;
+
+/** A sealed draft with these files and one frame. */
+async function sealed(build: string, content: Record<string, string>, frame = build) {
+  const draft = await draftImage(dataDir, build);
+  for (const [name, text] of Object.entries(content)) await writeSynced(join(draft.folder, name), text);
+  await draft.append(Buffer.from(frame));
+  await draft.seal({ 'index.json': INDEX });
+}
 
 /** Every file below the data folder. */
 function files(): string[] {
@@ -38,12 +55,14 @@ test('an image is visible when published, with its pack, and not before', async 
   expect(await draft.append(Buffer.alloc(3 << 20, 7))).toBe(9);
   expect(await draft.append(Buffer.from('last'))).toBe(9 + (3 << 20));
   await writeSynced(join(draft.folder, 'kernel'), 'kernel');
-  expect(existsSync(imageFolder(dataDir, DIGEST)) || existsSync(packPath(dataDir, 'build-1'))).toBe(false);
-  expect(await draft.publish(DIGEST, texts('f'))).toEqual({ packBytes: 9 + (3 << 20) + 4 });
+  await writeSynced(join(draft.folder, 'initrd'), 'initrd');
+  expect(await draft.seal({ 'index.json': INDEX })).toEqual({ packBytes: 9 + (3 << 20) + 4 });
+  expect(files().every((path) => path.includes('tmp'))).toBe(true);
+  expect((await filesIn().publish('build-1', IMAGE)).kernel.sha256).toBe(sha256('kernel'));
   expect(files()).toEqual([
-    `images/${'1'.repeat(64)}/frames.json`,
-    `images/${'1'.repeat(64)}/index.json`,
-    `images/${'1'.repeat(64)}/kernel`,
+    `${FOLDER}/index.json`,
+    `${FOLDER}/initrd`,
+    `${FOLDER}/kernel`,
     'packs/build-1.pack',
   ]);
   const pack = readFileSync(packPath(dataDir, 'build-1'));
@@ -53,7 +72,7 @@ test('an image is visible when published, with its pack, and not before', async 
 
 test('no frame, no pack', async () => {
   const draft = await draftImage(dataDir, 'b');
-  expect(await draft.publish(DIGEST, texts('f'))).toEqual({ packBytes: 0 });
+  expect(await draft.seal({})).toEqual({ packBytes: 0 });
   expect(files().filter((path) => path.startsWith('packs/'))).toEqual([]);
 });
 
@@ -70,17 +89,51 @@ test('discarding leaves nothing, published or not', async () => {
   await killed.discard();
 });
 
-test('an image that is there stays; a left-over with other frames is replaced', async () => {
-  const publish = async (build: string, frames: string, kernel: string) => {
-    const draft = await draftImage(dataDir, build);
-    await writeSynced(join(draft.folder, 'kernel'), kernel);
-    await draft.publish(DIGEST, texts(frames));
-    return readFileSync(join(imageFolder(dataDir, DIGEST), 'kernel'), 'utf8');
-  };
-  expect(await publish('a', 'frames', 'first')).toBe('first');
-  expect(await publish('b', 'frames', 'second')).toBe('first');
-  expect(await publish('c', 'other frames', 'third')).toBe('third');
-  expect(readdirSync(join(dataDir, 'images'))).toEqual(['1'.repeat(64)]);
+test('a draft of another image is not published under this digest', async () => {
+  await sealed('a', { kernel: 'kernel', initrd: 'initrd' });
+  await expect(filesIn().publish('a', DIGEST as Digest)).rejects.toThrow('another image');
+  expect(existsSync(imageFolder(dataDir, DIGEST))).toBe(false);
+});
+
+test('a folder that is there is never moved: what is whole stays, what is damaged is replaced', async () => {
+  await sealed('a', { kernel: 'kernel', initrd: 'initrd' });
+  await filesIn().publish('a', IMAGE);
+  const folder = imageFolder(dataDir, IMAGE);
+  const before = { folder: statSync(folder).ino, kernel: statSync(join(folder, 'kernel')).ino };
+  writeFileSync(join(folder, 'initrd'), 'init?d');
+  const reading = openSync(join(folder, 'initrd'), 'r');
+  await sealed('b', { kernel: 'kernel', initrd: 'initrd' });
+  await filesIn().publish('b', IMAGE);
+  expect({ folder: statSync(folder).ino, kernel: statSync(join(folder, 'kernel')).ino }).toEqual(before);
+  expect(readFileSync(join(folder, 'initrd'), 'utf8')).toBe('initrd');
+  expect(readFileSync(reading, 'utf8')).toBe('init?d');
+  closeSync(reading);
+  expect(readdirSync(join(dataDir, 'images'))).toEqual([IMAGE.slice('sha256:'.length)]);
+});
+
+test('a pack is removed when its last reader has ended', async () => {
+  const readers = packReaders();
+  await sealed('a', { kernel: 'kernel', initrd: 'initrd' });
+  const shelf = imageFiles(dataDir, readers);
+  await shelf.publish('a', IMAGE);
+  const [first, second] = [readers.hold(['a', 'b']), readers.hold(['a'])];
+  await shelf.removePack('a');
+  first();
+  first();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(existsSync(packPath(dataDir, 'a'))).toBe(true);
+  second();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(existsSync(packPath(dataDir, 'a'))).toBe(false);
+});
+
+test('an image is removed as a whole, and what is not there needs no removing', async () => {
+  await sealed('a', { kernel: 'kernel', initrd: 'initrd' });
+  const shelf = filesIn();
+  await shelf.publish('a', IMAGE);
+  expect(await shelf.removeImage(IMAGE)).toBe(INDEX.length + 'kernelinitrd'.length);
+  expect(await shelf.removeImage(IMAGE)).toBe(0);
+  expect(files()).toEqual(['packs/a.pack']);
 });
 
 test('a sweep removes what no row knows and leaves what runs', async () => {
@@ -101,7 +154,7 @@ test('a sweep removes what no row knows and leaves what runs', async () => {
     'packs/orphan.pack',
     'packs/dead.pack.tmp',
     'images/.tmp-dead/kernel',
-    'images/.tmp-dead-old/kernel',
+    'images/.tmp-gone-1/kernel',
     'builds/old/work/saved.tar',
   ];
   for (const path of [...keep, ...doomed, `images/${'2'.repeat(64)}/index.json`]) touch(path);

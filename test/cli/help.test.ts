@@ -23,8 +23,9 @@ test('--help is short and complete', async () => {
 
     Commands:
       serve [options]                 Run the server: boot plane, admin plane and TFTP.
-      build [options] <name>          Build an image from images/NAME/Dockerfile; prints its digest.
+      build [options] <name>          Build an image from a Dockerfile; prints its digest.
       images                          List the images that hosts can run.
+      image                           Images as files for CI, to another server; remove and check them.
       enrol [options] <mac...>        Add a host; with an image it is installed at its next netboot.
       hosts [options]                 List the hosts, with what they run and what they do.
       host <mac>                      Show one host: what it shall run, does and runs, its slots and its
@@ -34,9 +35,13 @@ test('--help is short and complete', async () => {
       reinstall [options] <mac>       Install the assigned image from the start, at the next netboot.
       remove <mac>                    Forget a host. Its disk stays as it is.
       events [options]                List what happened, the newest last.
+      disk [options] <layout>         Write a complete bootable disk; the same input gives the same
+                                      bytes.
 
       demo        build two images, netboot a virtual machine, jump from one image to the other
       test [unit|interop|e2e]
+      try IMAGE|FILE
+                  boot an image or a disk in QEMU, its serial console on this terminal
 
     Without --server a command speaks to the server that runs on the data folder; if none does, it starts one for itself.
     "warmboot COMMAND --help" shows the options of a command.
@@ -47,6 +52,7 @@ test('--help is short and complete', async () => {
       warmboot enrol 52:54:00:12:34:56 --image debian-13 --label rack=b7
       warmboot assign 52:54:00:12:34:56 debian-13:next --wait
       warmboot hosts --state failed
+      warmboot disk two-slots --slot a=debian-13 -o disk.img
     "
   `);
   expect(code).toBe(0);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { LiveProgress } from '../../server/cli/live-progress.ts';
 import { PlainProgress } from '../../server/cli/plain-progress.ts';
+import { Rate } from '../../server/cli/rate.ts';
 import type { Output } from '../../server/cli/world.ts';
 
 beforeEach(() => {
@@ -41,9 +42,7 @@ test('a bar with share, amount, rate and time', () => {
   progress.step(chunks(0));
   vi.advanceTimersByTime(2000);
   progress.step(chunks(50 * 1024 ** 2));
-  expect(to.shown()).toEqual([
-    'chunks      ████████████░░░░░░░░░░░░  50%  50 MiB of 100 MiB  25 MiB/s  2.0 s',
-  ]);
+  expect(to.shown()).toEqual(['chunks      ██████░░░░░░  50%  50 MiB of 100 MiB  25 MiB/s  2 s left']);
   progress.end('done');
   expect(to.shown()).toEqual(['chunks      100 MiB  2.0 s', '']);
 });
@@ -101,8 +100,52 @@ test('plain: each message once, a count each quarter or each ten seconds', () =>
       'chunks: 75% of 100 MiB',
       'chunks: 100% of 100 MiB',
       'write: 3% of 100 MiB',
-      'write: 4% of 100 MiB',
+      'write: 4% of 100 MiB, 93 KiB/s, 17 min 36 s left',
       '',
     ].join('\n'),
   );
+});
+
+test('steps of a Dockerfile as a bar, with what is said now', () => {
+  const to = output(80);
+  const progress = new LiveProgress(to, Date.now);
+  progress.step({ phase: 'docker', message: 'RUN apt-get update', stepsDone: 3, stepsTotal: 11 });
+  expect(to.shown()).toEqual(['docker      ███░░░░░░░░░  27%  3 of 11  RUN apt-get update']);
+  progress.step({ phase: 'docker', message: 'exporting', stepsDone: 11, stepsTotal: 11 });
+  progress.end('done');
+  expect(to.shown()).toEqual(['docker      11 steps', '']);
+});
+
+test('a count whose end nobody knows any more has no bar', () => {
+  const to = output(80);
+  const progress = new LiveProgress(to, Date.now);
+  progress.step({ phase: 'layers', message: 'saving layers', bytesDone: 0, bytesTotal: 100 * 1024 ** 2 });
+  vi.advanceTimersByTime(2000);
+  progress.step({ phase: 'layers', message: 'saving layers', bytesDone: 120 * 1024 ** 2 });
+  expect(to.shown()).toEqual(['layers      120 MiB  60 MiB/s  saving layers  2.0 s']);
+});
+
+test('a pace is smooth: a burst does not double it, a silence lets it sink', () => {
+  const rate = new Rate();
+  let done = 0;
+  let now = 0;
+  const second = (bytes: number) => {
+    now += 1000;
+    done += bytes;
+    rate.take(done, now);
+  };
+  rate.take(0, 0);
+  expect([rate.perSecond(0), rate.msUntil(100, 0)]).toEqual([null, null]);
+  for (let i = 0; i < 20; i += 1) second(100);
+  expect(rate.perSecond(now)).toBeCloseTo(100);
+  expect(rate.msUntil(done + 500, now)).toBeCloseTo(5000);
+  second(1000);
+  expect(rate.perSecond(now)).toBeGreaterThan(100);
+  expect(rate.perSecond(now)).toBeLessThan(300);
+  const before = rate.perSecond(now) ?? 0;
+  expect(rate.perSecond(now + 1000)).toBe(before);
+  expect(rate.perSecond(now + 20_000)).toBeLessThan(before / 4);
+  expect(rate.msUntil(done, now)).toBeNull();
+  rate.take(5, now);
+  expect(rate.perSecond(now)).toBeNull();
 });

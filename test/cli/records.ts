@@ -76,6 +76,7 @@ export function image(more: Partial<ImageView> = {}): ImageView {
     filesystemBytes: 2 * 1024 ** 3,
     dataBytes: 165 * 1024 ** 2,
     chunks: 8000,
+    damaged: false,
     createdAt: NOW - 3 * HOUR,
     ...more,
   };

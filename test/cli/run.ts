@@ -1,4 +1,5 @@
 import { runCli } from '../../server/cli/cli.ts';
+import { createFile, openFile } from '../../server/cli/files.ts';
 import type { CliWorld } from '../../server/cli/world.ts';
 
 export interface Ran {
@@ -39,6 +40,8 @@ export async function run(argv: readonly string[], options: WorldOptions = {}): 
       if (text === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
       return text;
     },
+    openFile,
+    createFile,
     ...given,
     stdout: {
       isTTY,

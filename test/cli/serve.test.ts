@@ -25,6 +25,20 @@ test('defaults', async () => {
   });
 });
 
+test('the largest context, for `serve` and for the server of a command', async () => {
+  const env = { WARMBOOT_MAX_CONTEXT: '8GiB' };
+  expect((await served([], env)).options).toMatchObject({ maxContextBytes: 8 * 1024 ** 3 });
+  let own: unknown = null;
+  await run(['images'], {
+    env,
+    startServer: async (options) => {
+      own = options;
+      throw new Error('enough');
+    },
+  });
+  expect(own).toEqual({ data: './data', images: null, maxContextBytes: 8 * 1024 ** 3 });
+});
+
 test('a flag beats its variable', async () => {
   const env = {
     WARMBOOT_DATA: '/srv/env',
@@ -73,6 +87,7 @@ test.each([
   [['--boot-listen', '1.2.3.4:99999'], {}, 'is invalid'],
   [['--boot-url', '10.0.0.1:8080'], {}, 'is invalid. It is an address like'],
   [[], { WARMBOOT_ADMIN_LISTEN: 'x:y' }, 'WARMBOOT_ADMIN_LISTEN is "x:y". It is ADDRESS:PORT'],
+  [[], { WARMBOOT_MAX_CONTEXT: '8GB' }, 'WARMBOOT_MAX_CONTEXT is "8GB". It is a size like'],
   [[], { WARMBOOT_BOOT_URL: 'ftp://x' }, 'WARMBOOT_BOOT_URL is "ftp://x". It is an address like'],
 ])('%j %j is refused', async (args, env, sentence) => {
   const { code, stderr, options } = await served(args, env);

@@ -9,7 +9,12 @@ const layout = (change: object) => parseDiskLayout(JSON.stringify({ ...twoSlots,
 test('a recipe, its size in bytes', () => {
   expect(recipe({ append: 'console=ttyS0,115200n8' })).toEqual({
     ok: true,
-    value: { kind: 'os', filesystem: { type: 'ext4', size: 2 ** 31 }, append: 'console=ttyS0,115200n8' },
+    value: {
+      kind: 'os',
+      filesystem: { type: 'ext4', size: 2 ** 31 },
+      append: 'console=ttyS0,115200n8',
+      agent: false,
+    },
   });
   expect(parseRecipe('{"kind":"installer"}')).toEqual({ ok: true, value: { kind: 'installer', append: '' } });
   expect(parseRecipe('{"kind":"tool"}')).toEqual({ ok: true, value: { kind: 'tool' } });

@@ -1,23 +1,43 @@
 import { expect, test } from 'vitest';
 import { BuildLog } from '../../server/control/build-log.ts';
-import { buildCases } from '../../server/control/builds.ts';
+import { type BuildContext, buildCases } from '../../server/control/builds.ts';
 import { WarmbootError } from '../../server/core/errors.ts';
-import type { Builder, BuildProgress } from '../../server/core/ports.ts';
+import type { Builder, BuildOrder, BuildProgress, ContextSpool } from '../../server/core/ports.ts';
 import { A, NOW } from '../fixtures/hosts.ts';
 import { memoryStore } from '../fixtures/stores.ts';
+import { fakeKeeper } from '../fixtures/use-cases.ts';
 
+const NO_CONTEXTS: ContextSpool = {
+  find: async () => null,
+  put: async () => ({ bytes: 0 }),
+  hold: async () => null,
+};
+const order = (change: Partial<BuildOrder> = {}): BuildOrder => ({
+  name: 'debian',
+  tag: 'v1',
+  source: { kind: 'folder' },
+  target: null,
+  buildArguments: {},
+  secrets: {},
+  overrides: {},
+  ...change,
+});
 const never = new AbortController().signal;
 
-function builds(builder: Builder) {
+function builds(builder: Builder, more: Partial<BuildContext> = {}) {
   const store = memoryStore();
   const errors: unknown[] = [];
   let ids = 0;
   const cases = buildCases({
     store,
+    keeper: fakeKeeper(store),
     builder,
+    contexts: NO_CONTEXTS,
+    logs: { read: async function* () {}, keepOnly: async () => {} },
     clock: () => NOW,
     newId: () => `b${++ids}`,
     onError: (error) => errors.push(error),
+    ...more,
   });
   return { store, errors, cases };
 }
@@ -26,15 +46,15 @@ async function read(entries: AsyncIterable<BuildProgress>): Promise<string[]> {
   for await (const { message } of entries) all.push(message);
   return all;
 }
-const image = { digest: A, kind: 'os', dataBytes: 0, framesHash: '', pack: null, chunks: [] } as const;
+const draft = { id: 'b1', digest: A, kind: 'os', packBytes: 0, chunks: [] } as const;
 
 test('a build tells what it does, and leaves an image with its tag', async () => {
   const { cases, store } = builds(async (_, { onProgress }) => {
     onProgress({ phase: 'docker', message: 'one' });
     onProgress({ phase: 'pack', message: 'two' });
-    return { kind: 'image', image };
+    return { kind: 'image', draft };
   });
-  const { id, status } = await cases.start('debian', 'v1');
+  const { id, status } = await cases.start(order());
   expect(status).toBe('running');
   expect(await read(cases.log(id, never))).toEqual(['one', 'two']);
   expect(await cases.find(id)).toMatchObject({ status: 'succeeded', digest: A, endedAt: NOW });
@@ -43,12 +63,12 @@ test('a build tells what it does, and leaves an image with its tag', async () =>
 
 test('a Dockerfile that fails is no error of ours; a bug is', async () => {
   const refused = builds(() => Promise.reject(new WarmbootError('unavailable', 'no space')));
-  const { id } = await refused.cases.start('debian', 'v1');
+  const { id } = await refused.cases.start(order());
   await read(refused.cases.log(id, never));
   expect(await refused.cases.find(id)).toMatchObject({ status: 'failed', error: 'no space', digest: null });
   expect(refused.errors).toEqual([]);
   const broken = builds(() => Promise.reject(new TypeError('x is not a function')));
-  await read(broken.cases.log((await broken.cases.start('debian', 'v1')).id, never));
+  await read(broken.cases.log((await broken.cases.start(order())).id, never));
   expect(broken.errors).toHaveLength(1);
 });
 
@@ -57,7 +77,7 @@ test('stopping ends what runs and waits for it', async () => {
     (_, { signal }) =>
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))),
   );
-  const { id } = await cases.start('debian', 'v1');
+  const { id } = await cases.start(order());
   await cases.stop();
   expect(await cases.find(id)).toMatchObject({ status: 'interrupted' });
 });
@@ -69,9 +89,9 @@ test.each([
   ['x', 'a b'],
   ['sha256', 'x'],
 ])('%s:%s is no name', async (name, tag) => {
-  await expect(builds(async () => ({ kind: 'image', image })).cases.start(name, tag)).rejects.toThrow(
-    WarmbootError,
-  );
+  await expect(
+    builds(async () => ({ kind: 'image', draft })).cases.start(order({ name, tag })),
+  ).rejects.toThrow(WarmbootError);
 });
 
 test('a log is read from its beginning by whoever comes, and left by whoever goes', async () => {
@@ -90,4 +110,72 @@ test('a log is read from its beginning by whoever comes, and left by whoever goe
   for (let i = 0; i < 6000; i += 1) say(`${i}`);
   const late = await read(log.read(never));
   expect([late.length, late.at(-1)]).toEqual([5000, '5999']);
+});
+
+test('a context must be here before its build begins, and is let go when it has ended', async () => {
+  const digest = A;
+  const source = { kind: 'context', digest, dockerfile: 'Dockerfile' } as const;
+  const none = builds(async () => ({ kind: 'tool', dockerImage: '' }));
+  await expect(none.cases.start(order({ source }))).rejects.toThrow('There is no context');
+  expect(await none.cases.list(10)).toEqual([]);
+
+  const told: string[] = [];
+  const hold = async () => ({ path: '/spool/a.tar', release: async () => void told.push('released') });
+  const { cases } = builds(
+    async ({ contextPath }) => {
+      told.push(`built from ${contextPath}`);
+      throw new WarmbootError('unavailable', 'no');
+    },
+    { contexts: { ...NO_CONTEXTS, hold } },
+  );
+  await read(cases.log((await cases.start(order({ source }))).id, never));
+  await cases.stop();
+  expect(told).toEqual(['built from /spool/a.tar', 'released']);
+});
+
+test('a log of a build that has ended comes from where its process wrote it', async () => {
+  const written = [{ phase: 'docker', message: 'one' }];
+  const logs = {
+    read: async function* () {
+      yield* written;
+    },
+    keepOnly: async () => {},
+  };
+  const { cases, store } = builds(async () => ({ kind: 'image', draft }), { logs });
+  const record = {
+    id: 'old',
+    name: 'x',
+    tag: 'y',
+    digest: null,
+    error: 'gone',
+    startedAt: NOW,
+    endedAt: NOW,
+  };
+  await store.putBuild({ ...record, status: 'interrupted' }, []);
+  expect(await read(cases.log('old', never))).toEqual(['one']);
+});
+
+test('so many builds are remembered, the newest, in their order', async () => {
+  const kept: boolean[] = [];
+  const logs = {
+    read: async function* () {},
+    keepOnly: async (isKept: (id: string) => boolean) => {
+      kept.splice(0, kept.length, isKept('old-0'), isKept('old-3'), isKept('b1'));
+    },
+  };
+  const { cases, store } = builds(async () => ({ kind: 'image', draft }), { logs });
+  for (let i = 0; i < 102; i += 1) {
+    const ended = { status: 'failed', digest: null, error: '', startedAt: NOW, endedAt: NOW } as const;
+    await store.putBuild({ id: `old-${i}`, name: 'x', tag: 'y', ...ended }, []);
+  }
+  const { id } = await cases.start(order());
+  await read(cases.log(id, never));
+  await cases.stop();
+  expect((await cases.list(1000)).map((build) => build.id)).toEqual([
+    ...Array.from({ length: 99 }, (_, i) => `old-${i + 3}`),
+    'b1',
+  ]);
+  expect(kept).toEqual([false, true, true]);
+  expect((await cases.list(2)).map((build) => build.id)).toEqual(['old-101', 'b1']);
+  await expect(cases.find('old-0')).rejects.toThrow('There is no build');
 });

@@ -4,14 +4,21 @@ import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Disk, type DiskLayout, placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
+import {
+  type Disk,
+  type DiskLayout,
+  placePartitions,
+  sfdiskScript,
+  smallestDisk,
+} from '../../server/core/disk-layout.ts';
 import { slotNames } from '../../server/core/host.ts';
-import { diskGuid, partitionGuid } from '../../server/core/partition-guid.ts';
+import { diskGuid, diskNames, partitionGuid } from '../../server/core/partition-guid.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 const layout: DiskLayout = {
   name: 'two-slots',
+  table: 'gpt',
   bootBytes: 512 * MIB,
   stateBytes: 64 * MIB,
   slots: 2,
@@ -73,6 +80,40 @@ describe.each([512, 4096] as const)('sectors of %i bytes', (sectorBytes) => {
   });
 });
 
+describe('msdos', () => {
+  const numbers = (facts: Partial<DiskLayout>) =>
+    partitionsOf({ table: 'msdos', ...facts }, { bytes: 40 * GIB, sectorBytes: 512 })
+      .map(({ number, label, type }) => `${number}=${label.replace('warmboot-', '')}:${type}`)
+      .join(' ');
+
+  test('numbers and types are fixed, for there are no names', () => {
+    expect(numbers({})).toBe('1=boot:ef 2=state:83 3=a:83 4=b:83');
+    expect(numbers({ data: true })).toBe('1=boot:ef 2=state:83 3=extended:0f 5=a:83 6=b:83 7=data:da');
+    expect(numbers({ slots: 3 })).toBe('1=boot:ef 2=state:83 3=extended:0f 5=a:83 6=b:83 7=c:83');
+  });
+
+  test.each([{}, { data: true }, { slots: 8 }])('needs no byte more than it says: %o', (facts) => {
+    const wanted = { table: 'msdos', ...facts } as const;
+    const bytes = smallestDisk({ ...layout, ...wanted }, slotNames({ ...layout, ...wanted }.slots));
+    expect(placed(wanted, { bytes: bytes - 1, sectorBytes: 512 })).toEqual({ neededBytes: bytes });
+    const last = partitionsOf(wanted, { bytes, sectorBytes: 512 }).at(-1);
+    expect(((last?.startSector ?? 0) + (last?.sectors ?? 0)) * 512).toBe(bytes);
+  });
+
+  test('data on a disk beyond what 32 bits can count ends there', () => {
+    const last = partitionsOf({ table: 'msdos', data: true }, { bytes: 5 * 2 ** 40, sectorBytes: 512 }).at(
+      -1,
+    );
+    expect((last?.startSector ?? 0) + (last?.sectors ?? 0)).toBe(2 ** 32);
+    expect(last?.sectors).toBeLessThan(2 ** 32);
+  });
+
+  test('the signature is never 0: that would mean none', () => {
+    const zero = () => '0'.repeat(64);
+    expect(diskNames({ ...layout, table: 'msdos' }, guid, zero).signature).not.toBe('00000000');
+  });
+});
+
 describe('sfdisk', () => {
   let dir: string;
   beforeAll(() => {
@@ -95,7 +136,10 @@ describe('sfdisk', () => {
           encoding: 'utf8',
           stdio: 'pipe',
         });
-      sfdisk(['--quiet', '--no-reread', '--no-tell-kernel'], sfdiskScript(guid, disk, partitions));
+      sfdisk(
+        ['--quiet', '--no-reread', '--no-tell-kernel'],
+        sfdiskScript('gpt', diskNames(layout, guid, sha256Hex), disk, partitions),
+      );
       const { partitiontable: table } = JSON.parse(sfdisk(['--json']));
       expect(table).toMatchObject({ label: 'gpt', id: guid.toUpperCase(), sectorsize: sectorBytes });
       expect(

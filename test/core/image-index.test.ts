@@ -2,10 +2,12 @@ import { expect, test } from 'vitest';
 import { CHUNKING } from '../../server/core/chunks.ts';
 import type { Digest } from '../../server/core/digest.ts';
 import {
+  filesOf,
   frameOrder,
   framesMismatch,
   type ImageIndex,
   layOutFrames,
+  parseForeignIndex,
   parseFrames,
   parseIndex,
   serializeFrames,
@@ -53,6 +55,21 @@ test('an index has one text', () => {
   expect(serializeIndex(shuffled)).toBe(serializeIndex(index));
 });
 
+test('an installer may have a loader, between initrd and append; without one its text is as it always was', () => {
+  const installer: ImageIndex = { ...index, kind: 'installer', filesystem: null, chunks: [] };
+  const text = serializeIndex({ ...installer, loader: { bytes: 30, sha256: A } });
+  expect(text).toContain(`"sha256":"${B}"},"loader":{"bytes":30,"sha256":"${A}"},"append":`);
+  expect(parseIndex(text)).toMatchObject({ ok: true, value: { loader: { bytes: 30, sha256: A } } });
+  expect(serializeIndex(installer)).not.toContain('loader');
+  const bad = [
+    serializeIndex({ ...index, loader: { bytes: 30, sha256: A } }),
+    changed(text, (json) => Object.assign(json, { loader: { bytes: -1, sha256: A } })),
+    changed(text, (json) => Object.assign(json, { loader: 'x' })),
+  ];
+  for (const wrong of bad)
+    expect(parseIndex(wrong)).toMatchObject({ ok: false, reason: 'loader is malformed' });
+});
+
 test('reads what it writes, unknown keys passed over', () => {
   expect(parseIndex(serializeIndex(index))).toEqual({ ok: true, value: index });
   const later = changed(serializeIndex(index), (json) => Object.assign(json, { signedBy: 'someone' }));
@@ -92,9 +109,37 @@ test.each([
     'chunking rule',
   ],
   [changed(serializeIndex(index), (json) => Object.assign(json, { kernel: null })), 'kernel'],
+  [serializeIndex({ ...index, append: 'a;b' }), 'append holds ";"'],
+  [serializeIndex({ ...index, append: 'a\nb' }), 'append holds'],
+  [serializeIndex({ ...index, append: 'a'.repeat(1025) }), '1024 characters'],
+  [serializeIndex({ ...index, architecture: '' }), 'architecture'],
+  [serializeIndex({ ...index, architecture: '../x' }), 'architecture'],
+  [serializeIndex({ ...index, os: { ...index.os, name: 'a\u001bb' } }), 'os is malformed'],
+  [serializeIndex({ ...index, os: { ...index.os, id: 'x'.repeat(257) } }), 'os is malformed'],
+  [serializeIndex({ ...index, kernel: { ...index.kernel, release: '..' } }), 'kernel'],
+  [serializeIndex({ ...index, kernel: { ...index.kernel, release: 'a/b' } }), 'kernel'],
+  [serializeIndex({ ...index, kernel: { ...index.kernel, release: 'x'.repeat(64) } }), 'kernel'],
 ])('refuses %#: %s', (text, reason) => {
   const parsed = parseIndex(text);
   expect(parsed.ok ? 'accepted' : parsed.reason).toContain(reason);
+});
+
+test('an index of another server is taken in its one form only', () => {
+  const text = serializeIndex(index);
+  expect(parseForeignIndex(text)).toEqual({ ok: true, value: index });
+  for (const other of [text.trim(), ` ${text}`, text.replace('"requires":[]', '"requires": []')])
+    expect(parseForeignIndex(other)).toMatchObject({
+      ok: false,
+      reason: 'it is not written in the canonical form',
+    });
+  expect(parseForeignIndex('{').ok).toBe(false);
+});
+
+test('the files that an index vouches for', () => {
+  expect(filesOf(index)).toEqual([
+    { name: 'kernel', bytes: 10, sha256: A },
+    { name: 'initrd', bytes: 20, sha256: B },
+  ]);
 });
 
 test('frames follow each other in the order of first use', () => {

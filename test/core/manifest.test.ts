@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { DiskLayout } from '../../server/core/disk-layout.ts';
 import type { Host } from '../../server/core/host.ts';
 import { type ImageFacts, type Manifest, manifest, manifestText } from '../../server/core/manifest.ts';
 import { nextStep } from '../../server/core/next-step.ts';
@@ -23,7 +24,7 @@ function image(digest: ImageFacts['digest']): ImageFacts {
 
 function manifestOf(host: Host): Manifest {
   const step = nextStep(host, 2);
-  return manifest(host, step, step.digest && image(step.digest), SETTINGS, sha256Hex);
+  return manifest(host, step, step.digest && image(step.digest), null, SETTINGS, sha256Hex);
 }
 
 const holdsB = { a: { state: 'modified', digest: A }, b: { state: 'valid', digest: B } } as const;
@@ -94,6 +95,28 @@ test('the root of a switch lies on the disk that the host reported, of an instal
   const install = manifestOf(hostWith({ attempt: { kind: 'install' } }));
   expect(install.root).not.toBe(manifestOf(hostWith({ attempt: { kind: 'install', id: 'attempt-2' } })).root);
   expect(install.append).toContain(`root=${install.root} rw`);
+});
+
+test('on msdos the root is signature and number, from what the host reported or from the layout', () => {
+  const step = (host: Host) => nextStep(host, 2);
+  const msdos = {
+    name: 'msdos',
+    table: 'msdos',
+    bootBytes: 2 ** 29,
+    stateBytes: 2 ** 26,
+    slots: 2,
+    slotBytes: 2 ** 31,
+    data: false,
+  } as const;
+  const rootOf = (host: Host, layout: DiskLayout) =>
+    manifest(host, step(host), image(A), layout, SETTINGS, sha256Hex).root;
+  const staged = hostWith({ attempt: {}, observation: { disk: '1a2b3c4d-05' } });
+  // What the host reported counts, whatever layout was named since.
+  for (const table of ['gpt', 'msdos'] as const)
+    expect(rootOf(staged, { ...msdos, table })).toBe('PARTUUID=1a2b3c4d-06');
+  const install = hostWith({ attempt: { kind: 'install' }, observation: null });
+  expect(rootOf(install, msdos)).toMatch(/^PARTUUID=[0-9a-f]{8}-03$/);
+  expect(rootOf(install, { ...msdos, data: true })).toMatch(/^PARTUUID=[0-9a-f]{8}-05$/);
 });
 
 test('only an order writes, and only an install may wipe', () => {

@@ -10,15 +10,16 @@ afterEach(async () => {
 });
 
 /** Each machine is installed, switched, and started once more from its own disk. */
-const MACHINES: [string, Partial<Machine>][] = [
+const MACHINES: [string, Partial<Machine>, string?][] = [
   ['BIOS, AHCI disk, e1000', { firmware: 'bios', disk: 'ahci', nic: 'e1000' }],
   ['UEFI, NVMe disk, e1000', { firmware: 'uefi', disk: 'nvme', nic: 'e1000' }],
+  ['BIOS, msdos table', { firmware: 'bios' }, 'two-slots-msdos'],
 ];
 
-test.each(MACHINES)('%s', async (name, parts) => {
+test.each(MACHINES)('%s', async (name, parts, layout) => {
   rack = await startRack(`hardware-${name.replace(/\W+/g, '-')}`);
   const { story } = await newGuest(rack, 'one', parts);
-  await story.enrol(image('debian-13'));
+  await story.enrol(image('debian-13'), layout);
   const installed = await story.install(image('debian-13'));
   const switched = await story.reassign(image('debian-12'), { download: true, before: installed });
   expect(switched).not.toBe(installed);

@@ -19,7 +19,7 @@ const audience: Audience = {
   progress: () => {},
 };
 
-function plan(): E2ePlan {
+export function plan(): E2ePlan {
   const text = process.env.WARMBOOT_E2E;
   if (text === undefined)
     throw new Error('the e2e tests run in namespaces that the test runner makes: ./warmboot test e2e');

@@ -95,6 +95,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
     });
   });
 
+  test('on a disk that was composed there is no server: the boot counts as a good one all the same', () => {
+    grubenv({ default: 'a', tries_a: '1', tries_b: '3' });
+    const healthy = 'healthy() { [ -e "$T/well" ] || { : > "$T/well"; REASON=sick; return 1; }; }';
+    run(`${healthy}; stand_alone`);
+    expect(read('run/log')).toContain(`booted slot a ${OLD}, without a server`);
+    expect(read('run/boot/grub/grubenv').split('\n').sort()).toEqual(['default=a', 'tries_a=3', 'tries_b=3']);
+    expect(run('slot_state a')).toBe('modified');
+    expect(sent()).toEqual([]);
+  });
+
   describe('confirming', () => {
     const inTrial = `SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; healthy() { [ ! -e "$T/sick" ] || { REASON=sick; return 1; }; }
       gateway_answers() { [ -e "$T/gateway" ]; }\n`;

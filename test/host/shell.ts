@@ -42,7 +42,10 @@ const PLAYED: Readonly<Record<string, string>> = {
   sleep: ':',
   kexec: 'echo "kexec $*" >> "$T/calls"; exit "$(cat "$T/kexec" 2> /dev/null || echo 0)"',
   systemctl: 'echo "systemctl $*" >> "$T/calls"',
-  blkid: 'cat "$T/uuid" 2> /dev/null',
+  // Of `-p -o value -s TAG DEVICE`: what the test wrote down for that tag and device; PARTUUIDs are in $T/uuid too.
+  blkid: `
+    file=$T/blkid/$5-$(basename "$6")
+    if [ -e "$file" ]; then cat "$file"; elif [ "$5" = PART_ENTRY_UUID ]; then cat "$T/uuid" 2> /dev/null; fi`,
   wipefs: 'cat "$T/signatures" 2> /dev/null',
   // Answers with the status in $T/status (000: nobody there) and keeps what was sent, one request a line.
   curl: `
@@ -94,6 +97,10 @@ export class FakeHost {
     return join(this.root, name);
   }
 
+  writeBytes(name: string, content: Uint8Array): void {
+    writeFileSync(this.path(name), content);
+  }
+
   write(name: string, content: string, mode = 0o644): void {
     mkdirSync(dirname(this.path(name)), { recursive: true });
     writeFileSync(this.path(name), content);
@@ -120,6 +127,21 @@ export class FakeHost {
       this.write(`${folder}/${part}/uevent`, `DEVTYPE=partition\nPARTNAME=${label}\n`);
       symlinkSync(this.path(`${folder}/${part}`), this.path(`sys/class/block/${part}`));
     });
+  }
+
+  /** The same with an msdos table: partition types by number. */
+  msdosDisk(name: string, types: Readonly<Record<number, string>>, bootLabel = 'WARMBOOT'): void {
+    this.disk(name, {});
+    this.write(`blkid/PTTYPE-${name}`, 'dos\n');
+    for (const [number, type] of Object.entries(types)) {
+      const part = `${name}${number}`;
+      const folder = `sys/devices/pci0/block/${name}/${part}`;
+      this.write(`${folder}/partition`, `${number}\n`);
+      this.write(`${folder}/uevent`, 'DEVTYPE=partition\n');
+      symlinkSync(this.path(folder), this.path(`sys/class/block/${part}`));
+      this.write(`blkid/PART_ENTRY_TYPE-${part}`, `${type}\n`);
+    }
+    this.write(`blkid/LABEL-${name}1`, `${bootLabel}\n`);
   }
 
   /** A slot of the boot partition that is valid. */

@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  buildListSchema,
+  buildSchema,
   eventListSchema,
   hostListSchema,
   hostSchema,
@@ -17,6 +21,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const HOSTS = '/api/v1/hosts';
+const NO_DIGEST = `sha256:${'0'.repeat(64)}`;
 const enrol = async (facts: object = {}) => {
   const mac = newMac();
   const answer = await server.admin(HOSTS, { body: { macs: [mac], ...facts } });
@@ -59,6 +64,8 @@ test('openapi.json describes every route, and every reference in it leads somewh
   expect(Object.keys(json.paths).sort()).toEqual([
     '/api/v1/builds',
     '/api/v1/builds/{id}',
+    '/api/v1/contexts/{digest}',
+    '/api/v1/disks/{file}',
     '/api/v1/events',
     '/api/v1/hosts',
     '/api/v1/hosts/{mac}',
@@ -69,6 +76,13 @@ test('openapi.json describes every route, and every reference in it leads somewh
     '/api/v1/hosts/{mac}/retry',
     '/api/v1/images',
     '/api/v1/images/{image}',
+    '/api/v1/images/{image}/archive',
+    '/api/v1/store/verify',
+    '/api/v1/uploads',
+    '/api/v1/uploads/{id}',
+    '/api/v1/uploads/{id}/commit',
+    '/api/v1/uploads/{id}/files/{file}',
+    '/api/v1/uploads/{id}/frames',
   ]);
   for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
     expect(Object.keys(json.components.schemas)).toContain(name);
@@ -124,6 +138,46 @@ describe('what cannot be taken', () => {
       { headers: { accept: 'text/event-stream' } },
     ],
     ['a build with a path', 422, '/api/v1/builds', { body: { name: '../x' } }],
+    [
+      'a build of a context that is not here',
+      422,
+      '/api/v1/builds',
+      { body: { name: 'x', context: NO_DIGEST } },
+    ],
+    [
+      'a build from two sources',
+      400,
+      '/api/v1/builds',
+      { body: { name: 'x', context: NO_DIGEST, from: 'y' } },
+    ],
+    ['a Dockerfile of no context', 400, '/api/v1/builds', { body: { name: 'x', dockerfile: 'y' } }],
+    ['a finished image with a stage', 400, '/api/v1/builds', { body: { name: 'x', from: 'y', target: 'z' } }],
+    ['an image name that is a flag', 400, '/api/v1/builds', { body: { name: 'x', from: '--y' } }],
+    ['a stage that is none', 400, '/api/v1/builds', { body: { name: 'x', target: 'a b' } }],
+    [
+      'a build argument that is none',
+      400,
+      '/api/v1/builds',
+      { body: { name: 'x', buildArguments: { '1': '' } } },
+    ],
+    ['a secret that is not base64', 400, '/api/v1/builds', { body: { name: 'x', secrets: { a: '%' } } }],
+    ['a size without unit', 400, '/api/v1/builds', { body: { name: 'x', size: '2' } }],
+    [
+      'kernel arguments of an image that are code',
+      400,
+      '/api/v1/builds',
+      { body: { name: 'x', append: "'; reboot" } },
+    ],
+    ['too many builds', 400, '/api/v1/builds?limit=1000', {}],
+    ['a context without digest', 400, '/api/v1/contexts/x', {}],
+    ['an unknown context', 404, `/api/v1/contexts/${NO_DIGEST}`, {}],
+    ['a context that is another one', 422, `/api/v1/contexts/${NO_DIGEST}`, { method: 'PUT', body: 'x' }],
+    [
+      'a context that is too large',
+      413,
+      `/api/v1/contexts/${NO_DIGEST}`,
+      { method: 'PUT', body: 'x', headers: { 'content-length': '5000000000' } },
+    ],
   ])('%s is %i', async (_, status, path, how) => {
     const answer = await server.admin(path, how);
     expect(answer.status).toBe(status);
@@ -316,4 +370,56 @@ describe('events', () => {
     await server.admin(HOSTS, { body: { macs: [mac] } });
     expect(await reading).toEqual([String(last), String(last + 1)]);
   });
+});
+
+describe('builds from what was sent', () => {
+  const tar = Buffer.alloc(1024);
+  const digest = `sha256:${createHash('sha256').update(tar).digest('hex')}`;
+  const path = `/api/v1/contexts/${digest}`;
+
+  test('a context is sent once, and known by its hash', async () => {
+    expect((await server.admin(path)).status).toBe(404);
+    const sent = await server.admin(path, { method: 'PUT', body: tar });
+    expect([sent.status, sent.json]).toEqual([201, { digest, bytes: 1024 }]);
+    expect((await server.admin(path)).json).toEqual({ digest, bytes: 1024 });
+    expect((await server.admin(path, { method: 'PUT', body: tar })).status).toBe(201);
+  });
+
+  test('its build is listed; nothing that is written down holds its secrets', async () => {
+    await server.admin(path, { method: 'PUT', body: tar });
+    const secret = 'hush-hush-secret';
+    const order = {
+      name: 'sent',
+      context: digest,
+      secrets: { npm: Buffer.from(secret).toString('base64') },
+      buildArguments: { A: 'b' },
+      size: '4GiB',
+    };
+    const begun = await server.admin('/api/v1/builds', { body: order });
+    expect(begun.status).toBe(202);
+    const { id } = buildSchema.strict().parse(begun.json);
+    const log = await server.admin(`/api/v1/builds/${id}/log`);
+    const sentence = 'The context has no file Dockerfile. Name its Dockerfile, or send another context.';
+    expect(log.text).toContain(sentence);
+    const { builds } = buildListSchema.parse((await server.admin('/api/v1/builds')).json);
+    expect(builds.at(-1)).toMatchObject({
+      id,
+      status: 'failed',
+      error: sentence,
+      name: 'sent',
+      tag: 'latest',
+    });
+    const answers = [begun.text, log.text, (await server.admin('/api/v1/events?limit=1000')).text];
+    const found = execFileSync('sh', [
+      '-c',
+      `grep -rlaE "$0|$1" "$2" || true`,
+      secret,
+      order.secrets.npm,
+      server.dataDir,
+    ]);
+    expect([
+      answers.filter((text) => text.includes(secret) || text.includes(order.secrets.npm)),
+      String(found),
+    ]).toEqual([[], '']);
+  }, 30_000);
 });

@@ -16,14 +16,16 @@ const at = (file: string) => `/boot/images/${server.one.digest}/${file}`;
 const bytesOf = (file: string) => server.one.files[file] ?? Buffer.alloc(0);
 
 describe.each(FILES)('%s of an image', (file) => {
-  test('whole, with its length, a strong ETag and leave to keep it', async () => {
+  test('whole, with its length, a strong ETag and how long it may be kept', async () => {
     const { status, headers, body } = await server.boot(at(file));
     expect(status).toBe(200);
     expect(body.equals(bytesOf(file))).toBe(true);
     expect(headers['content-length']).toBe(String(bytesOf(file).length));
     expect(headers['accept-ranges']).toBe('bytes');
     expect(headers.etag).toMatch(/^"[0-9a-f]{64}(-raw)?"$/);
-    expect(headers['cache-control']).toContain('immutable');
+    expect(headers['cache-control']).toContain(
+      ['frames.json', 'data'].includes(file) ? 'no-cache' : 'immutable',
+    );
   });
 
   test('HEAD says the same without a body; a range is for GET alone', async () => {
@@ -79,6 +81,8 @@ describe.each(FILES)('%s of an image', (file) => {
     expect(await status({ 'if-none-match': '"x"' })).toBe(200);
     expect(await status({ 'if-match': '"x"' })).toBe(412);
     expect(await status({ 'if-match': etag })).toBe(200);
+    expect(await status({ 'if-match': `W/${etag}` })).toBe(412);
+    expect(await status({ 'if-none-match': `"x", W/${etag}` })).toBe(304);
     expect(await status({ 'if-range': etag, range: 'bytes=0-1' })).toBe(206);
     expect(await status({ 'if-range': '"x"', range: 'bytes=0-1' })).toBe(200);
     expect(await status({ 'if-range': `W/${etag}`, range: 'bytes=0-1' })).toBe(200);

@@ -100,9 +100,9 @@ start=${BOOT_LBA}, size=${(BOOT_KIB * 1024) / SECTOR}, type=C12A7328-F81F-11D2-B
       `seek=${lba * SECTOR}`,
       'conv=notrunc',
     ]);
-  await write('boot.img', 0, 'count=440');
+  await write('boot-gpt.img', 0, 'count=440');
   await execa('dd', [
-    `if=${join(loader, 'core.img')}`,
+    `if=${join(loader, 'core-gpt.img')}`,
     `of=${disk}`,
     `bs=${SECTOR}`,
     `seek=${CORE_LBA}`,

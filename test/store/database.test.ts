@@ -38,6 +38,24 @@ test('a migration that fails leaves nothing of itself', () => {
   db.close();
 });
 
+test('a database of before is brought up with its hosts; images without chunk rows go', () => {
+  copyFileSync(join(MIGRATIONS, files[0] ?? ''), join(dir, files[0] ?? ''));
+  const old = open();
+  old.exec(`
+    INSERT INTO packs VALUES ('p', 10, 1);
+    INSERT INTO chunks VALUES (randomblob(32), 'p', 0, 10, 20);
+    INSERT INTO images VALUES ('sha256:a', 'os', 1, 10, 'x');
+    INSERT INTO tags VALUES ('one', 'latest', 'sha256:a', 1);
+    INSERT INTO hosts VALUES ('h', 'approved', 'one', 'sha256:a', 'two-slots', 'smallest', '{}', 0, '', 'kexec', NULL, NULL, 0, 1, 1);
+  `);
+  old.close();
+  const db = open(MIGRATIONS);
+  const count = (table: string) => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
+  expect(['hosts', 'images', 'tags', 'chunks', 'packs'].map(count)).toEqual([1, 0, 0, 0, 0]);
+  expect(db.pragma('foreign_key_check')).toEqual([]);
+  db.close();
+});
+
 test('the schema of a newer program is refused, with what to do', () => {
   open(MIGRATIONS).pragma('user_version = 9999');
   expect(() => open(MIGRATIONS)).toThrow(WarmbootError);

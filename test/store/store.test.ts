@@ -9,7 +9,7 @@ import type { Enrolment, Host, Observation } from '../../server/core/host.ts';
 import type { Store } from '../../server/core/ports.ts';
 import { openDatabase } from '../../server/store/database.ts';
 import { sqliteStore } from '../../server/store/store.ts';
-import { A, attempt, B, digestOf, enrolment, hostWith, macAt, NOW } from '../fixtures/hosts.ts';
+import { attempt, digestOf, enrolment, hostWith, macAt, NOW } from '../fixtures/hosts.ts';
 import { MIGRATIONS } from '../fixtures/running-server.ts';
 import { memoryStore } from '../fixtures/stores.ts';
 
@@ -231,26 +231,6 @@ test('events: forward, the newest, of one host', async () => {
   expect((await store.events({ limit: 1 }))[0]).toEqual({ ...told('1'), id: 1, at: NOW });
 });
 
-test('an image that exists keeps its first encoding; a tag moves', async () => {
-  const image = (dataBytes: number, framesHash: string) => ({
-    digest: A,
-    kind: 'os' as const,
-    dataBytes,
-    framesHash,
-    pack: null,
-    chunks: [],
-  });
-  await store.commitImage(image(1, 'first'), { name: 'x', tag: '1' }, [told('stored')]);
-  await store.commitImage(image(2, 'second'), { name: 'x', tag: '2' }, []);
-  expect(await store.images()).toMatchObject([
-    { digest: A, framesHash: 'first', dataBytes: 1, tags: [{ tag: '1' }, { tag: '2' }] },
-  ]);
-  await store.commitImage({ ...image(3, 'third'), digest: B }, { name: 'x', tag: '2' }, []);
-  expect((await store.image({ kind: 'tag', name: 'x', tag: '2' }))?.digest).toBe(B);
-  expect((await store.image({ kind: 'digest', digest: A }))?.tags).toHaveLength(1);
-  expect(await store.image({ kind: 'tag', name: 'x', tag: '3' })).toBeNull();
-});
-
 test('builds that ran when the server ended are interrupted, once', async () => {
   const build = {
     id: 'b1',
@@ -262,7 +242,8 @@ test('builds that ran when the server ended are interrupted, once', async () => 
     startedAt: NOW,
     endedAt: null,
   } as const;
-  await store.putBuild(build);
+  await store.putBuild(build, [told('began')]);
+  expect(await store.events({ limit: 9 })).toMatchObject([{ reason: 'began' }]);
   expect(await store.build('b1')).toEqual(build);
   expect(await store.interruptBuilds()).toEqual(['b1']);
   expect(await store.interruptBuilds()).toEqual([]);

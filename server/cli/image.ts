@@ -1,0 +1,154 @@
+import type { Command } from 'commander';
+import { readCliConfig } from './cli-config.ts';
+import { CliError, message } from './cli-error.ts';
+import { Client } from './client.ts';
+import type { Cli } from './command.ts';
+import { openArchive } from './image-archive.ts';
+import { exportImage } from './image-export.ts';
+import { removeImage, verifyStore } from './image-store.ts';
+import { uploadImage } from './image-upload.ts';
+import { progressOn } from './progress.ts';
+import { bytes } from './quantity.ts';
+import { remoteArchive } from './remote-archive.ts';
+import { namedServer } from './server-address.ts';
+import type { Session } from './session.ts';
+import { tokenOfNamed } from './token.ts';
+import type { CliWorld } from './world.ts';
+
+/** `warmboot image …`: images as files, to another server, and what keeps the store. */
+export function addImage(cli: Cli): void {
+  const group = cli.program
+    .command('image')
+    .description('Images as files for CI, to another server; remove and check them.');
+  group
+    .command('export')
+    .description('Write an image to a file that any server can import.')
+    .argument('<image>', 'NAME[:TAG] or digest')
+    .argument('<file>', 'the file; - for standard output')
+    .action((ref: string, file: string) => cli.run({}, (session) => exportImage(session, ref, file)));
+  group
+    .command('import')
+    .description('Store an image from a file; prints its digest.')
+    .argument('<file>', 'what `image export` wrote')
+    .option('--name <name[:tag]>', 'another name than the one in the file')
+    .action((file: string, { name }: { name?: string }) =>
+      cli.run({}, (session) => importImage(session, file, name)),
+    );
+  addPush(cli, group);
+  addRemove(cli, group);
+  addVerify(cli, group);
+}
+
+/** Shared with `warmboot images`. */
+export function addRemove({ run }: Cli, group: Command): void {
+  group
+    .command('rm')
+    .description('Take a tag away, or all tags of a digest; what nobody needs is removed.')
+    .argument('<image...>', 'NAME[:TAG] or digest')
+    .action((refs: string[]) => run({}, (session) => removeImage(session, refs)));
+}
+
+export function addVerify({ run }: Cli, group: Command): void {
+  group
+    .command('verify')
+    .description('Read all that is stored and name what is damaged; exit code 1 when anything is.')
+    .action(() => run({}, verifyStore));
+}
+
+interface PushOptions {
+  readonly to?: string;
+  readonly toToken?: string;
+}
+
+function addPush({ program, run, world, globals }: Cli, group: Command): void {
+  group
+    .command('push')
+    .description('Send an image to another server: only the chunks that it lacks. Prints its digest.')
+    .argument('<image>', 'NAME[:TAG] or digest')
+    .option('--to <url>', 'admin plane to send it to; it then comes from --server')
+    .option('--to-token <token>', 'token for that one (WARMBOOT_TO_TOKEN)')
+    .addHelpText(
+      'after',
+      '\nWithout --to the image goes to --server, and comes from the data folder of this machine.\n' +
+        'Example: warmboot image push debian-13 --server http://10.0.0.1:8081 --token "$TOKEN"',
+    )
+    .action(async (ref: string, { to, toToken }: PushOptions) => {
+      if (to !== undefined) {
+        const target = namedServer(to, '--to');
+        const flag = { value: toToken, name: '--to-token', variable: 'WARMBOOT_TO_TOKEN' };
+        const { token, source } = tokenOfNamed(world, flag, null);
+        const client = new Client({ url: target, token, tokenSource: source, signal: world.signal });
+        return run({}, (session) => push(session, client, ref));
+      }
+      const client = await serverAsTarget(world, program.opts(), globals().server);
+      return run({ isLocal: true }, (session) => push(session, client, ref));
+    });
+}
+
+/** `push --server URL`: the server that the command line names is where the image goes. */
+async function serverAsTarget(
+  world: CliWorld,
+  { token: flag }: { readonly token?: string },
+  flagged: string | undefined,
+): Promise<Client> {
+  const config = await readCliConfig(world);
+  const [url, where] =
+    flagged !== undefined
+      ? [flagged, '--server']
+      : world.env.WARMBOOT_SERVER
+        ? [world.env.WARMBOOT_SERVER, 'WARMBOOT_SERVER']
+        : [config.server, `"server" in ${config.path}`];
+  if (url === null)
+    throw new CliError('say where the image goes: --server URL, or --to URL with --server as its origin.', 2);
+  const fromConfig = flagged === undefined && !world.env.WARMBOOT_SERVER;
+  const found = tokenOfNamed(
+    world,
+    { value: flag, name: '--token', variable: 'WARMBOOT_TOKEN' },
+    fromConfig ? config : null,
+  );
+  return new Client({
+    url: namedServer(url, where),
+    token: found.token,
+    tokenSource: found.source,
+    signal: world.signal,
+  });
+}
+
+async function push(session: Session, target: Client, ref: string): Promise<number> {
+  const archive = await openArchive(await remoteArchive(session.client, ref), `The image ${ref}`);
+  return send(session, target, archive, undefined);
+}
+
+async function importImage(session: Session, path: string, named: string | undefined): Promise<number> {
+  const file = await session.world.openFile(path).catch((error: unknown) => {
+    throw new CliError(`${path} cannot be read: ${message(error)}`);
+  });
+  try {
+    return await send(session, session.client, await openArchive(file, path), named);
+  } finally {
+    await file.close();
+  }
+}
+
+async function send(
+  { world, json, print, printJson, say }: Session,
+  target: Client,
+  archive: Awaited<ReturnType<typeof openArchive>>,
+  named: string | undefined,
+): Promise<number> {
+  const [name, tag] = named?.split(':') ?? [archive.header.name, archive.header.tag];
+  if (!name) throw new CliError('the image has no name. Give it one: --name NAME[:TAG].', 2);
+  const progress = progressOn(world);
+  let sent: Awaited<ReturnType<typeof uploadImage>>;
+  try {
+    sent = await uploadImage(target, archive, { name, tag: tag || 'latest' }, progress, world.signal);
+    progress.end('done');
+  } catch (error) {
+    progress.end('failed');
+    throw error;
+  }
+  say(`${sent.sentChunks} of ${archive.frames.size} chunks were sent, ${bytes(sent.sentBytes)} in all.`);
+  if (json) printJson(sent.raw);
+  else print(`${sent.image.digest}\n`);
+  return 0;
+}

@@ -1,0 +1,47 @@
+import { parseImageRef } from '../core/digest.ts';
+import { WarmbootError } from '../core/errors.ts';
+import type { NewEvent } from '../core/events.ts';
+import type { ImageNeed, Store } from '../core/ports.ts';
+import type { StoreUseCases } from '../core/use-cases.ts';
+import type { ImageKeeper } from './image-keeper.ts';
+
+/** Hosts named in a refusal; the others are counted. */
+const NAMED = 5;
+
+/** Takes images away: tags at once, the rest as soon as nobody needs it. */
+export function imageRemoval(context: {
+  readonly store: Pick<Store, 'upkeep'>;
+  readonly keeper: Pick<ImageKeeper, 'collect'>;
+}): StoreUseCases['remove'] {
+  return async (text) => {
+    const ref = parseImageRef(text);
+    const none = new WarmbootError('not-found', `There is no image ${text.slice(0, 128)}.`);
+    if (!ref) throw none;
+    const done = await context.store.upkeep.removeTags(ref, ({ digest, tagsLeft, needs }) => {
+      const working = needs.filter(({ why }) => why !== 'slot');
+      if (tagsLeft === 0 && working.length > 0) throw inUse(text, working);
+      return [removed(text, digest)];
+    });
+    if (!done) throw none;
+    const { digest, tagsRemoved } = done;
+    const { images, freedBytes } = await context.keeper.collect();
+    const isGone = images.includes(digest);
+    const needs = isGone ? [] : await context.store.upkeep.needs(digest);
+    return { digest, tagsRemoved, isGone, freedBytes, keptFor: [...new Set(needs.map(({ mac }) => mac))] };
+  };
+}
+
+function inUse(text: string, needs: readonly ImageNeed[]): WarmbootError {
+  const macs = [...new Set(needs.map(({ mac }) => mac))];
+  const named = macs.slice(0, NAMED).join(', ');
+  const more = macs.length > NAMED ? ` and ${macs.length - NAMED} more` : '';
+  return new WarmbootError(
+    'conflict',
+    `${text.slice(0, 128)} stays: ${named}${more} ${macs.length === 1 ? 'is' : 'are'} assigned to it, run it or are on the way to it. Assign another image first.`,
+  );
+}
+
+function removed(ref: string, digest: string): NewEvent {
+  const data = { ref: ref.slice(0, 256), digest };
+  return { kind: 'image-removed', hostId: null, attempt: null, actor: 'operator', reason: 'removed', data };
+}

@@ -1,0 +1,171 @@
+import { type Digest, parseImageRef } from '../core/digest.ts';
+import type { DiskLayout } from '../core/disk-layout.ts';
+import { WarmbootError } from '../core/errors.ts';
+import { slotNames } from '../core/host.ts';
+import { type ImageIndex, parseFrames } from '../core/image-index.ts';
+import { composedDiskGuid, type Sha256Hex } from '../core/partition-guid.ts';
+import type { ByteSource, ImageFile, ImageLibrary, Store } from '../core/ports.ts';
+import type { DiskUseCases, DiskWish } from '../core/use-cases.ts';
+import { planExt4 } from '../filesystems/ext4/plan.ts';
+import { defaultDirectory, FileTree } from '../filesystems/file-tree.ts';
+import type { FilesystemPlan } from '../filesystems/piece.ts';
+import { composeDisk } from './compose.ts';
+import { readLoader } from './loader.ts';
+import { rawImage } from './raw-image.ts';
+import { zstdImage } from './zstd-image.ts';
+
+export interface DiskSurroundings {
+  readonly images: Pick<Store, 'image'>;
+  readonly library: ImageLibrary;
+  readonly layouts: ReadonlyMap<string, DiskLayout>;
+  readonly sha256Hex: Sha256Hex;
+  /** For the command line of a trial, as in manifests. */
+  readonly trialSeconds: number;
+}
+
+/** Composes whole disks from stored images. Nothing is stored; the bytes are made while they are read. */
+export function diskCases(around: DiskSurroundings): DiskUseCases {
+  const { images, library, layouts, sha256Hex, trialSeconds } = around;
+
+  async function imageFor(layout: DiskLayout, slot: string, ref: string) {
+    const parsed = parseImageRef(ref);
+    const stored = parsed && (await images.image(parsed));
+    const index = stored && (await library.index(stored.digest));
+    if (!stored || !index)
+      throw new WarmbootError(
+        'invalid',
+        `There is no image ${ref.slice(0, 200)} for slot ${slot}. See: warmboot images`,
+      );
+    const { digest } = stored;
+    const { filesystem } = index;
+    if (!filesystem)
+      throw new WarmbootError('invalid', `${ref} is an installer and cannot be put into slot ${slot}.`);
+    if (filesystem.bytes > layout.slotBytes)
+      throw new WarmbootError(
+        'invalid',
+        `The filesystem of ${ref} has ${filesystem.bytes} bytes, a slot of layout "${layout.name}" has ${layout.slotBytes}. Take a layout with larger slots, or build the image smaller.`,
+      );
+    const [raw, kernel, initrd, data, frames] = await Promise.all([
+      open(digest, 'raw'),
+      open(digest, 'kernel'),
+      open(digest, 'initrd'),
+      open(digest, 'data'),
+      framesOf(digest),
+    ]);
+    return { slot, digest, index, kernel, initrd, raw, stored: { data, chunks: index.chunks, frames } };
+  }
+
+  async function open(digest: Digest, file: ImageFile): Promise<ByteSource> {
+    const found = await library.open(digest, file);
+    if (found) return found;
+    throw new WarmbootError('unavailable', `The image ${digest} was removed a moment ago.`);
+  }
+
+  async function framesOf(digest: Digest) {
+    const parsed = parseFrames((await contentOf(await open(digest, 'frames.json'))).toString('utf8'));
+    if (!parsed.ok) throw new Error(`The frames of ${digest} are damaged: ${parsed.reason}.`);
+    return new Map(parsed.value.frames.map((frame) => [frame.chunk, frame]));
+  }
+
+  async function loader() {
+    const installer = await images.image({ kind: 'tag', name: 'installer', tag: 'latest' });
+    const index = installer && (await library.index(installer.digest));
+    if (!installer || !index)
+      throw new WarmbootError(
+        'unavailable',
+        'The boot loader of a disk comes from the installer, and none was built yet. Run: warmboot build installer',
+      );
+    const archive = await library.open(installer.digest, 'loader');
+    if (!archive)
+      throw new WarmbootError(
+        'unavailable',
+        'The installer was built without the boot loader files that a disk needs. Build it anew: warmboot build installer',
+      );
+    return { files: readLoader(await contentOf(archive)), sha256: index.loader?.sha256 ?? '', index };
+  }
+
+  return {
+    async open(wish, format) {
+      const layout = layouts.get(wish.layout);
+      if (!layout)
+        throw new WarmbootError(
+          'not-found',
+          `There is no disk layout "${wish.layout.slice(0, 64)}". Known layouts: ${[...layouts.keys()].join(', ')}.`,
+        );
+      const sectorBytes = sectorsOf(wish);
+      const wanted = slotsOf(wish, layout);
+      const [grub, slots] = await Promise.all([
+        loader(),
+        Promise.all(wanted.map(([slot, ref]) => imageFor(layout, slot, ref))),
+      ]);
+      for (const { slot, index } of slots) requireArchitecture(slot, index, grub.index);
+      const { name: _, ...shape } = layout;
+      const inputs = [
+        shape,
+        sectorBytes,
+        slots.map(({ slot, digest }) => [slot, digest]),
+        grub.sha256,
+        wish.seed,
+      ];
+      const disk = composeDisk(
+        {
+          layout,
+          sectorBytes,
+          guid: composedDiskGuid(JSON.stringify(inputs), sha256Hex),
+          loader: grub.files,
+          slots,
+          planState,
+          trialSeconds,
+        },
+        sha256Hex,
+      );
+      return format === 'img' ? rawImage(disk) : zstdImage(disk);
+    },
+  };
+}
+
+function sectorsOf({ sectorBytes }: DiskWish): 512 | 4096 {
+  if (sectorBytes === 512 || sectorBytes === 4096) return sectorBytes;
+  throw new WarmbootError('invalid', `Disks have sectors of 512 or 4096 bytes, not of ${sectorBytes}.`);
+}
+
+/** The slots in the order of their letters; the first is the boot default. */
+function slotsOf({ slots }: DiskWish, layout: DiskLayout): [string, string][] {
+  const letters = slotNames(layout.slots);
+  const stranger = Object.keys(slots).find((slot) => !letters.includes(slot));
+  if (stranger !== undefined)
+    throw new WarmbootError(
+      'invalid',
+      `Layout "${layout.name}" has the slots ${letters.join(', ')}, not "${stranger.slice(0, 32)}".`,
+    );
+  if (slots.a === undefined)
+    throw new WarmbootError('invalid', 'Say which image slot a shall hold: a=NAME[:TAG].');
+  return letters.flatMap((slot): [string, string][] => {
+    const ref = slots[slot];
+    return ref === undefined ? [] : [[slot, ref]];
+  });
+}
+
+function requireArchitecture(slot: string, image: ImageIndex, installer: ImageIndex): void {
+  if (image.architecture !== installer.architecture)
+    throw new WarmbootError(
+      'invalid',
+      `The image of slot ${slot} is for ${image.architecture}, the installer's boot loader for ${installer.architecture}.`,
+    );
+}
+
+/** Empty, for root alone, and mountable by every kernel that an image may have. */
+function planState(bytes: number, uuid: string): FilesystemPlan {
+  const tree = new FileTree();
+  tree.put('', 0, defaultDirectory(0o700));
+  const planned = planExt4(tree, { bytes, uuid, profile: 'classic' });
+  if (planned.ok) return planned.plan;
+  throw new Error(`The state partition cannot be made: ${planned.reason}.`);
+}
+
+async function contentOf(source: ByteSource): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  const whole = { start: 0, end: source.sizeBytes };
+  for await (const data of source.read(whole, new AbortController().signal)) parts.push(Buffer.from(data));
+  return Buffer.concat(parts);
+}

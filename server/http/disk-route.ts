@@ -1,0 +1,28 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import { WarmbootError } from '../core/errors.ts';
+import type { DiskUseCases } from '../core/use-cases.ts';
+import { sendBytes } from './send-bytes.ts';
+
+const SUFFIXES = ['.img', '.img.zst'] as const;
+const TYPE = { '.img': 'application/octet-stream', '.img.zst': 'application/zstd' } as const;
+
+/** `GET …/LAYOUT.img[.zst]?a=REF&b=REF…[&sector=512|4096][&seed=TEXT]`: the same on both planes. */
+export function diskRoute(disks: DiskUseCases) {
+  return async (c: Context<{ Bindings: HttpBindings }>): Promise<Response> => {
+    const file = c.req.param('file') ?? '';
+    const suffix = SUFFIXES.find((ending) => file.endsWith(ending));
+    if (!suffix)
+      throw new WarmbootError(
+        'not-found',
+        `There is no ${file.slice(0, 64)}: a disk is LAYOUT.img or LAYOUT.img.zst.`,
+      );
+    const { sector = '512', seed = '', ...slots } = c.req.query();
+    if (!/^\d{1,6}$/.test(sector)) throw new WarmbootError('malformed', '"sector" is 512 or 4096.');
+    if (seed.length > 128) throw new WarmbootError('malformed', '"seed" has 128 characters at most.');
+    const wish = { layout: file.slice(0, -suffix.length), slots, sectorBytes: Number(sector), seed };
+    const bytes = await disks.open(wish, suffix === '.img' ? 'img' : 'img.zst');
+    // A name may mean another image tomorrow: a cache asks again, and the ETag answers.
+    return sendBytes(c, bytes, TYPE[suffix], 'no-cache');
+  };
+}

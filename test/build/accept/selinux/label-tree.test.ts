@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, expect, test } from 'vitest';
+import { labelTree } from '../../../../server/build/accept/selinux/label-tree.ts';
+import type { FileTree } from '../../../../server/filesystems/file-tree.ts';
+import type { Member } from '../../tree/tar-maker.ts';
+import { layerFolder } from '../../tree/tree-maker.ts';
+
+const { stack, remove } = layerFolder();
+afterAll(remove);
+
+const FILES = 'etc/selinux/targeted/contexts/files';
+const POLICY: readonly Member[] = ['', '.subs', '.subs_dist', '.homedirs', '.local'].map((suffix) => ({
+  path: `${FILES}/file_contexts${suffix}`,
+  content: readFileSync(`test/fixtures/selinux/file_contexts${suffix}`, 'latin1'),
+}));
+const config = (mode: string): Member => ({
+  path: 'etc/selinux/config',
+  content: `# SELINUX= words\nSELINUX=${mode}\nSELINUXTYPE=targeted\n`,
+});
+
+function labelOf(tree: FileTree, path: string): string | undefined {
+  return tree.find(path)?.inode.meta.xattrs.get('security.selinux');
+}
+
+test.each(['enforcing', 'permissive', 'Enforcing'])('%s: every file is labelled, the root too', (mode) => {
+  const tree = stack([
+    config(mode),
+    ...POLICY,
+    { path: 'a/b', content: 'x', xattrs: { 'user.note': 'kept' } },
+    {
+      path: 'al',
+      type: 'directory',
+      xattrs: { 'security.selinux': 'system_u:object_r:container_file_t:s0\0' },
+    },
+    { path: 'a/link', type: 'symlink', link: 'b' },
+    'none/x',
+  ]);
+  expect(labelTree(tree, null)).toEqual([]);
+  expect(labelOf(tree, '')).toBe('system_u:object_r:root_t:s0\0');
+  expect(labelOf(tree, 'a/b')).toBe('system_u:object_r:late_t:s0\0');
+  expect(tree.find('a/b')?.inode.meta.xattrs.get('user.note')).toBe('kept');
+  expect(labelOf(tree, 'al')).toBe('system_u:object_r:a_t:s0\0');
+  expect(labelOf(tree, 'a/link')).toBe('system_u:object_r:locallink_t:s0\0');
+  expect(labelOf(tree, 'none/x')).toBeUndefined();
+  expect(labelOf(tree, 'etc/selinux')).toBe('system_u:object_r:default_t:s0\0');
+});
+
+test('names of one file stay names of one file, labelled by the first', () => {
+  const tree = stack([
+    config('enforcing'),
+    ...POLICY,
+    { path: 'x', content: 'data' },
+    { path: 'a/b', type: 'hardlink', link: 'x' },
+  ]);
+  labelTree(tree, null);
+  expect(tree.find('a/b')?.inode).toBe(tree.find('x')?.inode);
+  expect(labelOf(tree, 'x')).toBe('system_u:object_r:late_t:s0\0');
+});
+
+test('without SELinux, or with it disabled, nothing is touched', () => {
+  for (const layer of [
+    ['a/b'],
+    [config('disabled'), ...POLICY, 'a/b'],
+    [{ path: 'etc/selinux/config', content: '' }],
+  ]) {
+    const tree = stack(layer);
+    expect(labelTree(tree, null)).toEqual([]);
+    expect(labelOf(tree, 'a/b')).toBeUndefined();
+  }
+});
+
+test('enforcing without a policy is refused, permissive is not', () => {
+  const [failure] = labelTree(stack([config('enforcing')]), null);
+  expect(failure).toMatchObject({ check: 'selinux', line: expect.stringContaining('SELINUX=permissive') });
+  expect(failure?.message).toContain(`/${FILES}/file_contexts is missing`);
+  expect(labelTree(stack([config('permissive')]), null)).toEqual([]);
+});
+
+test('a line of the policy that cannot be used is named', () => {
+  const bad = { path: `${FILES}/file_contexts.local`, content: '/ok x:ok\n/a++ x:a\n' };
+  const [failure] = labelTree(stack([config('enforcing'), ...POLICY], [bad]), null);
+  expect(failure).toMatchObject({
+    message: expect.stringContaining(`/${FILES}/file_contexts.local:2`),
+    line: `RUN sed -i '2d' /${FILES}/file_contexts.local`,
+  });
+});

@@ -1,0 +1,133 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkChunks, checkFiles } from '../../server/blobs/check.ts';
+import { uploadFiles } from '../../server/blobs/upload-draft.ts';
+import { uploadCases } from '../../server/control/uploads.ts';
+import type { UploadFiles } from '../../server/core/ports.ts';
+import { sentChunk } from '../fixtures/frames.ts';
+import { sha256, testIndex } from '../fixtures/store-images.ts';
+import { type StoreWorld, storeWorld } from '../fixtures/store-world.ts';
+
+let world: StoreWorld;
+beforeEach(() => {
+  world = storeWorld();
+});
+afterEach(async () => {
+  await world.close();
+  world.discard();
+});
+
+const HOUR = 60 * 60_000;
+
+function cases(files: UploadFiles = uploadFiles(world.dataDir)) {
+  const time = { now: 0 };
+  const uploads = uploadCases({
+    ...world,
+    files,
+    startChecker: () => ({
+      chunks: (chunks, draft = null) => checkChunks(world.dataDir, chunks, draft),
+      files: (digest, draft = null) => checkFiles(world.dataDir, digest, draft),
+      close() {},
+    }),
+    clock: () => time.now,
+    sha256Hex: sha256,
+  });
+  return { uploads, time };
+}
+
+async function* body(...parts: Buffer[]): AsyncGenerator<Buffer> {
+  yield* parts;
+}
+
+/** What lies under temporary names. */
+const drafts = () =>
+  ['images', 'packs'].flatMap((folder) =>
+    readdirSync(join(world.dataDir, folder)).filter((name) => name.includes('tmp')),
+  );
+
+test('an upload that nobody goes on with expires, and gives back what it held', async () => {
+  const { uploads, time } = cases();
+  await world.build('one', { chunks: ['a', 'b'] });
+  const { id, missing } = await uploads.begin(testIndex({ chunks: ['a', 'b', 'c'] }).text, 'x', 'latest');
+  expect(missing).toHaveLength(1);
+  await world.remove('os:one');
+  expect((await world.store.upkeep.totals()).chunks).toBe(2);
+  time.now = HOUR - 1;
+  await uploads.expire();
+  await uploads.find(id);
+  time.now += HOUR;
+  await uploads.expire();
+  await expect(uploads.find(id)).rejects.toMatchObject({ code: 'not-found' });
+  expect(drafts()).toEqual([]);
+  await world.keeper.collect();
+  expect((await world.store.upkeep.totals()).chunks).toBe(0);
+});
+
+test('a chunk that was answered "stored" is there at the commit, whatever was removed meanwhile', async () => {
+  const { uploads } = cases();
+  await world.build('one', { chunks: ['a', 'b'], kernel: 'other' });
+  const { id, digest } = await uploads.begin(testIndex({ chunks: ['a', 'b', 'c'] }).text, 'x', 'latest');
+  await world.remove('os:one');
+  await uploads.putFile(id, 'kernel', 0, body(Buffer.from('kernel')));
+  await uploads.putFile(id, 'initrd', 0, body(Buffer.from('init'), Buffer.from('rd')));
+  await uploads.putFrames(id, body(sentChunk('c')));
+  expect(await uploads.commit(id)).toBe(digest);
+  await world.keeper.collect();
+  expect((await world.verify()).damage).toEqual([]);
+  expect((await world.store.image({ kind: 'tag', name: 'x', tag: 'latest' }))?.digest).toBe(digest);
+});
+
+test('the same image stays while it is sent again, though its last tag goes', async () => {
+  const { uploads } = cases();
+  const digest = await world.build('one', { chunks: ['a'] });
+  const { id, files } = await uploads.begin(testIndex({ chunks: ['a'] }).text, 'x', 'latest');
+  expect(files).toEqual([]);
+  expect(await world.remove('os:one')).toMatchObject({ isGone: false, keptFor: [] });
+  expect(await uploads.commit(id)).toBe(digest);
+  await world.keeper.collect();
+  expect((await world.store.image({ kind: 'digest', digest }))?.tags).toHaveLength(1);
+});
+
+test('two uploads of one image at once: both commit, one is stored', async () => {
+  const { uploads } = cases();
+  const { text, digest } = testIndex({ chunks: ['a', 'b'] });
+  const ids = await Promise.all(['x', 'y'].map(async (name) => (await uploads.begin(text, name, '1')).id));
+  for (const id of ids) {
+    await uploads.putFile(id, 'kernel', 0, body(Buffer.from('kernel')));
+    await uploads.putFile(id, 'initrd', 0, body(Buffer.from('initrd')));
+    await uploads.putFrames(id, body(sentChunk('a'), sentChunk('b')));
+  }
+  expect(await Promise.all(ids.map((id) => uploads.commit(id)))).toEqual([digest, digest]);
+  expect(await world.store.packIds()).toHaveLength(1);
+  expect(readdirSync(join(world.dataDir, 'packs'))).toHaveLength(1);
+  expect((await world.store.image({ kind: 'digest', digest }))?.tags).toHaveLength(2);
+});
+
+test('a full disk is said; what has come stays, and the rest can be sent when there is room', async () => {
+  const real = uploadFiles(world.dataDir);
+  let isFull = true;
+  const { uploads } = cases({
+    begin: async (id, text) => {
+      const draft = await real.begin(id, text);
+      const append = (frame: Uint8Array) =>
+        isFull ? Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })) : draft.append(frame);
+      return { ...draft, append };
+    },
+  });
+  const { id } = await uploads.begin(testIndex({ chunks: ['a'] }).text, 'x', '1');
+  await uploads.putFile(id, 'kernel', 0, body(Buffer.from('kernel')));
+  await uploads.putFile(id, 'initrd', 0, body(Buffer.from('initrd')));
+  await expect(uploads.putFrames(id, body(sentChunk('a')))).rejects.toMatchObject({ code: 'unavailable' });
+  isFull = false;
+  expect((await uploads.putFrames(id, body(sentChunk('a')))).missing).toEqual([]);
+  await uploads.commit(id);
+});
+
+test('stopping gives up what is open', async () => {
+  const { uploads } = cases();
+  await uploads.begin(testIndex({}).text, 'x', '1');
+  expect(drafts()).not.toEqual([]);
+  await uploads.stop();
+  expect(drafts()).toEqual([]);
+});

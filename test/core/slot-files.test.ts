@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { grubEnvironment, slotArguments, slotConfig, validRecord } from '../../server/core/slot-files.ts';
+
+test('a command line: root first, then image and host, then what the agent reads', () => {
+  const parts = { root: 'PARTUUID=1-03', more: ['console=ttyS0  quiet', ''], slot: 'a' };
+  expect(slotArguments({ ...parts, attempt: 'att-1' })).toBe(
+    'root=PARTUUID=1-03 rw console=ttyS0 quiet panic=10 warmboot.slot=a warmboot.attempt=att-1',
+  );
+  expect(slotArguments({ ...parts, attempt: null })).toMatch(/warmboot\.slot=a$/);
+});
+
+test('the texts are those that GRUB and the shell scripts read', () => {
+  expect(slotConfig('root=x', 'warmboot.trial=9')).toBe(
+    "set slot_append='root=x'\nset slot_trial='warmboot.trial=9'\n",
+  );
+  expect(validRecord('sha256:1', 'os', '')).toBe("DIGEST='sha256:1'\nNAME='os'\nATTEMPT=''\n");
+});
+
+test('an environment block has 1024 bytes, and its variables lie in the first 512', () => {
+  const block = grubEnvironment({
+    default: 'a',
+    ...Object.fromEntries([...'abcdefgh'].map((slot) => [`tries_${slot}`, '3'])),
+  });
+  expect(block.length).toBe(1024);
+  expect(block.slice(512)).toBe('#'.repeat(512));
+  expect(block).toMatch(/^# GRUB Environment Block\ndefault=a\ntries_a=3\n/);
+});
