@@ -169,11 +169,11 @@ test('unit tests need neither Docker nor a virtual machine', async () => {
 });
 
 test('a package has another name in an older release', async () => {
-  await writeFile(join(root, 'has/not-in-release-libarchive13t64'), '');
-  await launch(['build', 'x']);
+  await writeFile(join(root, 'has/not-in-release-docker-buildx'), '');
+  await launch(['test', 'interop']);
   const called = await calls();
-  expect(called).toContain('package libarchive13');
-  expect(called).not.toContain('package libarchive13t64');
+  expect(called).toContain('package docker-buildx-plugin');
+  expect(called).not.toContain('package docker-buildx');
 });
 
 test('a package that the release does not have: one sentence that names it', async () => {

@@ -14,7 +14,7 @@ export function imagesFolder(dataDir: string): string {
   return join(dataDir, 'images');
 }
 
-/** Holds index.json, frames.json, kernel and initrd. @param digest `sha256:…` */
+/** Holds index.json, kernel and initrd, and of an installer the loader. @param digest `sha256:…` */
 export function imageFolder(dataDir: string, digest: string): string {
   const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
   if (hex === undefined) throw new Error(`${digest} is not a digest`);

@@ -1,9 +1,15 @@
 import type { Inode, Latin1, NodeMetadata } from './node.ts';
 
-/** One member of a layer. A hard link is a second name for the member at `target`. */
+/**
+ * One member of a layer. A hard link is a second name for the member at `target`, and what it states of owner, mode, time and
+ * xattrs holds for both, as it does for whoever unpacks the layer.
+ */
 export type LayerEntry =
   | { readonly path: Latin1; readonly inode: Inode }
-  | { readonly path: Latin1; readonly target: Latin1 };
+  | { readonly path: Latin1; readonly target: Latin1; readonly states: LinkMetadata };
+
+/** What several names of an inode have in common and each member of a layer states anew. */
+export type LinkMetadata = Pick<NodeMetadata, 'mode' | 'uid' | 'gid' | 'mtime' | 'mtimeNanos' | 'xattrs'>;
 
 /** A layer that cannot be stacked: a path that leads outside, a hard link without target. */
 export class LayerError extends Error {
@@ -50,7 +56,8 @@ export class FileTree {
       else if (!name.startsWith(WHITEOUT + WHITEOUT))
         this.find(parentOf(path))?.children?.delete(name.slice(WHITEOUT.length));
     }
-    for (const entry of additions) this.put(entry.path, layer, this.inodeOf(entry));
+    for (const entry of additions)
+      this.put(entry.path, layer, 'inode' in entry ? entry.inode : this.linked(entry, layer));
   }
 
   /** Puts one inode at a path; replaces what is there unless both are directories. Missing parents are made. */
@@ -59,7 +66,7 @@ export class FileTree {
       if (inode.meta.type === 'directory') this.root.inode = inode;
       return;
     }
-    const siblings = this.makeDirectory(parentOf(path), layer);
+    const siblings = this.makeDirectory(parentOf(path), layer).children as Map<Latin1, TreeNode>;
     const name = path.slice(path.lastIndexOf('/') + 1);
     const present = siblings.get(name);
     if (inode.meta.type !== 'directory') siblings.set(name, { name, layer, inode, children: null });
@@ -99,7 +106,7 @@ export class FileTree {
         todo = [...parts(target), ...todo];
         continue;
       }
-      done.push({ path: here.path === '' ? name : `${here.path}/${name}`, node });
+      done.push({ path: joined(here.path, name), node });
     }
     return done[done.length - 1] ?? null;
   }
@@ -118,25 +125,56 @@ export class FileTree {
     return all.sort((a, b) => a.node.layer - b.node.layer || (a.path < b.path ? -1 : 1));
   }
 
-  private inodeOf(entry: LayerEntry): Inode {
-    if ('inode' in entry) return entry.inode;
-    const target = this.find(normalizePath(entry.target));
+  /** The inode that a hard link gives one more name. */
+  private linked(entry: Extract<LayerEntry, { target: Latin1 }>, layer: number): Inode {
+    const path = normalizePath(entry.target);
+    const target = this.walk(parentOf(path), layer)?.node.children?.get(
+      path.slice(path.lastIndexOf('/') + 1),
+    );
     if (!target || target.children)
       throw new LayerError(`${entry.path} is a hard link to ${entry.target}, which is not there`);
-    return target.inode;
+    const { inode } = target;
+    const { mode, uid, gid, mtime, mtimeNanos, xattrs } = entry.states;
+    inode.meta = {
+      ...inode.meta,
+      // chmod(2) does nothing to a symlink.
+      mode: inode.meta.type === 'symlink' ? inode.meta.mode : mode,
+      ...{ uid, gid, mtime, mtimeNanos },
+      // xattrs are set, none is taken away.
+      xattrs: xattrs.size === 0 ? inode.meta.xattrs : new Map([...inode.meta.xattrs, ...xattrs]),
+    };
+    return inode;
   }
 
-  private makeDirectory(path: Latin1, layer: number): Map<Latin1, TreeNode> {
-    let children = this.root.children as Map<Latin1, TreeNode>;
+  private makeDirectory(path: Latin1, layer: number): TreeNode {
+    let here: PathNode = { path: '', node: this.root };
     for (const name of parts(path)) {
-      let node = children.get(name);
-      if (!node?.children) {
-        node = directory(name, layer, defaultDirectory());
-        children.set(name, node);
+      const next = this.step(here, name, layer);
+      if (next?.node.children) here = next;
+      else {
+        const node = directory(name, layer, defaultDirectory());
+        here.node.children?.set(name, node);
+        here = { path: joined(here.path, name), node };
       }
-      children = node.children as Map<Latin1, TreeNode>;
     }
-    return children;
+    return here.node;
+  }
+
+  private walk(path: Latin1, layer: number): PathNode | null {
+    let here: PathNode | null = { path: '', node: this.root };
+    for (const name of parts(path)) here = here && this.step(here, name, layer);
+    return here;
+  }
+
+  /**
+   * One name further, as whoever unpacks this layer goes: through a symlink that the layer itself brought (`lib` → `usr/lib`,
+   * then `lib/x`), not through one that lies below, which the layer's directory hides.
+   */
+  private step(from: PathNode, name: Latin1, layer: number): PathNode | null {
+    const node = from.node.children?.get(name);
+    if (!node) return null;
+    const path = joined(from.path, name);
+    return node.inode.meta.type === 'symlink' && node.layer === layer ? this.resolve(path) : { path, node };
   }
 }
 
@@ -172,6 +210,10 @@ function directory(
 
 function parts(path: Latin1): Latin1[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
+}
+
+function joined(folder: Latin1, name: Latin1): Latin1 {
+  return folder === '' ? name : `${folder}/${name}`;
 }
 
 function parentOf(path: Latin1): Latin1 {

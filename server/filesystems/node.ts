@@ -39,7 +39,8 @@ export interface ContentRun {
 
 /** What several names can share. */
 export interface Inode {
-  readonly meta: NodeMetadata;
+  /** As the last member that states it has it. */
+  meta: NodeMetadata;
   /** In rising order, not overlapping; empty for everything but files. */
   readonly content: readonly ContentRun[];
 }

@@ -97,6 +97,41 @@ test('a hard link keeps the content when its target is overwritten or removed la
   expect(listing(tree)).toEqual(['[0] b=one', '[1] a=two']);
 });
 
+test('what a hard link states of owner, mode, time and xattrs holds for its target too', () => {
+  const tree = stack([
+    { path: 'a', content: 'one', mtime: 5, xattrs: { 'user.a': '1' } },
+    { path: 'b', type: 'hardlink', link: 'a', mode: 0o600, uid: 3, mtime: 7, xattrs: { 'user.b': '2' } },
+    { path: 's', type: 'symlink', link: 'a', mode: 0o777 },
+    { path: 't', type: 'hardlink', link: 's', mode: 0o600, uid: 4 },
+  ]);
+  expect(tree.find('a')?.inode.meta).toMatchObject({ type: 'file', size: 3, mode: 0o600, uid: 3, mtime: 7 });
+  expect([...(tree.find('a')?.inode.meta.xattrs ?? [])]).toEqual([
+    ['user.a', '1'],
+    ['user.b', '2'],
+  ]);
+  expect(tree.find('s')?.inode.meta).toMatchObject({ type: 'symlink', link: 'a', mode: 0o777, uid: 4 });
+});
+
+test('a file below a symlink of the same layer goes where the symlink leads, and never outside', () => {
+  const tree = stack([
+    'usr/lib/',
+    { path: 'lib', type: 'symlink', link: 'usr/lib' },
+    { path: 'lib/x', content: 'x' },
+    { path: 'second', type: 'hardlink', link: 'lib/x' },
+    { path: 'up', type: 'symlink', link: '../../../usr' },
+    { path: 'up/lib/y', content: 'y' },
+    { path: 'loop', type: 'symlink', link: 'loop' },
+    { path: 'loop/z', content: 'z' },
+  ]);
+  expect(tree.find('second')?.inode).toBe(tree.find('usr/lib/x')?.inode);
+  expect(listing(tree).filter((line) => /[xyz]$/.test(line))).toEqual([
+    '[0] loop/z=z',
+    '[0] second=x',
+    '[0] usr/lib/x=x',
+    '[0] usr/lib/y=y',
+  ]);
+});
+
 test('a hard link to nothing, or to a directory, is refused', () => {
   expect(() => stack([{ path: 'b', type: 'hardlink', link: 'a' }])).toThrow('hard link to a');
   expect(() => stack(['a/', { path: 'b', type: 'hardlink', link: 'a' }])).toThrow('hard link to a');

@@ -72,6 +72,9 @@ describe.each(RECIPES)('%s: %s', (family, name) => {
         ? ['busybox', 'ca-certificates', 'curl', 'initramfs-tools', 'login', 'systemd-sysv', 'udev', 'zstd']
         : [
             'dracut',
+            'gawk',
+            'linux-firmware',
+            'microcode_ctl',
             'kernel',
             'NetworkManager',
             'selinux-policy-targeted',
@@ -134,6 +137,41 @@ test.each(Object.entries(FAMILIES))('the recipes of %s differ in base and packag
     return text.replace('dnf-makecache.timer ', '');
   });
   expect(new Set(last).size).toBe(1);
+});
+
+test('the PARTUUID that CentOS 7 works out for an msdos disk is the kernel’s', () => {
+  const disk = join(folder, 'disk');
+  writeFileSync(disk, Buffer.alloc(1 << 20));
+  execFileSync('/sbin/sfdisk', ['-q', disk], {
+    input: 'label: dos\nlabel-id: 0x1234abcd\nstart=64, size=64\n',
+  });
+  const program = 'images/centos-7/rootfs/usr/lib/udev/warmboot-partuuid';
+  const said = (number: string) =>
+    execFileSync(program, ['disk', number], { env: { ...process.env, WB_DEV: folder }, encoding: 'utf8' });
+  expect([said('1'), said('10')]).toEqual(['1234abcd-01\n', '1234abcd-0a\n']);
+  const rule = readFileSync('images/centos-7/rootfs/etc/udev/rules.d/61-warmboot-partuuid.rules', 'utf8');
+  expect(rule).toContain('PROGRAM="/usr/lib/udev/warmboot-partuuid %P %n"');
+});
+
+test('a trial that ends in CentOS 7’s initrd restarts the machine, any other boot does not', () => {
+  const module = 'images/centos-7/rootfs/usr/lib/dracut/modules.d/99warmboot';
+  const asked = execFileSync(
+    'bash',
+    [
+      '-euc',
+      `moddir=/m; inst_hook() { echo "$*"; }; . ${module}/module-setup.sh; check && depends && install`,
+    ],
+    { encoding: 'utf8' },
+  );
+  expect(asked).toBe('emergency 90 /m/back-to-firmware.sh\n');
+  const hook = readFileSync(`${module}/back-to-firmware.sh`, 'utf8').replace('/proc/sysrq-trigger', '$OUT');
+  const out = join(folder, 'sysrq');
+  for (const trial of ['1', '0']) {
+    writeFileSync(out, '');
+    const played = `warn() { :; }; sleep() { :; }; getarg() { [ "$1" = warmboot.trial= ] && [ ${trial} = 1 ]; }`;
+    execFileSync('sh', ['-c', `${played}\n${hook}`], { env: { ...process.env, OUT: out } });
+    expect(readFileSync(out, 'utf8')).toBe(trial === '1' ? 'b\n' : '');
+  }
 });
 
 describe('the vault', () => {

@@ -60,7 +60,7 @@ function hardTree(): FileTree {
       { path: './', mode: 0o755, mtime: 777 },
       { path: 'd/', mode: 0o1777, uid: 5, mtime: 5000 },
       { path: 'd/file', content: 'hello', mtime: 6000 },
-      { path: 'd/link', type: 'hardlink', link: 'd/file' },
+      { path: 'd/link', type: 'hardlink', link: 'd/file', mtime: 6000 },
       { path: 'd/overwritten', content: 'first' },
       { path: 'd/survivor', type: 'hardlink', link: 'd/overwritten' },
       { path: 'd/gone' },

@@ -40,7 +40,8 @@ const ACL = Buffer.from(
 const HARD: readonly (Member | string)[] = [
   { path: 'd/', mode: 0o1777, uid: 5, mtime: 5000 },
   { path: 'd/file', content: 'hello', mtime: 6000 },
-  { path: 'd/second', type: 'hardlink', link: 'd/file' },
+  // A second name states owner, mode and time once more; Docker takes the last that was said.
+  { path: 'd/second', type: 'hardlink', link: 'd/file', mode: 0o600, uid: 9, mtime: 6500 },
   { path: 'd/setuid', mode: 0o6755, content: 'x' },
   { path: 'd/big-ids', uid: 3_000_000_000 },
   { path: 'd/empty', content: '' },
@@ -56,11 +57,16 @@ const HARD: readonly (Member | string)[] = [
   { path: 'd/new\nline', content: 'two lines' },
   { path: 'd/"quotes" and\ttabs', xattrs: { 'user.with "quotes"': 'a"b\nc' } },
   { path: `d/${LONG}`, content: 'capable', xattrs: { 'security.capability': CAPABILITY } },
+  { path: 'd/selinux', xattrs: { 'security.selinux': 'system_u:object_r:bin_t:s0\0' } },
   { path: 'd/labelled', xattrs: { 'user.note': 'some\0bytes', 'user.long': 'v'.repeat(1500) } },
   { path: 'd/trusted', xattrs: { 'trusted.overlay-like': 'y' } },
   { path: 'd/acl', mode: 0o640, xattrs: { 'system.posix_acl_access': ACL } },
+  // What lies behind a symlink of the same tar goes where the symlink leads.
+  'usr/lib/',
+  { path: 'lib', type: 'symlink', link: 'usr/lib' },
+  { path: 'lib/behind-the-link', content: 'found' },
   'many/',
-  ...Array.from({ length: 20_000 }, (_, i): Member => ({ path: `many/file-${i}`, content: '' })),
+  ...Array.from({ length: 100_000 }, (_, i): Member => ({ path: `many/file-${i}`, content: '' })),
 ];
 
 let tree: FileTree;

@@ -71,6 +71,10 @@ function run(at: number, bytes: number, offset = at % MIB): ContentRun {
   return { at, bytes, file: DATA, offset };
 }
 
+function hardLink(path: string, target: string, more: Parameters<typeof inode>[1] = {}): LayerEntry {
+  return { path, target, states: inode('file', more).meta };
+}
+
 function file(path: string, bytes: number, more: Parameters<typeof inode>[1] = {}): LayerEntry {
   return { path, inode: inode('file', more, bytes === 0 ? [] : [run(0, bytes, path.length * 7)]) };
 }
@@ -94,9 +98,9 @@ function hardTree(): FileTree {
       { path: '', inode: inode('directory', { mode: 0o750, uid: 7, mtime: 777 }) },
       { path: 'd', inode: inode('directory', { mode: 0o1777, uid: 5, gid: 6, mtime: 5000, mtimeNanos: 1 }) },
       file('d/file', 5, { mtime: 6000, mtimeNanos: 999_999_999 }),
-      { path: 'd/link', target: 'd/file' },
+      hardLink('d/link', 'd/file', { mtime: 6000, mtimeNanos: 999_999_999 }),
       file('d/overwritten', 5),
-      { path: 'd/survivor', target: 'd/overwritten' },
+      hardLink('d/survivor', 'd/overwritten'),
       file('d/setuid', 9000, { mode: 0o6755 }),
       file('d/big-ids', 1, { uid: 3_000_000_000, gid: 4_294_967_294 }),
       file('d/old', 0, { mtime: -(2 ** 31) }),
@@ -127,7 +131,7 @@ function hardTree(): FileTree {
         }),
       },
       { path: 'd/longest', inode: inode('symlink', { link: `${'x/'.repeat(511)}\xff`, mode: 0o777 }) },
-      { path: 'd/link-to-link', target: 'd/short' },
+      hardLink('d/link-to-link', 'd/short'),
       { path: 'empty', inode: inode('directory', { mode: 0o700 }) },
     ],
     [

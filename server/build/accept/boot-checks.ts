@@ -1,3 +1,4 @@
+import type { FileTree } from '../../filesystems/file-tree.ts';
 import { readText } from '../tree/tree-file.ts';
 import {
   type Bootable,
@@ -7,15 +8,22 @@ import {
   forFamily,
   installLine,
   KERNEL_PACKAGE,
+  reinstallLine,
 } from './check.ts';
 import { regenerateInitrd } from './initrd-check.ts';
-import { exists, hasProgram, isFile, isMasked, UNIT_FOLDERS } from './tree-questions.ts';
+import { compareVersions } from './kernel.ts';
+import { exists, hasProgram, hasUnit, isEnabled, isFile, isMasked, UNIT_FOLDERS } from './tree-questions.ts';
 
 /** A kernel, its release, an initrd beside it. */
-export function checkKernel({ kernel, os }: Bootable): CheckFailure[] {
+export function checkKernel({ tree, kernel, os }: Bootable): CheckFailure[] {
   if (!kernel) {
     const message = 'there is no kernel: /boot has no vmlinuz, so nothing could be booted';
-    return [failure('kernel', message, installLine(os, KERNEL_PACKAGE))];
+    const release = installedKernel(tree);
+    const line =
+      release === undefined
+        ? installLine(os, KERNEL_PACKAGE)
+        : `${regenerateInitrd(os, release)} && cp /lib/modules/${release}/vmlinuz /boot/vmlinuz-${release}`;
+    return [failure('kernel', message, line)];
   }
   const failures: CheckFailure[] = [];
   if (kernel.release === '')
@@ -35,6 +43,14 @@ export function checkKernel({ kernel, os }: Bootable): CheckFailure[] {
       ),
     );
   return failures;
+}
+
+/** Red Hat's kernel lies beside its modules; kernel-install, which a container goes without, copies it to /boot. */
+function installedKernel(tree: FileTree): string | undefined {
+  const releases = [...(tree.resolve('lib/modules')?.node.children?.keys() ?? [])];
+  return releases
+    .sort((a, b) => compareVersions(b, a))
+    .find((name) => isFile(tree, `lib/modules/${name}/vmlinuz`));
 }
 
 /** The kernel's modules, with the list of what needs what. */
@@ -95,17 +111,25 @@ export function checkFilesystemTools({ tree, os, filesystem }: CheckedImage): Ch
   return [failure('fsck', message, installLine(os, { debian: 'e2fsprogs', redHat: 'e2fsprogs' }))];
 }
 
-/** Container images mask it, for a container has no devices. */
-export function checkDeviceManager({ tree }: CheckedImage): CheckFailure[] {
+/** Images for containers mask it, or have it deleted, for a container has no devices. */
+export function checkDeviceManager({ tree, os }: CheckedImage): CheckFailure[] {
+  const refuse = (units: readonly string[], what: string, line: string) =>
+    failure('udev', `${units.join(' and ')} ${what}: no driver would be loaded, no network come up`, line);
   const masked = UDEV_UNITS.filter((unit) => isMasked(tree, unit));
-  if (masked.length === 0) return [];
-  return [
-    failure(
-      'udev',
-      `${masked.join(' and ')} ${masked.length === 1 ? 'is' : 'are'} masked: no driver would be loaded, no network come up`,
-      `RUN systemctl unmask ${masked.join(' ')}`,
-    ),
-  ];
+  if (masked.length > 0)
+    return [
+      refuse(
+        masked,
+        masked.length === 1 ? 'is masked' : 'are masked',
+        `RUN systemctl unmask ${masked.join(' ')}`,
+      ),
+    ];
+  const missing = UDEV_UNITS.filter((unit) => !hasUnit(tree, unit));
+  const redHat = os?.version.startsWith('7') ? 'systemd' : 'systemd-udev';
+  if (missing.length > 0) return [refuse(missing, 'missing', reinstallLine(os, { debian: 'udev', redHat }))];
+  const idle = UDEV_UNITS.filter((unit) => !isEnabled(tree, unit));
+  if (idle.length === 0) return [];
+  return [refuse(idle, 'wanted by no target', `RUN systemctl add-wants sysinit.target ${idle.join(' ')}`)];
 }
 
 const UDEV_UNITS = ['systemd-udevd.service', 'systemd-udev-trigger.service'];

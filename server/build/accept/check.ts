@@ -54,6 +54,15 @@ export function installLine(os: OsRelease | null, names: PerFamily): string {
   });
 }
 
+/** The line that brings back what somebody deleted out of an installed package, or installs it. */
+export function reinstallLine(os: OsRelease | null, names: PerFamily): string {
+  const install = installLine(os, names);
+  return forFamily(os, {
+    debian: install.replace('apt-get install', 'apt-get install --reinstall'),
+    redHat: `${install} && ${install.replace('RUN ', '').replace(' install ', ' reinstall ')}`,
+  });
+}
+
 /** The kernel's package. */
 export const KERNEL_PACKAGE: PerFamily = {
   debian: 'linux-image-amd64',

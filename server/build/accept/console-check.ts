@@ -1,5 +1,5 @@
-import { type CheckedImage, type CheckFailure, failure, installLine } from './check.ts';
-import { exists, hasProgram, hasUnit, isFile, isMasked, UNIT_FOLDERS } from './tree-questions.ts';
+import { type CheckedImage, type CheckFailure, failure, installLine, reinstallLine } from './check.ts';
+import { exists, hasProgram, hasUnit, isEnabled, isFile, isMasked, UNIT_FOLDERS } from './tree-questions.ts';
 
 /**
  * A login on each serial console of the command line. systemd-getty-generator starts serial-getty@ on every console that
@@ -22,11 +22,11 @@ export function checkSerialLogin({ tree, os, append }: CheckedImage): CheckFailu
       isMasked(tree, unit),
     );
     if (masked !== undefined) return refuse(`${masked} is masked`, `RUN systemctl unmask ${masked}`);
-    if (!hasUnit(tree, 'serial-getty@.service'))
-      return refuse(
-        'serial-getty@.service is missing',
-        installLine(os, { debian: 'systemd', redHat: 'systemd' }),
-      );
+    const missing = ['getty.target', 'serial-getty@.service'].find((unit) => !hasUnit(tree, unit));
+    if (missing !== undefined)
+      return refuse(`${missing} is missing`, reinstallLine(os, { debian: 'systemd', redHat: 'systemd' }));
+    if (!isEnabled(tree, 'getty.target'))
+      return refuse('nothing starts getty.target', 'RUN systemctl add-wants multi-user.target getty.target');
     const wanted = UNIT_FOLDERS.some((folder) =>
       exists(tree, `${folder}/getty.target.wants/serial-getty@${each}.service`),
     );

@@ -1,5 +1,6 @@
 import { readText } from '../tree/tree-file.ts';
-import { type CheckedImage, type CheckFailure, failure } from './check.ts';
+import { type CheckedImage, type CheckFailure, failure, forFamily } from './check.ts';
+import { hasUnit } from './tree-questions.ts';
 
 /** What must differ from host to host, and what must tell which OS this is. */
 export function checkMachineId({ tree }: CheckedImage): CheckFailure[] {
@@ -17,7 +18,7 @@ export function checkMachineId({ tree }: CheckedImage): CheckFailure[] {
   ];
 }
 
-export function checkHostKeys({ tree }: CheckedImage): CheckFailure[] {
+export function checkHostKeys({ tree, os }: CheckedImage): CheckFailure[] {
   const names = [...(tree.resolve('etc/ssh')?.node.children?.keys() ?? [])];
   const baked = names.find((name) => /^ssh_host_.*_key$/.test(name));
   if (baked === undefined) return [];
@@ -25,10 +26,16 @@ export function checkHostKeys({ tree }: CheckedImage): CheckFailure[] {
     failure(
       'ssh-host-keys',
       `/etc/ssh/${baked} is baked into the image: all hosts would share one private key`,
-      'RUN rm -f /etc/ssh/ssh_host_*',
+      hasUnit(tree, 'sshd-keygen.service')
+        ? REMOVE_KEYS
+        : forFamily(os, { debian: MAKE_KEYS, redHat: REMOVE_KEYS }),
     ),
   ];
 }
+
+const REMOVE_KEYS = 'RUN rm -f /etc/ssh/ssh_host_*';
+/** Before Debian 13 nothing makes keys that are gone, and sshd does not start without. */
+const MAKE_KEYS = String.raw`${REMOVE_KEYS} && mkdir -p /etc/systemd/system/ssh.service.d && printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n' > /etc/systemd/system/ssh.service.d/host-keys.conf`;
 
 export function checkOsRelease({ os }: CheckedImage): CheckFailure[] {
   if (os) return [];

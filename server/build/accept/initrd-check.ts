@@ -79,7 +79,7 @@ export async function checkInitrdOpens(image: Bootable): Promise<CheckFailure[]>
 export function regenerateInitrd(os: OsRelease | null, release: string): string {
   return forFamily(os, {
     debian: `RUN mkdir -p /etc/initramfs-tools/conf.d && echo MODULES=most > /etc/initramfs-tools/conf.d/warmboot && update-initramfs -c -k ${release}`,
-    redHat: `RUN dracut --force --no-hostonly --kver ${release} --add-drivers "${[...CONTROLLERS, ...BESIDES].join(' ')}" --filesystems "ext4 xfs" /boot/initramfs-${release}.img`,
+    redHat: `RUN mkdir -p /boot && dracut --force --no-hostonly --kver ${release} --add-drivers "${[...CONTROLLERS, ...BESIDES].join(' ')}" --filesystems "ext4 xfs" /boot/initramfs-${release}.img`,
   });
 }
 

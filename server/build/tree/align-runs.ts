@@ -38,7 +38,9 @@ function copy({ at, bytes, file, offset }: ContentRun, out: number): void {
     for (let done = 0; done < bytes; ) {
       const read = readSync(source, buffer, 0, Math.min(buffer.length, bytes - done), offset + done);
       if (read === 0) throw new Error(`${file} became shorter while it was read`);
-      writeSync(out, buffer, 0, read, at + done);
+      // On a disk that is all but full a write may be short; the next one then says why.
+      for (let written = 0; written < read; )
+        written += writeSync(out, buffer, written, read - written, at + done + written);
       done += read;
     }
   } finally {

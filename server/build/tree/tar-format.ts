@@ -8,10 +8,11 @@ import type { Latin1, NodeMetadata, NodeType } from '../../filesystems/node.ts';
 
 export const TAR_BLOCK = 512;
 
-/** A member: its metadata, or for a hard link (`meta` null) the member that `link` names. */
+/** A member. A hard link is another name for the member that `link` names; its metadata is that one's from now on. */
 export interface TarMember {
   readonly path: Latin1;
-  readonly meta: NodeMetadata | null;
+  readonly isHardLink: boolean;
+  readonly meta: NodeMetadata;
   /** Target of a symlink or hard link, else empty. */
   readonly link: Latin1;
   /** Bytes that follow the header, without padding. */
@@ -119,16 +120,17 @@ export function resolveEntry(header: RawHeader, before: Overrides): TarMember {
   const storedBytes = type === 'file' ? (paxNumber(pax.get('size')) ?? header.size) : 0;
   const link =
     type === 'hardlink' || type === 'symlink' ? (pax.get('linkpath') ?? before.link ?? header.link) : '';
-  const sparse = sparseKind(pax);
-  if (type === 'hardlink') return { path, meta: null, link, storedBytes, sparse: null };
+  const isHardLink = type === 'hardlink';
+  const sparse = isHardLink ? null : sparseKind(pax);
   const xattrs = new Map<Latin1, Latin1>();
   for (const [key, value] of pax) if (key.startsWith(XATTR)) xattrs.set(key.slice(XATTR.length), value);
   const realSize = paxNumber(pax.get('GNU.sparse.realsize') ?? pax.get('GNU.sparse.size')) ?? header.realSize;
   const device = type === 'character' || type === 'block';
   const { seconds, nanos } = paxTime(pax.get('mtime')) ?? { seconds: header.mtime, nanos: 0 };
   const meta: NodeMetadata = {
-    type,
-    mode: header.mode,
+    type: type === 'hardlink' ? 'file' : type,
+    // Tars say various things of a symlink's mode; Linux makes them all alike.
+    mode: type === 'symlink' ? 0o777 : header.mode,
     uid: paxNumber(pax.get('uid')) ?? header.uid,
     gid: paxNumber(pax.get('gid')) ?? header.gid,
     mtime: seconds,
@@ -139,7 +141,7 @@ export function resolveEntry(header: RawHeader, before: Overrides): TarMember {
     minor: device ? header.minor : 0,
     xattrs: xattrs.size === 0 ? NO_XATTRS : xattrs,
   };
-  return { path, meta, link, storedBytes, sparse };
+  return { path, isHardLink, meta, link, storedBytes, sparse };
 }
 
 /** Most files have none: one empty map for all of them. */

@@ -57,7 +57,10 @@ export function* scanTar(region: FileRegion): Generator<LayerEntry> {
         at = next(header.size);
         continue;
       }
-      const { path, meta, link, storedBytes, sparse } = resolveEntry(header, before satisfies Overrides);
+      const { path, isHardLink, meta, link, storedBytes, sparse } = resolveEntry(
+        header,
+        before satisfies Overrides,
+      );
       before = {};
       // Where the stored bytes begin and which parts of the content they are: the whole, unless the member is sparse.
       let runs: readonly SparseRun[] = [{ at: 0, bytes: storedBytes }];
@@ -79,7 +82,7 @@ export function* scanTar(region: FileRegion): Generator<LayerEntry> {
         stored = storedBytes - start.bytes;
       }
       if (next(storedBytes) > end) throw new TarError(`${path}: the archive ends within its content`);
-      if (meta === null) yield { path, target: link };
+      if (isHardLink) yield { path, target: link, states: meta };
       else {
         const content =
           meta.type === 'file' ? placeRuns(path, runs, meta.size, stored, region.path, contentAt) : [];

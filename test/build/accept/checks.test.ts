@@ -71,7 +71,12 @@ const GOOD: readonly (Member | string)[] = [
   initrd(),
   dep(DEP),
   builtin(),
+  `${UNITS}/systemd-udevd.service`,
+  `${UNITS}/systemd-udev-trigger.service`,
+  link(`${UNITS}/sysinit.target.wants/systemd-udevd.service`, '../systemd-udevd.service'),
+  link(`${UNITS}/sysinit.target.wants/systemd-udev-trigger.service`, '../systemd-udev-trigger.service'),
   `${UNITS}/getty.target`,
+  link(`${UNITS}/multi-user.target.wants/getty.target`, '../getty.target'),
   `${UNITS}/serial-getty@.service`,
   'usr/lib/systemd/system-generators/systemd-getty-generator',
   'usr/sbin/agetty',
@@ -123,7 +128,28 @@ test.each([
   ['fsck', 'usr/sbin/.wh.e2fsck', 'e2fsprogs'],
   ['serial-login', 'usr/sbin/.wh.agetty', 'util-linux'],
   ['serial-login', 'usr/bin/.wh.login', 'login'],
-  ['serial-login', `${UNITS}/.wh.serial-getty@.service`, 'systemd'],
+  [
+    'serial-login',
+    `${UNITS}/.wh.serial-getty@.service`,
+    'install --reinstall -y --no-install-recommends systemd',
+  ],
+  ['serial-login', `${UNITS}/.wh.getty.target`, 'install --reinstall'],
+  [
+    'serial-login',
+    `${UNITS}/.wh.multi-user.target.wants`,
+    'systemctl add-wants multi-user.target getty.target',
+  ],
+  ['udev', `${UNITS}/.wh.systemd-udevd.service`, 'install --reinstall -y --no-install-recommends udev'],
+  [
+    'udev',
+    `${UNITS}/sysinit.target.wants/.wh.systemd-udev-trigger.service`,
+    'systemctl add-wants sysinit.target systemd-udev-trigger.service',
+  ],
+  [
+    'udev',
+    `${UNITS}/.wh.sysinit.target.wants`,
+    'systemctl add-wants sysinit.target systemd-udevd.service systemd-udev-trigger.service',
+  ],
   ['serial-login', 'usr/lib/systemd/.wh.system-generators', 'serial-getty@ttyS0.service'],
 ])('%s: missing is noticed, and the line to add is told', async (name, whiteout, line) => {
   const failures = await check(stack([...GOOD], [whiteout]));
@@ -170,6 +196,30 @@ test('the line for /etc/fstab takes out that line and no other', async () => {
   writeFileSync(file, text);
   execFileSync('sh', ['-c', (failure?.line ?? '').replace(/^RUN /, '').replace('/etc/fstab', file)]);
   expect(readFileSync(file, 'utf8')).toBe('# / root\nUUID=2 /data ext4 defaults 0 2\n');
+});
+
+test('host keys are made at the first start, where the distribution does not do it by itself', async () => {
+  const lineOn = async (...more: (Member | string)[]) => {
+    const [failure] = await check(stack([...GOOD], ['etc/ssh/ssh_host_rsa_key', ...more]));
+    return failure?.line ?? '';
+  };
+  expect(await lineOn()).toContain('ssh-keygen -A');
+  expect(await lineOn(`${UNITS}/sshd-keygen.service`)).toBe('RUN rm -f /etc/ssh/ssh_host_*');
+  const rocky = { path: 'etc/os-release', content: 'ID=rocky\nID_LIKE="rhel"\nVERSION_ID="9"\n' };
+  expect(await lineOn(rocky)).toBe('RUN rm -f /etc/ssh/ssh_host_*');
+});
+
+test('a Red Hat kernel that lies beside its modules only is copied, not installed once more', async () => {
+  const release = '5.14.0-427.el9.x86_64';
+  const rocky = { path: 'etc/os-release', content: 'ID=rocky\nID_LIKE="rhel"\nVERSION_ID="9"\n' };
+  const modules = [`usr/lib/modules/5.14.0-70.el9.x86_64/vmlinuz`, `usr/lib/modules/${release}/vmlinuz`];
+  const [failure] = await check(stack([...GOOD], ['.wh.boot', rocky, ...modules]));
+  expect(failure?.check).toBe('kernel');
+  expect(failure?.line).toMatch(
+    new RegExp(
+      `^RUN mkdir -p /boot && dracut .* /boot/initramfs-${release}.img && cp /lib/modules/${release}/vmlinuz /boot/vmlinuz-${release}$`,
+    ),
+  );
 });
 
 test('other files of sshd and an id that is only marked as unset are fine', async () => {

@@ -38,6 +38,7 @@ export function labelTree(tree: FileTree, os: OsRelease | null): CheckFailure[] 
   for (const [suffix, text] of [
     ['', main],
     ['.homedirs', readPolicyFile(tree, `${folder}/file_contexts.homedirs`)],
+    ['.warmboot', agentContexts(main)],
     ['.local', readPolicyFile(tree, `${folder}/file_contexts.local`)],
   ] as const) {
     const parsed = parseFileContexts(text ?? '', `/${folder}/file_contexts${suffix}`);
@@ -61,6 +62,17 @@ export function labelTree(tree: FileTree, os: OsRelease | null): CheckFailure[] 
   });
   applyLabels(tree, lookup);
   return [];
+}
+
+/**
+ * No distribution's policy knows the agent. What lies in /usr/lib is a library to it, which systemd may map but not start; with
+ * the label of programs it starts, and runs as services without a policy of their own do. `file_contexts.local` can say otherwise.
+ */
+function agentContexts(policy: Latin1): Latin1 {
+  const program = /[ \t](\S+:object_r:bin_t(?::\S+)?)$/m.exec(policy)?.[1];
+  return program === undefined
+    ? ''
+    : `/usr/lib/warmboot/(agent|trial-guard|warmboot-helper)\t--\t${program}\n`;
 }
 
 const POLICY_PACKAGE = { debian: 'selinux-policy-default', redHat: 'selinux-policy-targeted' };

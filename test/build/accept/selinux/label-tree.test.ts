@@ -45,6 +45,24 @@ test.each(['enforcing', 'permissive', 'Enforcing'])('%s: every file is labelled,
   expect(labelOf(tree, 'etc/selinux')).toBe('system_u:object_r:default_t:s0\0');
 });
 
+test('the agent’s programs are programs, whatever the policy thinks of /usr/lib; the image’s own file_contexts.local decides', () => {
+  const policy = (name: string, content: string): Member => ({ path: `${FILES}/${name}`, content });
+  const main = [
+    '/usr/lib(/.*)?\tsystem_u:object_r:lib_t:s0',
+    '/usr/bin(/.*)?\tsystem_u:object_r:bin_t:s0',
+    '/usr/lib/.*\t--\tsystem_u:object_r:lib_t:s0\n',
+  ].join('\n');
+  const agent = ['usr/lib/warmboot/agent', 'usr/lib/warmboot/disk.sh', 'usr/lib/warmboot/warmboot-helper'];
+  const labels = (...more: Member[]) => {
+    const tree = stack([config('enforcing'), policy('file_contexts', main), ...more, ...agent]);
+    expect(labelTree(tree, null)).toEqual([]);
+    return agent.map((path) => labelOf(tree, path)?.split(':')[2]);
+  };
+  expect(labels()).toEqual(['bin_t', 'lib_t', 'bin_t']);
+  const own = policy('file_contexts.local', '/usr/lib/warmboot/agent\t--\tsystem_u:object_r:mine_t:s0\n');
+  expect(labels(own)).toEqual(['mine_t', 'lib_t', 'bin_t']);
+});
+
 test('names of one file stay names of one file, labelled by the first', () => {
   const tree = stack([
     config('enforcing'),
