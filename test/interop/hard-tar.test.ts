@@ -62,6 +62,7 @@ const HARD: readonly (Member | string)[] = [
   { path: 'd/trusted', xattrs: { 'trusted.overlay-like': 'y' } },
   { path: 'd/acl', mode: 0o640, xattrs: { 'system.posix_acl_access': ACL } },
   // What lies behind a symlink of the same tar goes where the symlink leads.
+  'usr/',
   'usr/lib/',
   { path: 'lib', type: 'symlink', link: 'usr/lib' },
   { path: 'lib/behind-the-link', content: 'found' },
