@@ -1,4 +1,4 @@
-import { parseRecipe, type Recipe } from '../contract/image-json.ts';
+import { filesystemFault, parseRecipe, type Recipe } from '../contract/image-json.ts';
 import type { RecipeOverrides } from '../core/ports.ts';
 import { BuildError } from './build-error.ts';
 
@@ -21,13 +21,24 @@ export function recipeOf(text: string | null, name: string, overrides: RecipeOve
     throw new BuildError('recipe', [`image.json of ${name} is not valid:`, ...read.faults].join('\n  '));
   const recipe = read.value;
   const { filesystem, sizeBytes, append, addAgent } = overrides;
-  if (recipe.kind === 'os')
+  if (recipe.kind === 'os') {
+    const wanted = {
+      type: filesystem ?? recipe.filesystem.type,
+      size: sizeBytes ?? recipe.filesystem.size,
+    };
+    const fault = filesystemFault(wanted);
+    if (fault !== null)
+      throw new BuildError(
+        'recipe',
+        `The filesystem of ${name} cannot be made: ${fault}. Order another size.`,
+      );
     return {
       kind: 'os',
-      filesystem: { type: filesystem ?? recipe.filesystem.type, size: sizeBytes ?? recipe.filesystem.size },
+      filesystem: wanted,
       append: append ?? recipe.append,
       agent: addAgent ?? recipe.agent,
     };
+  }
   if (filesystem !== undefined || sizeBytes !== undefined || addAgent !== undefined)
     throw refusal(name, recipe.kind, 'a filesystem, a size or the agent');
   if (recipe.kind === 'installer') return { kind: 'installer', append: append ?? recipe.append };

@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { TABLES } from '../core/disk-layout.ts';
-import { FILESYSTEM_TYPES } from '../core/image-index.ts';
+import { FILESYSTEM_BYTES, FILESYSTEM_TYPES, type FilesystemType } from '../core/image-index.ts';
 import { MAX_ARGUMENTS_LENGTH } from '../core/kernel-arguments.ts';
 
 /** The files that people write below images/: image.json of an image, disks/NAME.json of a disk layout. */
 
 const UNITS = { MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 } as const;
-const MIN_FILESYSTEM_BYTES = 16 * UNITS.MiB;
-const MAX_FILESYSTEM_BYTES = 64 * UNITS.TiB;
 
 /** "2GiB" → bytes. Whole numbers of MiB, GiB or TiB only, so that a size is always whole blocks. */
 const size = z
@@ -15,10 +13,18 @@ const size = z
   .regex(/^[1-9][0-9]{0,8}(MiB|GiB|TiB)$/, 'a size is a whole number and MiB, GiB or TiB, e.g. "2GiB"')
   .transform((text) => Number.parseInt(text, 10) * UNITS[text.slice(-3) as keyof typeof UNITS]);
 
-const filesystemSize = size.refine(
-  (bytes) => bytes >= MIN_FILESYSTEM_BYTES && bytes <= MAX_FILESYSTEM_BYTES,
-  'a filesystem has between 16MiB and 64TiB',
-);
+/** What is wrong with a filesystem of this length, as a clause; null when it can be made. */
+export function filesystemFault({
+  type,
+  size: bytes,
+}: {
+  type: FilesystemType;
+  size: number;
+}): string | null {
+  const { min, max } = FILESYSTEM_BYTES[type];
+  if (bytes >= min && bytes <= max) return null;
+  return `a filesystem of type ${type} has between ${min / UNITS.MiB}MiB and ${max / UNITS.TiB}TiB`;
+}
 
 // What GRUB and a shell's single quotes take as it is; the server guarantees it for the whole command line.
 const kernelArguments = z
@@ -31,10 +37,12 @@ const append = kernelArguments.default('');
 const recipeSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('os'),
-    filesystem: z.strictObject({
-      type: z.enum(FILESYSTEM_TYPES),
-      size: filesystemSize,
-    }),
+    filesystem: z
+      .strictObject({ type: z.enum(FILESYSTEM_TYPES), size })
+      .superRefine((filesystem, context) => {
+        const message = filesystemFault(filesystem);
+        if (message !== null) context.addIssue({ code: 'custom', path: ['size'], message });
+      }),
     append,
     agent: z.boolean().default(false),
   }),
@@ -52,7 +60,7 @@ export type Recipe = z.infer<typeof recipeSchema>;
 /** What an order for a build may say instead of image.json; each is optional. `size` is written as there, and in bytes when read. */
 export const recipeOverrides = {
   filesystem: z.enum(FILESYSTEM_TYPES).optional(),
-  size: filesystemSize.optional(),
+  size: size.optional(),
   append: kernelArguments.max(2048).optional(),
   addAgent: z.boolean().optional(),
 };

@@ -38,6 +38,14 @@ export interface ImageIndex {
 export const FILESYSTEM_TYPES = ['ext4', 'xfs'] as const;
 export type FilesystemType = (typeof FILESYSTEM_TYPES)[number];
 
+/** How long a filesystem of each type can be made, in bytes. */
+export const FILESYSTEM_BYTES: Readonly<
+  Record<FilesystemType, { readonly min: number; readonly max: number }>
+> = {
+  ext4: { min: 16 * 1024 ** 2, max: 16 * 1024 ** 4 },
+  xfs: { min: 64 * 1024 ** 2, max: 16 * 1024 ** 4 },
+};
+
 /** A chunk at one place of the partition; the same sha256 may occur at several. */
 export interface IndexChunk extends ByteExtent {
   /** Of the raw bytes, 64 hex digits. */
@@ -207,6 +215,7 @@ function filesystemFault({ filesystem, chunks }: ImageIndex): string | null {
   if (!isRecord(filesystem) || !FILESYSTEM_TYPES.includes(filesystem.type))
     return 'its filesystem type is not known';
   if (!isAligned(filesystem.bytes) || filesystem.bytes === 0) return 'filesystem bytes are not whole blocks';
+  if (filesystem.bytes > FILESYSTEM_BYTES[filesystem.type].max) return 'no filesystem can be so long';
   if (!isText(filesystem.uuid) || !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(filesystem.uuid))
     return 'filesystem uuid is malformed';
   let end = 0;

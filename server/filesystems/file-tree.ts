@@ -11,7 +11,7 @@ export type LayerEntry =
 /** What several names of an inode have in common and each member of a layer states anew. */
 export type LinkMetadata = Pick<NodeMetadata, 'mode' | 'uid' | 'gid' | 'mtime' | 'mtimeNanos' | 'xattrs'>;
 
-/** A layer that cannot be stacked: a path that leads outside, a hard link without target. */
+/** A layer that cannot be stacked: a path that leads outside, a hard link without target, a file below a file. */
 export class LayerError extends Error {
   override readonly name = 'LayerError';
 }
@@ -34,6 +34,7 @@ export interface PathNode {
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 const MAX_SYMLINKS = 40;
+const MAX_PATH = 4096;
 
 /**
  * The files of an image as overlayfs would show them when its layers are stacked: whiteouts and opaque directories
@@ -63,7 +64,8 @@ export class FileTree {
   /** Puts one inode at a path; replaces what is there unless both are directories. Missing parents are made. */
   put(path: Latin1, layer: number, inode: Inode): void {
     if (path === '') {
-      if (inode.meta.type === 'directory') this.root.inode = inode;
+      if (inode.meta.type !== 'directory') throw new LayerError('a member without a name is no directory');
+      this.root.inode = inode;
       return;
     }
     const siblings = this.makeDirectory(parentOf(path), layer).children as Map<Latin1, TreeNode>;
@@ -152,6 +154,9 @@ export class FileTree {
       const next = this.step(here, name, layer);
       if (next?.node.children) here = next;
       else {
+        const present = here.node.children?.get(name);
+        if (present?.layer === layer && present.inode.meta.type !== 'symlink')
+          throw new LayerError(`${joined(here.path, name)} is a file, and something lies below it`);
         const node = directory(name, layer, defaultDirectory());
         here.node.children?.set(name, node);
         here = { path: joined(here.path, name), node };
@@ -220,8 +225,13 @@ function parentOf(path: Latin1): Latin1 {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
-function normalizePath(path: Latin1): Latin1 {
-  const names = parts(path);
-  if (names.includes('..')) throw new LayerError(`${path} leads outside the image`);
+/** Without `.`, and `..` taken as it is written; longer than a system call takes (PATH_MAX), nothing can be reached. */
+export function normalizePath(path: Latin1): Latin1 {
+  if (path.length > MAX_PATH) throw new LayerError(`${path.slice(0, 80)}… is a path of ${path.length} bytes`);
+  const names: Latin1[] = [];
+  for (const name of parts(path)) {
+    if (name !== '..') names.push(name);
+    else if (names.pop() === undefined) throw new LayerError(`${path} leads outside the image`);
+  }
   return names.join('/');
 }

@@ -38,6 +38,7 @@ test.each([
   ],
   ['{"kind":"tool"}', { sizeBytes: 1 }, 'no use for a filesystem, a size or the agent'],
   ['{"kind":"installer"}', { addAgent: true }, 'no use for'],
+  [OS, { sizeBytes: 32 * 1024 ** 2 }, 'a filesystem of type xfs has between 64MiB and 16TiB'],
   ['{"kind":"os","colour":1}', {}, 'image.json of x is not valid'],
 ])('%s with %j is refused', (text, overrides, sentence) => {
   expect(() => recipeOf(text, 'x', overrides)).toThrow(sentence);

@@ -27,6 +27,11 @@ test.each([
   ['no filesystem', parseRecipe('{"kind":"os"}'), 'filesystem'],
   ['decimal unit', recipe({ filesystem: { type: 'ext4', size: '2GB' } }), 'filesystem.size'],
   ['too small', recipe({ filesystem: { type: 'ext4', size: '1MiB' } }), 'between'],
+  [
+    'too small for XFS',
+    recipe({ filesystem: { type: 'xfs', size: '32MiB' } }),
+    'filesystem.size: a filesystem of type xfs has between 64MiB and 16TiB',
+  ],
   ['too large', recipe({ filesystem: { type: 'ext4', size: '999999TiB' } }), 'between'],
   ['code in append', recipe({ append: 'quiet; reboot' }), 'append'],
   ['a newline in append', recipe({ append: 'quiet\nreboot' }), 'append'],

@@ -139,7 +139,21 @@ test('a hard link to nothing, or to a directory, is refused', () => {
 
 test('a path that leads outside is refused, odd spellings are not', () => {
   expect(() => stack(['a/../../x'])).toThrow('outside');
-  expect(listing(stack(['./a//b', '/c']))).toEqual(['[0] a/', '[0] a/b=./a//b', '[0] c=/c']);
+  expect(listing(stack(['./a//b', '/c', 'd/../e']))).toEqual([
+    '[0] a/',
+    '[0] a/b=./a//b',
+    '[0] c=/c',
+    '[0] e=d/../e',
+  ]);
+});
+
+test('what no layer can mean is refused, and nothing is lost silently', () => {
+  expect(() => stack([{ path: 'a', content: 'file' }, 'a/b'])).toThrow(
+    'a is a file, and something lies below it',
+  );
+  expect(listing(stack([{ path: 'a', content: 'file' }], ['a/b']))).toEqual(['[1] a/', '[1] a/b=a/b']);
+  expect(() => stack([{ path: './', type: 'file', content: 'x' }])).toThrow('without a name');
+  expect(() => stack([`${'x/'.repeat(2048)}y`])).toThrow('path of 4097 bytes');
 });
 
 test('names are bytes', () => {

@@ -92,6 +92,9 @@ export function decodePax(data: Buffer): Map<Latin1, Latin1> {
     if (equals === -1) throw new TarError('a pax header is malformed');
     const key = record.slice(0, equals);
     const value = record.slice(equals + 1);
+    // On a disk a zero ends a name; only the values of xattrs may hold one.
+    if (key.includes('\0') || (NAMES.has(key) && value.includes('\0')))
+      throw new TarError('a pax header has a name with a zero byte in it');
     // Sparse format 0.0 repeats two keys, once for each part; 0.1 joins them under a name of its own.
     if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') {
       const map = records.get('GNU.sparse.map');
@@ -101,6 +104,8 @@ export function decodePax(data: Buffer): Map<Latin1, Latin1> {
   }
   return records;
 }
+
+const NAMES: ReadonlySet<string> = new Set(['path', 'linkpath', 'GNU.sparse.name']);
 
 /** What stands before a member and overrides its header: GNU `L` and `K` members, pax records. */
 export interface Overrides {
@@ -112,14 +117,15 @@ export interface Overrides {
 /** Joins a header with what stood before it. @throws TarError for a type that cannot be kept */
 export function resolveEntry(header: RawHeader, before: Overrides): TarMember {
   const pax = before.pax ?? new Map<Latin1, Latin1>();
-  const path = pax.get('GNU.sparse.name') ?? pax.get('path') ?? before.path ?? header.path;
+  // A record without a value stands for the header's own field. Source: POSIX pax(1), "pax Extended Header".
+  const path = pax.get('GNU.sparse.name') || pax.get('path') || before.path || header.path;
   let type = TYPES[header.flag];
   if (!type) throw new TarError(`${path}: members of type ${JSON.stringify(header.flag)} cannot be read`);
   // Archives older than ustar mark a directory by a slash only.
   if (type === 'file' && path.endsWith('/')) type = 'directory';
-  const storedBytes = type === 'file' ? (paxNumber(pax.get('size')) ?? header.size) : 0;
+  const storedBytes = type === 'file' ? natural(path, 'size', paxNumber(pax.get('size')) ?? header.size) : 0;
   const link =
-    type === 'hardlink' || type === 'symlink' ? (pax.get('linkpath') ?? before.link ?? header.link) : '';
+    type === 'hardlink' || type === 'symlink' ? pax.get('linkpath') || before.link || header.link : '';
   const isHardLink = type === 'hardlink';
   const sparse = isHardLink ? null : sparseKind(pax);
   const xattrs = new Map<Latin1, Latin1>();
@@ -131,17 +137,30 @@ export function resolveEntry(header: RawHeader, before: Overrides): TarMember {
     type: type === 'hardlink' ? 'file' : type,
     // Tars say various things of a symlink's mode; Linux makes them all alike.
     mode: type === 'symlink' ? 0o777 : header.mode,
-    uid: paxNumber(pax.get('uid')) ?? header.uid,
-    gid: paxNumber(pax.get('gid')) ?? header.gid,
+    uid: owner(path, paxNumber(pax.get('uid')) ?? header.uid),
+    gid: owner(path, paxNumber(pax.get('gid')) ?? header.gid),
     mtime: seconds,
     mtimeNanos: nanos,
-    size: type === 'file' ? (realSize ?? storedBytes) : 0,
+    size: type === 'file' ? natural(path, 'size', realSize ?? storedBytes) : 0,
     link: type === 'symlink' ? link : '',
-    major: device ? header.major : 0,
-    minor: device ? header.minor : 0,
+    major: device ? natural(path, 'device number', header.major) : 0,
+    minor: device ? natural(path, 'device number', header.minor) : 0,
     xattrs: xattrs.size === 0 ? NO_XATTRS : xattrs,
   };
   return { path, isHardLink, meta, link, storedBytes, sparse };
+}
+
+/** @throws TarError */
+function natural(path: Latin1, what: string, value: number): number {
+  if (value >= 0) return value;
+  throw new TarError(`${path}: its ${what} is ${value}`);
+}
+
+/** A user or group. Linux has 32 bits for it; -1 and its like are what those bits mean with a sign. @throws TarError */
+function owner(path: Latin1, id: number): number {
+  if (id < -(2 ** 31) || id >= 2 ** 32)
+    throw new TarError(`${path}: its owner or group is ${id}, beyond 32 bits`);
+  return id >>> 0;
 }
 
 /** Most files have none: one empty map for all of them. */
@@ -182,7 +201,7 @@ export function readNumber(block: Buffer, offset: number, length: number): numbe
 
 function paxNumber(value: string | undefined): number | undefined {
   if (value === undefined || value === '') return undefined;
-  const number = Number(value);
+  const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(number))
     throw new TarError(`a pax header holds ${JSON.stringify(value)} as a number`);
   return number;

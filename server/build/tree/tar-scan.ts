@@ -47,6 +47,7 @@ export function* scanTar(region: FileRegion): Generator<LayerEntry> {
       if (!header) return;
       const oldSparse = header.flag === 'S' ? sparseHeader(block) : null;
       at += TAR_BLOCK;
+      if (header.size < 0) throw new TarError(`${header.path}: its size is ${header.size}`);
       const next = (size: number): number => at + size + paddingAfter(size);
       if (header.flag === 'L' || header.flag === 'K' || header.flag === 'x' || header.flag === 'g') {
         if (header.size > MAX_EXTENSION_BYTES) throw new TarError('an extension header is too long');

@@ -25,7 +25,9 @@ export function sparseEntries(block: Buffer, offset: number, count: number): Spa
   for (let i = 0; i < count; i += 1) {
     const at = offset + i * 24;
     if (block[at] === 0) break;
-    runs.push({ at: readNumber(block, at, 12), bytes: readNumber(block, at + 12, 12) });
+    const run = { at: readNumber(block, at, 12), bytes: readNumber(block, at + 12, 12) };
+    if (run.at < 0 || run.bytes < 0) throw new TarError('a map of holes is malformed');
+    runs.push(run);
   }
   return runs;
 }

@@ -1,3 +1,4 @@
+import { FILESYSTEM_BYTES } from '../../core/image-index.ts';
 import { crc32c } from '../crc32c.ts';
 import type { FileTree } from '../file-tree.ts';
 import type { Piece, Planned } from '../piece.ts';
@@ -20,8 +21,7 @@ export interface Ext4Options {
   readonly profile: Ext4Profile;
 }
 
-const SMALLEST = 16 * 1024 ** 2;
-const LARGEST = 16 * 1024 ** 4;
+const { min: SMALLEST, max: LARGEST } = FILESYSTEM_BYTES.ext4;
 
 /**
  * Lays a tree out as an ext4 filesystem. The same tree and options give the same bytes, whatever the machine. Where things lie

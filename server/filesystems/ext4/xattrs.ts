@@ -1,4 +1,5 @@
 import type { Latin1 } from '../node.ts';
+import { parsePosixAcl } from '../posix-acl.ts';
 import { aclOnDisk } from './acl.ts';
 import { BLOCK, EXTRA_ISIZE, INODE_BYTES, viewOf } from './format.ts';
 
@@ -43,7 +44,7 @@ export function encodeXattrs(xattrs: ReadonlyMap<Latin1, Latin1>): EncodedXattrs
   for (const [name, value] of xattrs) {
     const attribute = toAttribute(name, value);
     if (typeof attribute === 'string') return attribute;
-    all.push(attribute);
+    if (attribute) all.push(attribute);
   }
   // The order in which the kernel searches a block.
   all.sort(
@@ -76,11 +77,13 @@ const NONE: EncodedXattrs = { inInode: null, inBlock: null };
 export const REFERENCES_AT = 4;
 export const BLOCK_CHECKSUM_AT = 16;
 
-function toAttribute(name: Latin1, value: Latin1): Attribute | string {
+/** @returns null for an empty access control list, which is none; a clause for what ext4 can't hold */
+function toAttribute(name: Latin1, value: Latin1): Attribute | string | null {
   if (name === 'system.posix_acl_access' || name === 'system.posix_acl_default') {
-    const acl = aclOnDisk(value);
+    const acl = parsePosixAcl(value);
     if (acl === null) return 'an access control list that is malformed';
-    return { index: name.endsWith('access') ? 2 : 3, name: '', value: acl };
+    if (acl.length === 0) return null;
+    return { index: name.endsWith('access') ? 2 : 3, name: '', value: aclOnDisk(acl) };
   }
   const [prefix, index] = PREFIXES.find(([each]) => name.startsWith(each)) ?? ['', 0];
   const rest = name.slice(prefix.length);

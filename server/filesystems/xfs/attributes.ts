@@ -1,4 +1,5 @@
 import type { Latin1, NodeMetadata } from '../node.ts';
+import { parsePosixAcl } from '../posix-acl.ts';
 import { toXfsAcl } from './acl.ts';
 
 /** An extended attribute as XFS names it: the prefix is a flag. */
@@ -32,19 +33,20 @@ export function attributesOf({ xattrs }: NodeMetadata): readonly Attribute[] | s
   for (const full of [...xattrs.keys()].sort()) {
     const attribute = attributeOf(full, xattrs.get(full) as Latin1);
     if (typeof attribute === 'string') return attribute;
+    if (attribute === null) continue;
     const key = `${attribute.namespace}${attribute.name}`;
     if (!found.has(key)) found.set(key, attribute);
   }
   return [...found.values()];
 }
 
-function attributeOf(full: Latin1, value: Latin1): Attribute | string {
+/** @returns null for an empty access control list, which is none */
+function attributeOf(full: Latin1, value: Latin1): Attribute | string | null {
   const acl = ACLS.get(full);
   if (acl) {
-    const converted = toXfsAcl(value);
-    return converted === null
-      ? `its ${full} is no access control list of version 2`
-      : { name: acl, namespace: ROOT, value: converted };
+    const entries = parsePosixAcl(value);
+    if (entries === null) return `its ${full} is an access control list that is malformed`;
+    return entries.length === 0 ? null : { name: acl, namespace: ROOT, value: toXfsAcl(entries) };
   }
   const [prefix, namespace] = NAMESPACES.find(([start]) => full.startsWith(start)) ?? [];
   if (prefix === undefined || namespace === undefined)

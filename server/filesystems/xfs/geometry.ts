@@ -1,3 +1,4 @@
+import { FILESYSTEM_BYTES } from '../../core/image-index.ts';
 /** Block, sector and directory block are one size, so that a disk with sectors of 512 or of 4096 bytes mounts it. */
 export const BLOCK = 4096;
 export const INODE_BYTES = 512;
@@ -22,8 +23,7 @@ const MIB_BLOCKS = 1024 ** 2 / BLOCK;
 const TIB_BLOCKS = 1024 ** 4 / BLOCK;
 const MAX_AG_BLOCKS = TIB_BLOCKS - 1;
 const MIN_LAST_AG_BLOCKS = 16 * MIB_BLOCKS;
-export const MIN_BYTES = 64 * 1024 ** 2;
-export const MAX_BYTES = 16 * 1024 ** 4;
+export const { min: MIN_BYTES, max: MAX_BYTES } = FILESYSTEM_BYTES.xfs;
 
 /** How a partition is divided. Blocks are counted from its begin, gap-free ("linear"), but where named otherwise. */
 export interface Geometry {

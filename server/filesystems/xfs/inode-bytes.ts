@@ -45,6 +45,10 @@ export interface InodeFields {
   readonly attributesAt: number;
 }
 
+/** Seconds are 32 bits with a sign (1901 to 2038) for old kernels; what is outside is moved to the nearest end. */
+const EARLIEST = -(2 ** 31);
+const LATEST = 2 ** 31 - 1;
+
 /** An inode that nobody uses yet, in a chunk that was made. Fills `into`, which is zero. */
 export function putFreeInode({ uuid }: Volume, into: Buffer, ino: number): void {
   putCommon(into, ino, uuid);
@@ -61,7 +65,7 @@ export function putInode({ uuid }: Volume, into: Buffer, fields: InodeFields): v
   into.writeUInt32BE(meta.gid, 12);
   into.writeUInt32BE(fields.links, 16);
   for (const at of [32, 40, 48]) {
-    into.writeInt32BE(meta.mtime, at);
+    into.writeInt32BE(Math.min(LATEST, Math.max(EARLIEST, meta.mtime)), at);
     into.writeUInt32BE(meta.mtimeNanos, at + 4);
   }
   put64(into, 56, fields.size);

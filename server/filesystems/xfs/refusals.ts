@@ -14,8 +14,6 @@ const MAX_ID = 2 ** 32 - 1;
 export function checkInode(name: Latin1, inode: Inode): readonly Attribute[] | string {
   const { meta } = inode;
   if (name.length > MAX_NAME) return `its name has ${name.length} bytes, and ${MAX_NAME} are possible`;
-  if (meta.mtime < -(2 ** 31) || meta.mtime >= 2 ** 31)
-    return 'its time lies outside 1901 to 2038, which is what XFS holds for old kernels';
   if (meta.uid > MAX_ID || meta.gid > MAX_ID) return 'its owner or group is above 4,294,967,295';
   if (meta.type === 'symlink' && (meta.link.length === 0 || meta.link.length > MAX_LINK))
     return `its target has ${meta.link.length} bytes, and XFS takes 1 to ${MAX_LINK}`;

@@ -20,7 +20,7 @@ import { afterAll, expect, test } from 'vitest';
 import { decodePax, TarError } from '../../../server/build/tree/tar-format.ts';
 import { scanTar } from '../../../server/build/tree/tar-scan.ts';
 import { type Listed, listTar } from './tar-listing.ts';
-import { writeTar } from './tar-maker.ts';
+import { type Member, writeTar } from './tar-maker.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'warmboot-tar-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -148,6 +148,50 @@ test('damage is refused, never guessed around', () => {
   expect(() => [...scanTar({ ...region, bytes: 1024 })]).toThrow('checksum');
   expect(() => decodePax(Buffer.from('99 path=x\n'))).toThrow(TarError);
   expect(() => decodePax(Buffer.from('x path=x\n'))).toThrow(TarError);
+});
+
+/** The members of a tar with one of them, its header changed as no tool writes it. */
+function forged(member: Member, change: (header: Buffer) => void = () => {}): () => unknown {
+  const region = writeTar(join(folder, 'forged.tar'), [member]);
+  const data = readFileSync(region.path);
+  const header = data.subarray(data.length - 1024 - 512 - 512, data.length - 1024 - 512);
+  change(header);
+  header.fill(' ', 148, 156);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  writeFileSync(region.path, data);
+  return () => listTar(region);
+}
+
+const f = (pax: Record<string, string>): Member => ({ path: 'f', content: 'x', pax });
+test.each<[string, Member, ((header: Buffer) => void) | undefined]>([
+  ['a negative size in pax', f({ size: '-1536' }), undefined],
+  ['a size in another notation', f({ size: '1e3' }), undefined],
+  ['a negative size', f({}), (header) => header.fill(0xff, 124, 135)],
+  ['a negative length with holes', f({ 'GNU.sparse.realsize': '-5', 'GNU.sparse.map': '' }), undefined],
+  ['an owner beyond 32 bits', f({ uid: '4294967296' }), undefined],
+  ['a zero byte in a path', f({ path: 'a\0b' }), undefined],
+  ['a zero byte in a link', { path: 's', type: 'symlink', link: 'x', pax: { linkpath: 'x\0y' } }, undefined],
+  ['a zero byte in the name of an xattr', f({ 'SCHILY.xattr.user.a\0b': 'c' }), undefined],
+])('%s is refused', (_, member, change) => {
+  expect(forged(member, change)).toThrow(TarError);
+});
+
+test('a pax record without a value stands for the header’s own field', () => {
+  const link: Member = { path: 's', type: 'symlink', link: 'to', pax: { linkpath: '', path: '' } };
+  const region = writeTar(join(folder, 'empty-pax.tar'), [
+    f({ path: '', uid: '', 'SCHILY.xattr.user.a': '' }),
+    link,
+  ]);
+  expect(listTar(region)).toMatchObject([
+    { path: 'f', uid: 0, xattrs: new Map([['user.a', '']]) },
+    { path: 's', link: 'to' },
+  ]);
+});
+
+test('an owner of -1 is the last of 32 bits', () => {
+  const [entry] = listTar(writeTar(join(folder, 'minus.tar'), [f({ uid: '-1', gid: '-2' })]));
+  expect(entry).toMatchObject({ uid: 4_294_967_295, gid: 4_294_967_294 });
 });
 
 /** 3 MiB with data at its start, off the block grid, and at its end, or only a hole. */

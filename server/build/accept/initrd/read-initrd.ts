@@ -1,5 +1,5 @@
-import { FileTree } from '../../../filesystems/file-tree.ts';
-import type { Inode, Latin1 } from '../../../filesystems/node.ts';
+import { FileTree, LayerError, normalizePath } from '../../../filesystems/file-tree.ts';
+import type { Inode } from '../../../filesystems/node.ts';
 import { readContent } from '../../tree/copy-file.ts';
 import { type ByteReader, byteReader, InitrdError } from './byte-reader.ts';
 import { compressionOf } from './compression.ts';
@@ -35,24 +35,16 @@ async function* readArchives(reader: ByteReader, unpacked: boolean): AsyncGenera
   }
 }
 
-/** As the kernel unpacks it: what comes later wins, and links in the folders on the way are followed. */
+/** As the kernel unpacks it: what comes later wins, links in the folders on the way are followed, what cannot be made is passed over. */
 function add(tree: FileTree, { path, type, mode, bytes, link }: CpioEntry): void {
-  const names = path.split('/').filter((name) => name !== '' && name !== '.');
-  const name = names.pop();
-  if (name === undefined || type === null) return;
-  const folder = followLinks(tree, names);
+  if (type === null || path === '' || path === '.') return;
   const size = type === 'file' ? bytes : 0;
   const meta = { type, mode, uid: 0, gid: 0, mtime: 0, mtimeNanos: 0, size, link, major: 0, minor: 0 };
-  tree.put(folder === '' ? name : `${folder}/${name}`, 0, { meta: { ...meta, xattrs: NONE }, content: [] });
-}
-
-/** Where a folder lies, as far as it exists. */
-function followLinks(tree: FileTree, names: readonly string[]): Latin1 {
-  for (let count = names.length; count > 0; count -= 1) {
-    const found = tree.resolve(names.slice(0, count).join('/'));
-    if (found) return [found.path, ...names.slice(count)].join('/');
+  try {
+    tree.put(normalizePath(path), 0, { meta: { ...meta, xattrs: NONE }, content: [] });
+  } catch (error) {
+    if (!(error instanceof LayerError)) throw error;
   }
-  return names.join('/');
 }
 
 const NONE: ReadonlyMap<string, string> = new Map();
