@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import type { Logger as Pino } from 'pino';
+import { ensureFolder } from './blobs/atomic.ts';
 import { startChecker } from './blobs/check-process.ts';
 import { contextSpool } from './blobs/context-spool.ts';
 import { discardDraft } from './blobs/image-draft.ts';
@@ -93,7 +94,7 @@ async function join(
   const stopping = new AbortController();
 
   // Tokens' hashes and keys lie in it.
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await ensureFolder(dataDir, 0o700);
   const unlock = lockData(path.join(dataDir, 'lock.db'));
   if (!unlock)
     throw new WarmbootError(
