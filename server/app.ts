@@ -62,6 +62,10 @@ export type Running = {
 
 const TICK_MS = 1_000;
 const MAX_CONTEXT_BYTES = 4 * 1024 ** 3;
+/** All contexts together, in contexts of the largest size. */
+const CONTEXTS_KEPT = 4;
+/** What contexts leave of the disk to the database and the images. */
+const DISK_RESERVE_BYTES = 1024 ** 3;
 const UPLOAD_EXPIRY_MS = 60_000;
 const MANIFEST = { pollSeconds: 15, trialSeconds: 600 };
 /** The installer's consoles: the screen and the first serial port; the last one named is /dev/console. */
@@ -126,7 +130,12 @@ async function join(
   };
   const hosts = hostCases(context);
   const machines: MachineUseCases = { ...manifestCases(context), ...reportCases(context) };
-  const contexts = await contextSpool({ dataDir, maxBytes: maxContextBytes });
+  const contexts = await contextSpool({
+    dataDir,
+    maxBytes: maxContextBytes,
+    maxTotalBytes: CONTEXTS_KEPT * maxContextBytes,
+    reserveBytes: DISK_RESERVE_BYTES,
+  });
   closers.push(contexts.close);
   const onStoreError = (err: unknown) => room('store').error({ err }, 'upkeep failed');
   const files = imageFiles(dataDir, readers);

@@ -255,6 +255,7 @@ export const putContext = createRoute({
     201: json(wire.contextSchema, 'it is here now'),
     ...writeProblems,
     413: refused('it is larger than this server takes'),
+    503: refused('there is no room for it now'),
   },
 });
 export const getBuild = createRoute({

@@ -1,9 +1,9 @@
 import type { NewEvent } from '../core/events.ts';
 import type { ImageIndex } from '../core/image-index.ts';
+import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { BuildRecord, ImageFiles, NewId, NewImage, SealedDraft, Store } from '../core/ports.ts';
 import { type Collected, collectGarbage } from './garbage.ts';
 import { imageLeases, type Lease } from './image-leases.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 
 /** Who alone lets images come and go: files and rows change together, and nothing goes that somebody counts on. */
 export type ImageKeeper = {

@@ -3,11 +3,11 @@ import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import { frameReader, maxFrameBytes } from '../core/frame-stream.ts';
 import { filesOf, type ImageIndex, parseForeignIndex } from '../core/image-index.ts';
+import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Checker, Clock, NewId, PlacedChunk, Store, UploadDraft, UploadFiles } from '../core/ports.ts';
 import type { UploadUseCases, UploadView } from '../core/use-cases.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import type { Lease } from './image-leases.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 
 export type UploadContext = {
   readonly store: Pick<Store, 'image' | 'chunks'>;
