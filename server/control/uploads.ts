@@ -6,6 +6,7 @@ import { filesOf, type ImageIndex, parseForeignIndex } from '../core/image-index
 import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Checker, Clock, NewId, PlacedChunk, Store, UploadDraft, UploadFiles } from '../core/ports.ts';
 import type { UploadUseCases, UploadView } from '../core/use-cases.ts';
+import { explained } from './disk-full.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import type { Lease } from './image-leases.ts';
 
@@ -52,6 +53,8 @@ type Upload = {
 export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
   const { store, keeper, files, clock, newId, sha256Hex } = context;
   const uploads = new Map<string, Upload>();
+  /** Uploads that have been let in and are not in the list yet. */
+  let beginning = 0;
 
   function find(id: string): Upload {
     const upload = uploads.get(id);
@@ -68,7 +71,11 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
   function work<Value>(id: string, task: (upload: Upload) => Promise<Value>): Promise<Value> {
     const upload = find(id);
     return upload.alone(() => {
-      if (upload.state === 'open') return task(upload).catch(explain);
+      // What has come stays, and the rest can be sent when there is room.
+      if (upload.state === 'open')
+        return task(upload).catch((error) => {
+          throw explained(error, 'go on');
+        });
       find(id);
       throw new WarmbootError('conflict', `The upload ${id} is stored already; it takes no more parts.`);
     });
@@ -77,8 +84,54 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
   async function giveUp(upload: Upload): Promise<void> {
     upload.state = 'gone';
     uploads.delete(upload.id);
-    await upload.draft.discard();
-    upload.lease.release();
+    try {
+      await upload.draft.discard();
+    } finally {
+      upload.lease.release();
+    }
+  }
+
+  const isFull = () => uploads.size + beginning >= MOST_UPLOADS;
+
+  /** Between the last look and the end of this nobody else is let in. */
+  async function letIn(): Promise<void> {
+    if (isFull()) await expire(0);
+    if (isFull())
+      throw new WarmbootError('unavailable', `${MOST_UPLOADS} uploads are open already. Try again later.`);
+    beginning += 1;
+  }
+
+  /** @param lengths of the index's chunks */
+  async function open(
+    wish: Pick<Upload, 'digest' | 'index' | 'name' | 'tag' | 'lease'>,
+    indexText: string,
+    lengths: ReadonlyMap<string, number>,
+  ): Promise<Upload> {
+    const { digest, index, lease } = wish;
+    lease.pin([digest, ...lengths.keys()]);
+    const [present, known] = await Promise.all([
+      store.image({ kind: 'digest', digest }),
+      store.chunks([...lengths.keys()]),
+    ]);
+    const wrong = [...lengths].find(([sha256, bytes]) => (known.get(sha256)?.rawBytes ?? bytes) !== bytes);
+    if (wrong)
+      throw new WarmbootError('invalid', `The index cannot be taken: chunk ${wrong[0]} has another length.`);
+    const wantsFiles = present === null || present.filesDamaged;
+    const id = newId();
+    return {
+      ...wish,
+      id,
+      // The last that can fail: nobody else knows of the draft yet.
+      draft: await files.begin(id, indexText),
+      wanted: new Map([...lengths].filter(([sha256]) => !known.has(sha256))),
+      came: new Map(),
+      files: new Map(
+        wantsFiles ? filesOf(index).map(({ name, bytes }) => [name, { bytes, received: 0 }]) : [],
+      ),
+      alone: oneAtATime(),
+      touchedAt: clock(),
+      state: 'open',
+    };
   }
 
   async function commit(upload: Upload): Promise<void> {
@@ -101,7 +154,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
       ]);
     } catch (error) {
       await giveUp(upload);
-      throw error;
+      throw explained(error, 'send the image again');
     }
     upload.state = 'stored';
     upload.lease.release();
@@ -137,47 +190,20 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
       const parsed = parseForeignIndex(indexText);
       if (!parsed.ok) throw new WarmbootError('invalid', `The index cannot be taken: ${parsed.reason}.`);
       const lengths = rawLengths(parsed.value);
-      if (uploads.size >= MOST_UPLOADS) await expire(0);
-      if (uploads.size >= MOST_UPLOADS)
-        throw new WarmbootError('unavailable', `${MOST_UPLOADS} uploads are open already. Try again later.`);
       const digest = `sha256:${sha256Hex(indexText)}` as Digest;
+      await letIn();
       const lease = keeper.lease();
-      lease.pin([digest, ...lengths.keys()]);
-      const [present, known] = await Promise.all([
-        store.image({ kind: 'digest', digest }),
-        store.chunks([...lengths.keys()]),
-      ]);
-      const wrong = [...lengths].find(([sha256, bytes]) => (known.get(sha256)?.rawBytes ?? bytes) !== bytes);
-      if (wrong) {
+      try {
+        const wish = { digest, index: parsed.value, name, tag, lease };
+        const upload = await open(wish, indexText, lengths);
+        uploads.set(upload.id, upload);
+        return view(upload);
+      } catch (error) {
         lease.release();
-        throw new WarmbootError(
-          'invalid',
-          `The index cannot be taken: chunk ${wrong[0]} has another length.`,
-        );
+        throw explained(error, 'begin again');
+      } finally {
+        beginning -= 1;
       }
-      const wantsFiles = present === null || present.filesDamaged;
-      const id = newId();
-      const upload: Upload = {
-        id,
-        digest,
-        index: parsed.value,
-        name,
-        tag,
-        draft: await files.begin(id, indexText),
-        lease,
-        wanted: new Map([...lengths].filter(([sha256]) => !known.has(sha256))),
-        came: new Map(),
-        files: new Map(
-          wantsFiles
-            ? filesOf(parsed.value).map(({ name: file, bytes }) => [file, { bytes, received: 0 }])
-            : [],
-        ),
-        alone: oneAtATime(),
-        touchedAt: clock(),
-        state: 'open',
-      };
-      uploads.set(id, upload);
-      return view(upload);
     },
 
     async find(id) {
@@ -271,15 +297,6 @@ async function addFrame(upload: Upload, sha256: string, frame: Uint8Array): Prom
   if (upload.came.has(sha256)) return;
   const offset = await upload.draft.append(frame);
   upload.came.set(sha256, { sha256, packId: upload.id, offset, bytes: frame.length, rawBytes });
-}
-
-/** A full disk is nobody's mistake here: what has come stays, and the rest can be sent when there is room. */
-function explain(error: unknown): never {
-  if ((error as { code?: unknown }).code !== 'ENOSPC') throw error;
-  throw new WarmbootError(
-    'unavailable',
-    'The disk of the data folder is full. Remove images, or give it more room, then go on.',
-  );
 }
 
 /** @throws WarmbootError when one hash stands with two lengths */
