@@ -186,15 +186,22 @@ export const newUploadSchema = z
   })
   .openapi('NewUpload');
 
-export const uploadSchema = z
+export const uploadProgressSchema = z
   .object({
     id: z.string(),
     digest,
     status: z.enum(['open', 'stored']),
-    missing: z.array(z.string()).openapi({ description: 'chunks to send, in the order of the index' }),
+    missingChunks: z.number().int().openapi({ description: 'how many chunks are still to be sent' }),
+    missingBytes: z.number().int().openapi({ description: 'of those chunks, uncompressed' }),
     files: z
       .array(z.object({ name: z.string(), bytes: z.number(), received: z.number() }))
       .openapi({ description: 'files to send, and how far each has come' }),
+  })
+  .openapi('UploadProgress');
+
+export const uploadSchema = uploadProgressSchema
+  .extend({
+    missing: z.array(z.string()).openapi({ description: 'chunks to send, in the order of the index' }),
   })
   .openapi('Upload');
 export type UploadWire = z.infer<typeof uploadSchema>;

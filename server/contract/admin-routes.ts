@@ -173,7 +173,7 @@ export const putUploadFile = createRoute({
     query: z.object({ offset: z.coerce.number().int().min(0).optional() }),
     body: { ...bytes('application/octet-stream'), required: true },
   },
-  responses: { 200: json(wire.uploadSchema, 'what is still missing'), ...writeProblems },
+  responses: { 200: json(wire.uploadProgressSchema, 'how much is still missing'), ...writeProblems },
 });
 export const putUploadFrames = createRoute({
   method: 'put',
@@ -181,7 +181,7 @@ export const putUploadFrames = createRoute({
   summary:
     'Missing chunks: for each its sha256 (32 bytes), the length of its frame (4, big-endian), the frame',
   request: { params: uploadParam, body: { ...bytes('application/octet-stream'), required: true } },
-  responses: { 200: json(wire.uploadSchema, 'what is still missing'), ...writeProblems },
+  responses: { 200: json(wire.uploadProgressSchema, 'how much is still missing'), ...writeProblems },
 });
 export const commitUpload = createRoute({
   method: 'post',

@@ -5,7 +5,7 @@ import { frameReader, maxFrameBytes } from '../core/frame-stream.ts';
 import { filesOf, type ImageIndex, parseForeignIndex } from '../core/image-index.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Checker, Clock, NewId, PlacedChunk, Store, UploadDraft, UploadFiles } from '../core/ports.ts';
-import type { UploadUseCases, UploadView } from '../core/use-cases.ts';
+import type { UploadProgress, UploadUseCases, UploadView } from '../core/use-cases.ts';
 import { explained } from './disk-full.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import type { Lease } from './image-leases.ts';
@@ -41,6 +41,8 @@ type Upload = {
   /** Chunks that were not stored: sha256 → raw length. */
   readonly wanted: ReadonlyMap<string, number>;
   readonly came: Map<string, PlacedChunk>;
+  /** Of those that have not come, uncompressed. */
+  missingBytes: number;
   /** Files that were not stored, and how far each has come. */
   readonly files: Map<string, { readonly bytes: number; received: number }>;
   /** One request works on it at a time; a repeated one waits for the one before it. */
@@ -118,13 +120,15 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
       throw new WarmbootError('invalid', `The index cannot be taken: chunk ${wrong[0]} has another length.`);
     const wantsFiles = present === null || present.filesDamaged;
     const id = newId();
+    const wanted = new Map([...lengths].filter(([sha256]) => !known.has(sha256)));
     return {
       ...wish,
       id,
       // The last that can fail: nobody else knows of the draft yet.
       draft: await files.begin(id, indexText),
-      wanted: new Map([...lengths].filter(([sha256]) => !known.has(sha256))),
+      wanted,
       came: new Map(),
+      missingBytes: [...wanted.values()].reduce((sum, bytes) => sum + bytes, 0),
       files: new Map(
         wantsFiles ? filesOf(index).map(({ name, bytes }) => [name, { bytes, received: 0 }]) : [],
       ),
@@ -224,7 +228,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
         if (end === null)
           throw new WarmbootError('invalid', `${name} has ${file.bytes} bytes; more were sent.`);
         file.received = Math.max(file.received, end);
-        return view(upload);
+        return progress(upload);
       }),
 
     putFrames: (id, body) =>
@@ -241,7 +245,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
             'malformed',
             'The frames break off in the middle. Send the last one again.',
           );
-        return view(upload);
+        return progress(upload);
       }),
 
     async commit(id) {
@@ -297,6 +301,7 @@ async function addFrame(upload: Upload, sha256: string, frame: Uint8Array): Prom
   if (upload.came.has(sha256)) return;
   const offset = await upload.draft.append(frame);
   upload.came.set(sha256, { sha256, packId: upload.id, offset, bytes: frame.length, rawBytes });
+  upload.missingBytes -= rawBytes;
 }
 
 /** @throws WarmbootError when one hash stands with two lengths */
@@ -310,14 +315,20 @@ function rawLengths({ chunks }: ImageIndex): Map<string, number> {
   return lengths;
 }
 
-function view({ id, digest, wanted, came, files, state }: Upload): UploadView {
+function progress({ id, digest, wanted, came, missingBytes, files, state }: Upload): UploadProgress {
   return {
     id,
     digest,
     status: state === 'stored' ? 'stored' : 'open',
-    missing: [...wanted.keys()].filter((sha256) => !came.has(sha256)),
+    missingChunks: wanted.size - came.size,
+    missingBytes,
     files: [...files].map(([name, { bytes, received }]) => ({ name, bytes, received })),
   };
+}
+
+function view(upload: Upload): UploadView {
+  const { wanted, came } = upload;
+  return { ...progress(upload), missing: [...wanted.keys()].filter((sha256) => !came.has(sha256)) };
 }
 
 function stored({ id, digest, name, tag }: Upload): NewEvent {

@@ -158,23 +158,30 @@ export type StoreUseCases = {
   ): Promise<StoreCheckResult>;
 };
 
-/** An upload, and what it still waits for. */
-export type UploadView = {
+/** An upload, and how much it still waits for. */
+export type UploadProgress = {
   readonly id: string;
   readonly digest: Digest;
   readonly status: 'open' | 'stored';
+  readonly missingChunks: number;
+  /** Of those chunks, uncompressed. */
+  readonly missingBytes: number;
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly received: number }[];
+};
+
+/** The same with every chunk by its name: some 70 bytes for each, so nothing to answer to each part that comes. */
+export type UploadView = UploadProgress & {
   /** Chunks to send, 64 hex digits each, in the order of the index. */
   readonly missing: readonly string[];
-  readonly files: readonly { readonly name: string; readonly bytes: number; readonly received: number }[];
 };
 
 export type UploadUseCases = {
   begin(indexText: string, name: string, tag: string): Promise<UploadView>;
   find(id: string): Promise<UploadView>;
   /** A part of a file. May be repeated, and may begin anywhere up to where the file has come. */
-  putFile(id: string, name: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<UploadView>;
+  putFile(id: string, name: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<UploadProgress>;
   /** Frames in the form of `frame-stream.ts`. Those that came already are passed over. */
-  putFrames(id: string, body: AsyncIterable<Uint8Array>): Promise<UploadView>;
+  putFrames(id: string, body: AsyncIterable<Uint8Array>): Promise<UploadProgress>;
   /** Checks what was sent and makes it an image. Nothing of it remains when it is wrong. */
   commit(id: string): Promise<Digest>;
   /** Gives it up. */
