@@ -40,7 +40,7 @@ import { accessLog } from './http/access-log.ts';
 import { adminPlane } from './http/admin-plane.ts';
 import { bootPlane } from './http/boot-plane.ts';
 import { lastSeen } from './http/last-seen.ts';
-import { listen } from './http/listen.ts';
+import { LARGE_BODIES, listen } from './http/listen.ts';
 import { manifestKey, newManifestKeyPem } from './keys/manifest-key.ts';
 import { secretFile } from './keys/secret-file.ts';
 import { newId, newToken, sameText, sha256Hex } from './keys/tokens.ts';
@@ -193,7 +193,7 @@ async function join(
     stopping: stopping.signal,
     logger: room('admin'),
   });
-  const adminAt = await listen(admin, adminListen);
+  const adminAt = await listen(admin, adminListen, LARGE_BODIES);
   closers.push(adminAt.close);
   const adminUrl = urlOf(adminAt);
   const answer = { adminUrl, newAdminToken: adminToken.isNew ? adminToken.text.trim() : null };
