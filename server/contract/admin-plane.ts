@@ -262,16 +262,21 @@ export const buildSchema = z
     id: z.string(),
     name: z.string(),
     tag: z.string(),
-    status: z.enum(['running', 'succeeded', 'failed', 'interrupted']),
+    status: z
+      .enum(['queued', 'running', 'succeeded', 'failed', 'interrupted'])
+      .openapi({ description: 'queued: it waits until others have ended' }),
     digest: digest.nullable(),
     error: z.string().nullable(),
-    startedAt: time,
+    startedAt: time.openapi({ description: 'while it is queued, when it was ordered' }),
     endedAt: time.nullable(),
   })
   .openapi('Build');
 export type BuildView = z.infer<typeof buildSchema>;
 
 export const buildListSchema = z.object({ builds: z.array(buildSchema) }).openapi('BuildList');
+
+/** Of a build that is queued: how many others must end before it begins. */
+export const buildWaitSchema = z.object({ buildsBefore: z.number().int() }).openapi('BuildWait');
 
 /** One line of a build's log, live or afterwards. */
 export const buildLogEntrySchema = z

@@ -224,7 +224,10 @@ export const startBuild = createRoute({
   method: 'post',
   path: '/api/v1/builds',
   request: { body: body(wire.newBuildSchema) },
-  responses: { 202: json(wire.buildSchema, 'it runs; follow its log'), ...writeProblems },
+  responses: {
+    202: json(wire.buildSchema, 'it runs, or waits for its turn; follow its log'),
+    ...writeProblems,
+  },
 });
 export const listBuilds = createRoute({
   method: 'get',

@@ -189,7 +189,8 @@ export type Builder = (
   },
 ) => Promise<Built>;
 
-export type BuildStatus = 'running' | 'succeeded' | 'failed' | 'interrupted';
+/** `queued`: it waits until others have ended. */
+export type BuildStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'interrupted';
 export type BuildRecord = {
   readonly id: string;
   readonly name: string;
@@ -197,6 +198,7 @@ export type BuildRecord = {
   readonly status: BuildStatus;
   readonly digest: Digest | null;
   readonly error: string | null;
+  /** When it began; while it is queued, when it was ordered. */
   readonly startedAt: number;
   readonly endedAt: number | null;
 };
@@ -248,7 +250,7 @@ export type Store = {
   builds(limit: number): Promise<readonly BuildRecord[]>;
   /** Forgets ended builds but the newest. */
   forgetBuilds(keep: number): Promise<void>;
-  /** Builds that ran when the server ended become `interrupted`. */
+  /** Builds that ran or waited when the server ended become `interrupted`. */
   interruptBuilds(): Promise<readonly string[]>;
   close(): void;
 };

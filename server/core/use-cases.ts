@@ -87,6 +87,8 @@ export type MachineUseCases = {
 
 /** The entries of one build's log count from 1, live and afterwards: who knows some can tell what is new. */
 export type NumberedProgress = BuildProgress & { readonly number: number };
+/** What is new of a build: an entry of its log, or while it waits for its turn how many builds must end before it begins. */
+export type BuildNews = NumberedProgress | { readonly buildsBefore: number };
 
 /** A whole disk that somebody wants. */
 export type DiskWish = {
@@ -109,16 +111,17 @@ export type DiskUseCases = {
 };
 
 export type BuildUseCases = {
+  /** Begins a build, or lets it wait in line while enough others run. */
   start(order: BuildOrder): Promise<BuildRecord>;
   find(id: string): Promise<BuildRecord>;
   /** The newest, in the order in which they began. */
   list(limit: number): Promise<readonly BuildRecord[]>;
   /** What the build said so far and what it will say, until it ends or `signal` aborts. */
-  log(id: string, signal: AbortSignal): AsyncIterable<NumberedProgress>;
+  log(id: string, signal: AbortSignal): AsyncIterable<BuildNews>;
   images(): Promise<readonly StoredImage[]>;
   /** @param ref `NAME[:TAG]` or digest */
   image(ref: string): Promise<StoredImage>;
-  /** Ends what runs and waits for it. */
+  /** Ends what runs and what waits, and waits for it. */
   stop(): Promise<void>;
 };
 

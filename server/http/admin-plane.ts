@@ -147,8 +147,14 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
     const build = await builds.find(c.req.param('id'));
     return sse(c, async (stream, gone) => {
       const signal = AbortSignal.any([gone, plane.stopping]);
-      for await (const { number, ...entry } of builds.log(build.id, signal))
+      for await (const news of builds.log(build.id, signal)) {
+        if ('buildsBefore' in news) {
+          await stream.writeSSE({ event: 'queued', data: JSON.stringify(news) });
+          continue;
+        }
+        const { number, ...entry } = news;
         await stream.writeSSE({ id: String(number), event: 'entry', data: JSON.stringify(entry) });
+      }
       if (!signal.aborted)
         await stream.writeSSE({ event: 'end', data: JSON.stringify(await builds.find(build.id)) });
     });

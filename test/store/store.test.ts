@@ -251,6 +251,30 @@ test('builds that ran when the server ended are interrupted, once', async () => 
   expect(await store.build('b2')).toBeNull();
 });
 
+test('builds that waited are interrupted too, are not forgotten before, and begin when their turn comes', async () => {
+  const build = {
+    id: 'b1',
+    name: 'x',
+    tag: 'latest',
+    status: 'queued',
+    digest: null,
+    error: null,
+    startedAt: NOW,
+    endedAt: null,
+  } as const;
+  await store.putBuild(build, []);
+  await store.putBuild({ ...build, id: 'b2' }, []);
+  await store.putBuild({ ...build, id: 'b2', status: 'running', startedAt: NOW + 5 }, []);
+  await store.forgetBuilds(0);
+  expect(await store.builds(9)).toMatchObject([
+    { id: 'b1', status: 'queued', startedAt: NOW },
+    { id: 'b2', status: 'running', startedAt: NOW + 5 },
+  ]);
+  expect(await store.interruptBuilds()).toEqual(['b1', 'b2']);
+  expect((await store.build('b1'))?.error).toContain('before it began');
+  expect((await store.build('b2'))?.error).toContain('while it ran');
+});
+
 test('what was answered is there when the file is opened again', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'warmboot-store-'));
   const file = join(dir, 'warmboot.db');
