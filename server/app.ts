@@ -19,6 +19,7 @@ import { bootUrl, type Config } from './config.ts';
 import { parseDiskLayout } from './contract/image-json.ts';
 import { buildCases } from './control/builds.ts';
 import type { Context } from './control/context.ts';
+import { garbageWatch } from './control/garbage-watch.ts';
 import { hostCases } from './control/hosts.ts';
 import { imageKeeper } from './control/image-keeper.ts';
 import { imageRemoval } from './control/images.ts';
@@ -117,9 +118,15 @@ async function join(
 
   const readers = packReaders();
   const library = imageLibrary(dataDir, store, readers);
+  const onStoreError = (err: unknown) => room('store').error({ err }, 'upkeep failed');
+  const files = imageFiles(dataDir, readers);
+  const keeper = imageKeeper({ store, files, newId, onError: onStoreError });
+  closers.push(keeper.stop);
+  keeper.collect().catch(onStoreError);
   const context: Context = {
     store,
     library,
+    garbage: garbageWatch({ store, keeper, clock: Date.now, onError: onStoreError }),
     wakes: createWakes(),
     clock: Date.now,
     newId,
@@ -137,11 +144,6 @@ async function join(
     reserveBytes: DISK_RESERVE_BYTES,
   });
   closers.push(contexts.close);
-  const onStoreError = (err: unknown) => room('store').error({ err }, 'upkeep failed');
-  const files = imageFiles(dataDir, readers);
-  const keeper = imageKeeper({ store, files, newId, onError: onStoreError });
-  closers.push(keeper.stop);
-  keeper.collect().catch(onStoreError);
   const builds = buildCases({
     store,
     keeper,

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Attempt, PHASES } from '../../server/core/attempt.ts';
 import type { NewEvent } from '../../server/core/events.ts';
 import type { Enrolment, Host, Observation } from '../../server/core/host.ts';
+import { imagesOf } from '../../server/core/images-of-host.ts';
 import type { Store } from '../../server/core/ports.ts';
 import { openDatabase } from '../../server/store/database.ts';
 import { sqliteStore } from '../../server/store/store.ts';
@@ -128,6 +129,19 @@ test('a host is read as it was written, by each of its MACs and by its id', asyn
       expect(await store.host({ mac: macAt(11) })).toBeNull();
     }),
     { numRuns: 60 },
+  );
+});
+
+test('what a host needs is the same in its rows and in its records', async () => {
+  await fc.assert(
+    fc.asyncProperty(hostAt(1), async (host) => {
+      await put(host);
+      const needed = imagesOf(host);
+      for (const each of ['a', 'b', 'c'].map(digestOf))
+        expect((await store.upkeep.needs(each)).length > 0).toBe(needed.has(each));
+      await store.change({}, () => ({ answer: undefined, removed: ['host-1'] }));
+    }),
+    { numRuns: 100 },
   );
 });
 
