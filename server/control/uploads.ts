@@ -1,14 +1,22 @@
 import { type Digest, parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
-import type { NewEvent } from '../core/events.ts';
-import { frameReader, maxFrameBytes } from '../core/frame-stream.ts';
-import { filesOf, type ImageIndex, parseForeignIndex } from '../core/image-index.ts';
+import { filesOf, parseForeignIndex } from '../core/image-index.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
-import type { Checker, Clock, NewId, PlacedChunk, Store, UploadDraft, UploadFiles } from '../core/ports.ts';
-import type { UploadProgress, UploadUseCases, UploadView } from '../core/use-cases.ts';
+import type { Checker, Clock, NewId, Store, UploadFiles } from '../core/ports.ts';
+import type { UploadUseCases } from '../core/use-cases.ts';
 import { explained } from './disk-full.ts';
 import type { ImageKeeper } from './image-keeper.ts';
-import type { Lease } from './image-leases.ts';
+import {
+  progress,
+  rawLengths,
+  requireWhole,
+  stored,
+  takeFile,
+  takeFrames,
+  type Upload,
+  view,
+} from './upload.ts';
+import { firstFault } from './upload-check.ts';
 
 export type UploadContext = {
   readonly store: Pick<Store, 'image' | 'chunks'>;
@@ -27,29 +35,6 @@ type Upkeep = { expire(): Promise<void>; stop(): Promise<void> };
 const IDLE_MS = 60 * 60_000;
 /** Each may hold as much of the disk as its image has. */
 const MOST_UPLOADS = 32;
-/** Chunks in one question to the process that checks. */
-const BATCH = 2_000;
-
-type Upload = {
-  readonly id: string;
-  readonly digest: Digest;
-  readonly index: ImageIndex;
-  readonly name: string;
-  readonly tag: string;
-  readonly draft: UploadDraft;
-  readonly lease: Lease;
-  /** Chunks that were not stored: sha256 → raw length. */
-  readonly wanted: ReadonlyMap<string, number>;
-  readonly came: Map<string, PlacedChunk>;
-  /** Of those that have not come, uncompressed. */
-  missingBytes: number;
-  /** Files that were not stored, and how far each has come. */
-  readonly files: Map<string, { readonly bytes: number; received: number }>;
-  /** One request works on it at a time; a repeated one waits for the one before it. */
-  readonly alone: ReturnType<typeof oneAtATime>;
-  touchedAt: number;
-  state: 'open' | 'stored' | 'gone';
-};
 
 /** Images that come as files or from another server: told what is missing, sent in parts, checked, committed at once. */
 export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
@@ -65,8 +50,12 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
         'not-found',
         `There is no upload ${id.slice(0, 64)}: it has expired, or the server was started anew. Begin again.`,
       );
-    upload.touchedAt = clock();
+    touch(upload);
     return upload;
+  }
+
+  function touch(upload: Upload): void {
+    upload.touchedAt = clock();
   }
 
   /** Runs a task on an upload that still takes parts. */
@@ -95,7 +84,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
 
   const isFull = () => uploads.size + beginning >= MOST_UPLOADS;
 
-  /** Between the last look and the end of this nobody else is let in. */
+  /** Nothing is waited for between the last look and letting in: uploads that begin together count one another. */
   async function letIn(): Promise<void> {
     if (isFull()) await expire(0);
     if (isFull())
@@ -103,7 +92,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
     beginning += 1;
   }
 
-  /** @param lengths of the index's chunks */
+  /** Looks up what is missing. @param lengths of the index's chunks */
   async function open(
     wish: Pick<Upload, 'digest' | 'index' | 'name' | 'tag' | 'lease'>,
     indexText: string,
@@ -139,16 +128,10 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
   }
 
   async function commit(upload: Upload): Promise<void> {
-    const missing = upload.wanted.size - upload.came.size;
-    const short = [...upload.files].find(([, { bytes, received }]) => received < bytes);
-    if (missing > 0 || short)
-      throw new WarmbootError(
-        'conflict',
-        `The upload is not complete: ${short ? `${short[0]} is not whole` : `${missing} chunks are missing`}. Send the rest first.`,
-      );
+    requireWhole(upload);
     try {
       const { packBytes } = await upload.draft.seal();
-      const wrong = await firstFault(upload);
+      const wrong = await firstFault(upload, context.startChecker, () => touch(upload));
       if (wrong !== null)
         throw new WarmbootError('invalid', `What was sent is not the image ${upload.digest}: ${wrong}.`);
       const { id, digest, index, name, tag } = upload;
@@ -162,25 +145,6 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
     }
     upload.state = 'stored';
     upload.lease.release();
-  }
-
-  /** Reads everything that was sent, in a process of its own. */
-  async function firstFault(upload: Upload): Promise<string | null> {
-    const sent = [...upload.came.values()];
-    if (sent.length === 0 && upload.files.size === 0) return null;
-    const checker = context.startChecker();
-    try {
-      for (let at = 0; at < sent.length; at += BATCH) {
-        const [fault] = await checker.chunks(sent.slice(at, at + BATCH), upload.id);
-        if (fault) return fault.what;
-        upload.touchedAt = clock();
-      }
-      if (upload.files.size === 0) return null;
-      const [fault] = await checker.files(upload.digest, upload.id);
-      return fault?.what ?? null;
-    } finally {
-      checker.close();
-    }
   }
 
   return {
@@ -216,35 +180,13 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
 
     putFile: (id, name, offset, body) =>
       work(id, async (upload) => {
-        const file = upload.files.get(name);
-        if (!file)
-          throw new WarmbootError('not-found', `This upload waits for no file ${name.slice(0, 64)}.`);
-        if (offset > file.received)
-          throw new WarmbootError(
-            'conflict',
-            `${name} has come as far as ${file.received}, not ${offset}. Go on from there.`,
-          );
-        const end = await upload.draft.writeFile(name, offset, file.bytes, body);
-        if (end === null)
-          throw new WarmbootError('invalid', `${name} has ${file.bytes} bytes; more were sent.`);
-        file.received = Math.max(file.received, end);
+        await takeFile(upload, name, offset, body);
         return progress(upload);
       }),
 
     putFrames: (id, body) =>
       work(id, async (upload) => {
-        const reader = frameReader();
-        for await (const piece of body) {
-          const frames = reader.push(piece);
-          if (!frames) throw new WarmbootError('invalid', 'A frame has an impossible length.');
-          for (const { sha256, frame } of frames) await addFrame(upload, sha256, frame);
-          upload.touchedAt = clock();
-        }
-        if (!reader.isWhole())
-          throw new WarmbootError(
-            'malformed',
-            'The frames break off in the middle. Send the last one again.',
-          );
+        await takeFrames(upload, body, () => touch(upload));
         return progress(upload);
       }),
 
@@ -289,49 +231,4 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
         });
     }
   }
-}
-
-async function addFrame(upload: Upload, sha256: string, frame: Uint8Array): Promise<void> {
-  const rawBytes = upload.wanted.get(sha256);
-  if (rawBytes === undefined)
-    throw new WarmbootError('invalid', `The chunk ${sha256} was not asked for in this upload.`);
-  if (frame.length > maxFrameBytes(rawBytes))
-    throw new WarmbootError('invalid', `The frame of chunk ${sha256} is longer than a frame of it can be.`);
-  // Sent again after a broken connection.
-  if (upload.came.has(sha256)) return;
-  const offset = await upload.draft.append(frame);
-  upload.came.set(sha256, { sha256, packId: upload.id, offset, bytes: frame.length, rawBytes });
-  upload.missingBytes -= rawBytes;
-}
-
-/** @throws WarmbootError when one hash stands with two lengths */
-function rawLengths({ chunks }: ImageIndex): Map<string, number> {
-  const lengths = new Map<string, number>();
-  for (const { sha256, bytes } of chunks) {
-    if ((lengths.get(sha256) ?? bytes) !== bytes)
-      throw new WarmbootError('invalid', `The index cannot be taken: chunk ${sha256} has two lengths.`);
-    lengths.set(sha256, bytes);
-  }
-  return lengths;
-}
-
-function progress({ id, digest, wanted, came, missingBytes, files, state }: Upload): UploadProgress {
-  return {
-    id,
-    digest,
-    status: state === 'stored' ? 'stored' : 'open',
-    missingChunks: wanted.size - came.size,
-    missingBytes,
-    files: [...files].map(([name, { bytes, received }]) => ({ name, bytes, received })),
-  };
-}
-
-function view(upload: Upload): UploadView {
-  const { wanted, came } = upload;
-  return { ...progress(upload), missing: [...wanted.keys()].filter((sha256) => !came.has(sha256)) };
-}
-
-function stored({ id, digest, name, tag }: Upload): NewEvent {
-  const data = { upload: id, name, tag, digest };
-  return { kind: 'image-stored', hostId: null, attempt: null, actor: 'operator', reason: 'uploaded', data };
 }
