@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ContextSpool } from '../core/build-ports.ts';
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
-import type { ContextSpool } from '../core/ports.ts';
 import { ensureFolder, publish, writeStream } from './atomic.ts';
 import { type Coming, contextRoom, type KeptContext, type RoomOptions } from './context-room.ts';
 

@@ -1,4 +1,4 @@
-import type { BuildProgress } from '../core/ports.ts';
+import type { BuildProgress } from '../core/build-ports.ts';
 import type { BuildNews } from '../core/use-cases.ts';
 
 /** A log may be long (apt-get); what a person still scrolls back to is kept. */

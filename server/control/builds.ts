@@ -1,17 +1,15 @@
-import { parseImageRef } from '../core/digest.ts';
-import { WarmbootError } from '../core/errors.ts';
-import type { EventKind, NewEvent } from '../core/events.ts';
 import type {
   Builder,
   BuildLogs,
   BuildOrder,
   BuildProgress,
   BuildRecord,
-  Clock,
   ContextSpool,
-  NewId,
-  Store,
-} from '../core/ports.ts';
+} from '../core/build-ports.ts';
+import { parseImageRef } from '../core/digest.ts';
+import { WarmbootError } from '../core/errors.ts';
+import type { EventKind, NewEvent } from '../core/events.ts';
+import type { Clock, NewId, Store } from '../core/ports.ts';
 import type { BuildUseCases } from '../core/use-cases.ts';
 import { BuildLog } from './build-log.ts';
 import type { ImageKeeper } from './image-keeper.ts';

@@ -1,7 +1,8 @@
 import { parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
-import type { ImageNeed, Store } from '../core/ports.ts';
+import type { Store } from '../core/ports.ts';
+import type { ImageNeed } from '../core/upkeep-port.ts';
 import type { StoreUseCases } from '../core/use-cases.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 

@@ -1,4 +1,4 @@
-import type { Checker } from '../core/ports.ts';
+import type { Checker } from '../core/file-ports.ts';
 import type { Upload } from './upload.ts';
 
 /** Chunks in one question to the process that checks. */

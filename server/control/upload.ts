@@ -1,10 +1,11 @@
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
+import type { UploadDraft } from '../core/file-ports.ts';
 import { frameReader, maxFrameBytes } from '../core/frame-stream.ts';
 import type { ImageIndex } from '../core/image-index.ts';
 import type { oneAtATime } from '../core/one-at-a-time.ts';
-import type { PlacedChunk, UploadDraft } from '../core/ports.ts';
+import type { PlacedChunk } from '../core/ports.ts';
 import type { UploadProgress, UploadView } from '../core/use-cases.ts';
 import type { Lease } from './image-leases.ts';
 

@@ -1,8 +1,9 @@
 import { type Digest, parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
+import type { Checker, UploadFiles } from '../core/file-ports.ts';
 import { filesOf, parseForeignIndex } from '../core/image-index.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
-import type { Checker, Clock, NewId, Store, UploadFiles } from '../core/ports.ts';
+import type { Clock, NewId, Store } from '../core/ports.ts';
 import type { UploadUseCases } from '../core/use-cases.ts';
 import { explained } from './disk-full.ts';
 import type { ImageKeeper } from './image-keeper.ts';

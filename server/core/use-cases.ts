@@ -1,12 +1,13 @@
 import type { Attempt } from './attempt.ts';
 import type { BootChoice } from './boot-choice.ts';
+import type { BuildOrder, BuildProgress, BuildRecord } from './build-ports.ts';
 import type { Digest } from './digest.ts';
 import type { Disk } from './disk-layout.ts';
 import type { Event } from './events.ts';
 import type { Host } from './host.ts';
 import type { Manifest } from './manifest.ts';
 import type { NextStep } from './next-step.ts';
-import type { BuildOrder, BuildProgress, BuildRecord, ByteSource, StoredImage } from './ports.ts';
+import type { ByteSource, StoredImage } from './ports.ts';
 import type { Report, Verdict } from './report.ts';
 
 /**

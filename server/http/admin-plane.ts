@@ -2,11 +2,12 @@ import type { HttpBindings } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import * as routes from '../contract/admin-routes.ts';
+import type { ContextSpool } from '../core/build-ports.ts';
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
 import { hostState } from '../core/host-state.ts';
-import type { ContextSpool, ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
+import type { ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
 import type {
   BuildUseCases,
   DiskUseCases,

@@ -1,4 +1,4 @@
-import type { BuildRecord } from '../core/ports.ts';
+import type { BuildRecord } from '../core/build-ports.ts';
 import type { Db } from './database.ts';
 
 /** Builds: waiting, running and ended. */

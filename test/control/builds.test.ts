@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { BuildLog } from '../../server/control/build-log.ts';
 import { type BuildContext, buildCases } from '../../server/control/builds.ts';
+import type { Builder, BuildOrder, ContextSpool } from '../../server/core/build-ports.ts';
 import { WarmbootError } from '../../server/core/errors.ts';
-import type { Builder, BuildOrder, ContextSpool } from '../../server/core/ports.ts';
 import type { BuildNews } from '../../server/core/use-cases.ts';
 import { A, NOW } from '../fixtures/hosts.ts';
 import { memoryStore } from '../fixtures/stores.ts';

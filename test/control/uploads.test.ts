@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkChunks, checkFiles } from '../../server/blobs/check.ts';
 import { uploadFiles } from '../../server/blobs/upload-draft.ts';
 import { type UploadContext, uploadCases } from '../../server/control/uploads.ts';
-import type { UploadFiles } from '../../server/core/ports.ts';
+import type { UploadFiles } from '../../server/core/file-ports.ts';
 import { sentChunk } from '../fixtures/frames.ts';
 import { sha256, testIndex } from '../fixtures/store-images.ts';
 import { type StoreWorld, storeWorld } from '../fixtures/store-world.ts';
