@@ -44,3 +44,20 @@ CREATE INDEX set_chunks_by_chunk ON set_chunks (sha256);
 
 -- How much of a pack is alive, and its frames in the order in which they lie.
 CREATE INDEX chunks_by_pack ON chunks (pack_id, offset, bytes);
+
+-- A build may wait until others have ended. The rows are copied in the order in which they were written, which is told.
+CREATE TABLE builds_with_queue (
+  id         TEXT PRIMARY KEY,
+  name       TEXT NOT NULL,
+  tag        TEXT NOT NULL,
+  status     TEXT NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'interrupted')),
+  digest     TEXT,
+  error      TEXT,
+  started_at INTEGER NOT NULL,
+  ended_at   INTEGER,
+  CHECK ((status IN ('queued', 'running')) = (ended_at IS NULL)),
+  CHECK (digest IS NULL OR status = 'succeeded')
+) STRICT;
+INSERT INTO builds_with_queue SELECT * FROM builds ORDER BY rowid;
+DROP TABLE builds;
+ALTER TABLE builds_with_queue RENAME TO builds;

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import type { Logger as Pino } from 'pino';
+import { ensureFolder } from './blobs/atomic.ts';
 import { startChecker } from './blobs/check-process.ts';
 import { contextSpool } from './blobs/context-spool.ts';
 import { discardDraft } from './blobs/image-draft.ts';
@@ -18,6 +19,7 @@ import { bootUrl, type Config } from './config.ts';
 import { parseDiskLayout } from './contract/image-json.ts';
 import { buildCases } from './control/builds.ts';
 import type { Context } from './control/context.ts';
+import { garbageWatch } from './control/garbage-watch.ts';
 import { hostCases } from './control/hosts.ts';
 import { imageKeeper } from './control/image-keeper.ts';
 import { imageRemoval } from './control/images.ts';
@@ -27,19 +29,20 @@ import { storeCheck } from './control/store-check.ts';
 import { startTicker } from './control/ticker.ts';
 import { uploadCases } from './control/uploads.ts';
 import { createWakes } from './control/wakes.ts';
+import type { Builder, BuildOrder } from './core/build-ports.ts';
 import { PATIENCE } from './core/deadlines.ts';
 import type { Digest } from './core/digest.ts';
 import type { DiskLayout } from './core/disk-layout.ts';
 import { WarmbootError } from './core/errors.ts';
 import { autoexecScript } from './core/ipxe.ts';
-import type { Builder, BuildOrder, Store } from './core/ports.ts';
+import type { Store } from './core/ports.ts';
 import type { MachineUseCases } from './core/use-cases.ts';
 import { diskCases } from './disks/disk-images.ts';
 import { accessLog } from './http/access-log.ts';
 import { adminPlane } from './http/admin-plane.ts';
 import { bootPlane } from './http/boot-plane.ts';
 import { lastSeen } from './http/last-seen.ts';
-import { listen } from './http/listen.ts';
+import { LARGE_BODIES, listen } from './http/listen.ts';
 import { manifestKey, newManifestKeyPem } from './keys/manifest-key.ts';
 import { secretFile } from './keys/secret-file.ts';
 import { newId, newToken, sameText, sha256Hex } from './keys/tokens.ts';
@@ -61,6 +64,10 @@ export type Running = {
 
 const TICK_MS = 1_000;
 const MAX_CONTEXT_BYTES = 4 * 1024 ** 3;
+/** All contexts together, in contexts of the largest size. */
+const CONTEXTS_KEPT = 4;
+/** What contexts leave of the disk to the database and the images. */
+const DISK_RESERVE_BYTES = 1024 ** 3;
 const UPLOAD_EXPIRY_MS = 60_000;
 const MANIFEST = { pollSeconds: 15, trialSeconds: 600 };
 /** The installer's consoles: the screen and the first serial port; the last one named is /dev/console. */
@@ -93,7 +100,7 @@ async function join(
   const stopping = new AbortController();
 
   // Tokens' hashes and keys lie in it.
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await ensureFolder(dataDir, 0o700);
   const unlock = lockData(path.join(dataDir, 'lock.db'));
   if (!unlock)
     throw new WarmbootError(
@@ -112,9 +119,15 @@ async function join(
 
   const readers = packReaders();
   const library = imageLibrary(dataDir, store, readers);
+  const onStoreError = (err: unknown) => room('store').error({ err }, 'upkeep failed');
+  const files = imageFiles(dataDir, readers);
+  const keeper = imageKeeper({ store, files, newId, onError: onStoreError });
+  closers.push(keeper.stop);
+  keeper.collect().catch(onStoreError);
   const context: Context = {
     store,
     library,
+    garbage: garbageWatch({ store, keeper, clock: Date.now, onError: onStoreError }),
     wakes: createWakes(),
     clock: Date.now,
     newId,
@@ -125,13 +138,13 @@ async function join(
   };
   const hosts = hostCases(context);
   const machines: MachineUseCases = { ...manifestCases(context), ...reportCases(context) };
-  const contexts = await contextSpool({ dataDir, maxBytes: maxContextBytes });
+  const contexts = await contextSpool({
+    dataDir,
+    maxBytes: maxContextBytes,
+    maxTotalBytes: CONTEXTS_KEPT * maxContextBytes,
+    reserveBytes: DISK_RESERVE_BYTES,
+  });
   closers.push(contexts.close);
-  const onStoreError = (err: unknown) => room('store').error({ err }, 'upkeep failed');
-  const files = imageFiles(dataDir, readers);
-  const keeper = imageKeeper({ store, files, newId, onError: onStoreError });
-  closers.push(keeper.stop);
-  keeper.collect().catch(onStoreError);
   const builds = buildCases({
     store,
     keeper,
@@ -183,7 +196,7 @@ async function join(
     stopping: stopping.signal,
     logger: room('admin'),
   });
-  const adminAt = await listen(admin, adminListen);
+  const adminAt = await listen(admin, adminListen, LARGE_BODIES);
   closers.push(adminAt.close);
   const adminUrl = urlOf(adminAt);
   const answer = { adminUrl, newAdminToken: adminToken.isNew ? adminToken.text.trim() : null };

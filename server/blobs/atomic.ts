@@ -1,5 +1,5 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /**
  * Writing so that a crash at any moment leaves the old state or the new one: temp name → write → fsync → rename →
@@ -27,6 +27,23 @@ export async function writeSynced(path: string, data: string | Uint8Array, mode 
   }
 }
 
+/** The same for what comes in pieces. What was written stays when a piece fails to come. */
+export async function writeStream(
+  path: string,
+  pieces: AsyncIterable<Uint8Array>,
+  mode = 0o644,
+): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    for await (const piece of pieces)
+      for (let at = 0; at < piece.length; )
+        at += (await file.write(piece, at, piece.length - at)).bytesWritten;
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Replaces a file's content in one step. The temporary name lies beside it and ends in `.tmp`. */
 export async function writeAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
   const temp = `${path}.tmp`;
@@ -46,7 +63,20 @@ export async function publish(temp: string, path: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-/** Makes a folder and what is missing above it. */
-export async function ensureFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
+/**
+ * Makes a folder and what is missing above it, and makes their names durable: what is synced into a folder that a power
+ * cut takes away is gone with it. The folder's own name is synced even if it was there: who made it may not have yet.
+ */
+export async function ensureFolder(path: string, mode = 0o777): Promise<void> {
+  const lowest = resolve(path);
+  const highest = (await mkdir(lowest, { recursive: true, mode })) ?? lowest;
+  for (let made = lowest; ; made = dirname(made)) {
+    await syncFolder(dirname(made)).catch(passOverUnreadable);
+    if (made.length <= highest.length) return;
+  }
+}
+
+/** One that may be entered but not read cannot be opened, and is no folder of ours. */
+function passOverUnreadable(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EACCES') throw error;
 }

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { resolve as absolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Checker } from '../core/ports.ts';
+import type { Checker } from '../core/file-ports.ts';
 import type { CheckAnswer, CheckQuestion } from './check-messages.ts';
 
 type Waiting = { resolve(answer: CheckAnswer): void; reject(error: Error): void };

@@ -1,18 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { ContextSpool } from '../core/build-ports.ts';
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
-import type { ContextSpool } from '../core/ports.ts';
+import { oneAtATime } from '../core/one-at-a-time.ts';
+import { ensureFolder, publish, writeStream } from './atomic.ts';
+import { type Coming, contextRoom, type KeptContext, type RoomOptions } from './context-room.ts';
 
 /** A context that no build uses goes after so long; until then the same build again sends nothing. */
 const KEPT_MS = 3_600_000;
 const SWEEP_EVERY_MS = 600_000;
+/** Room that is asked for at once while a context comes whose length nobody announced. */
+const STEP_BYTES = 64 * 1024 ** 2;
 
-export interface SpoolOptions {
+export interface SpoolOptions extends Pick<RoomOptions, 'maxTotalBytes' | 'reserveBytes' | 'freeBytes'> {
   readonly dataDir: string;
   /** The largest context that is taken. */
   readonly maxBytes: number;
@@ -25,22 +27,36 @@ export interface SpoolOptions {
 export async function contextSpool({
   dataDir,
   maxBytes,
+  ...limits
 }: SpoolOptions): Promise<ContextSpool & { close(): void }> {
   const folder = join(dataDir, 'contexts');
   const users = new Map<Digest, number>();
-  const parts = new Set<string>();
-  await mkdir(folder, { recursive: true });
-  await sweep();
-  const timer = setInterval(() => void sweep().catch(() => {}), SWEEP_EVERY_MS).unref();
+  const coming = new Map<string, Coming>();
+  // Whether a file is here is looked up and used in two steps: what removes files must not come in between.
+  const alone = oneAtATime();
+  const room = contextRoom({ ...limits, folder });
+  const fileOf = (digest: Digest): string => join(folder, `${digest.slice('sha256:'.length)}.tar`);
+
+  await ensureFolder(folder);
+  await alone(sweep);
+  const timer = setInterval(() => void alone(sweep).catch(() => {}), SWEEP_EVERY_MS).unref();
 
   async function sweep(): Promise<void> {
-    for (const name of await readdir(folder)) {
-      const file = join(folder, name);
-      const hex = /^([0-9a-f]{64})\.tar$/.exec(name)?.[1];
-      if (hex === undefined ? parts.has(name) : users.has(`sha256:${hex}` as Digest)) continue;
-      const lastUsed = (await stat(file).catch(() => null))?.mtimeMs ?? 0;
-      if (hex === undefined || Date.now() - lastUsed > KEPT_MS) await rm(file, { force: true });
+    for (const name of await readdir(folder))
+      if (digestIn(name) === null && !coming.has(name)) await rm(join(folder, name), { force: true });
+    for (const { digest, file, usedAt } of await kept())
+      if (!users.has(digest) && Date.now() - usedAt > KEPT_MS) await rm(file, { force: true });
+  }
+
+  async function kept(): Promise<KeptContext[]> {
+    const all: KeptContext[] = [];
+    for (const digest of (await readdir(folder)).flatMap((name) => digestIn(name) ?? [])) {
+      const file = fileOf(digest);
+      const found = await stat(file).catch(() => null);
+      if (found)
+        all.push({ digest, file, bytes: found.size, usedAt: found.mtimeMs, isHeld: users.has(digest) });
     }
+    return all;
   }
 
   /** Notes that it was used now. */
@@ -51,40 +67,49 @@ export async function contextSpool({
     return found && { bytes: found.size };
   }
 
-  const fileOf = (digest: Digest): string => join(folder, `${digest.slice('sha256:'.length)}.tar`);
+  function letGo(digest: Digest): void {
+    const left = (users.get(digest) ?? 1) - 1;
+    if (left > 0) users.set(digest, left);
+    else users.delete(digest);
+  }
 
   return {
-    find: touch,
+    find: (digest) => alone(() => touch(digest)),
 
     async put(digest, content, announcedBytes) {
-      const known = await touch(digest);
+      const known = await alone(() => touch(digest));
       if (known) return known;
       if ((announcedBytes ?? 0) > maxBytes) throw tooLarge(maxBytes);
       const name = `${randomUUID()}.part`;
-      parts.add(name);
       const part = join(folder, name);
+      const mine: Coming = { promisedBytes: 0, writtenBytes: 0 };
+      coming.set(name, mine);
+      const promise = (bytes: number) =>
+        alone(async () => room.promise(mine, Math.min(bytes, maxBytes), await kept(), coming.values()));
       const hash = createHash('sha256');
-      let bytes = 0;
+      async function* checked(): AsyncGenerator<Uint8Array> {
+        for await (const piece of content) {
+          const bytes = mine.writtenBytes + piece.length;
+          if (bytes > maxBytes) throw tooLarge(maxBytes);
+          if (bytes > mine.promisedBytes) await promise(bytes + STEP_BYTES);
+          hash.update(piece);
+          yield piece;
+          mine.writtenBytes = bytes;
+        }
+      }
       try {
-        await pipeline(
-          Readable.from(content),
-          async function* (pieces) {
-            for await (const piece of pieces as AsyncIterable<Uint8Array>) {
-              bytes += piece.length;
-              if (bytes > maxBytes) throw tooLarge(maxBytes);
-              hash.update(piece);
-              yield piece;
-            }
-          },
-          createWriteStream(part, { mode: 0o600 }),
-        );
+        if (announcedBytes !== null) await promise(announcedBytes);
+        await writeStream(part, checked(), 0o600);
         if (`sha256:${hash.digest('hex')}` !== digest)
           throw new WarmbootError(
             'invalid',
             'The context that arrived has another sha256 than its address says: it was cut off, or changed while it was sent. Send it again.',
           );
-        await rename(part, fileOf(digest));
-        return { bytes };
+        await alone(async () => {
+          await publish(part, fileOf(digest));
+          coming.delete(name);
+        });
+        return { bytes: mine.writtenBytes };
       } catch (error) {
         await rm(part, { force: true });
         if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
@@ -94,28 +119,31 @@ export async function contextSpool({
           );
         throw error;
       } finally {
-        parts.delete(name);
+        coming.delete(name);
       }
     },
 
-    async hold(digest) {
-      users.set(digest, (users.get(digest) ?? 0) + 1);
-      let held = true;
-      const release = async () => {
-        if (!held) return;
-        held = false;
-        const left = (users.get(digest) ?? 1) - 1;
-        if (left > 0) users.set(digest, left);
-        else users.delete(digest);
-        await touch(digest);
-      };
-      if (await touch(digest)) return { path: fileOf(digest), release };
-      await release();
-      return null;
-    },
+    hold: (digest) =>
+      alone(async () => {
+        if (!(await touch(digest))) return null;
+        users.set(digest, (users.get(digest) ?? 0) + 1);
+        let isHeld = true;
+        const release = async () => {
+          if (!isHeld) return;
+          isHeld = false;
+          letGo(digest);
+          await alone(() => touch(digest));
+        };
+        return { path: fileOf(digest), release };
+      }),
 
     close: () => clearInterval(timer),
   };
+}
+
+function digestIn(name: string): Digest | null {
+  const hex = /^([0-9a-f]{64})\.tar$/.exec(name)?.[1];
+  return hex === undefined ? null : (`sha256:${hex}` as Digest);
 }
 
 function tooLarge(maxBytes: number): WarmbootError {

@@ -25,7 +25,10 @@ export async function draftImage(dataDir: string, build: string): Promise<ImageD
   const folder = imageTempFolder(dataDir, build);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const writer = await createPackWriter(dataDir, build);
+  const writer = await createPackWriter(dataDir, build).catch(async (error) => {
+    await discardDraft(dataDir, build);
+    throw error;
+  });
   return {
     folder,
     append: writer.append,

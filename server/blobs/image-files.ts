@@ -1,12 +1,12 @@
 import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
+import type { ImageFiles } from '../core/file-ports.ts';
 import { filesOf, type ImageIndex, parseIndex } from '../core/image-index.ts';
-import type { ImageFiles } from '../core/ports.ts';
-import { publish, syncFolder } from './atomic.ts';
+import { ensureFolder, publish, syncFolder } from './atomic.ts';
 import { discardDraft } from './image-draft.ts';
 import { openPacks } from './pack-files.ts';
 import type { PackReaders } from './pack-readers.ts';
@@ -96,7 +96,7 @@ export function imageFiles(dataDir: string, readers: PackReaders): ImageFiles {
    * replaced one by one; whoever has one open keeps what was opened.
    */
   async function publishFolder(temp: string, final: string, index: ImageIndex): Promise<void> {
-    await mkdir(imagesFolder(dataDir), { recursive: true });
+    await ensureFolder(imagesFolder(dataDir));
     await syncFolder(temp);
     if (!(await exists(final))) return publish(temp, final);
     const wanted = [

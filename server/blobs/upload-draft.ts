@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { UploadFiles } from '../core/ports.ts';
+import type { UploadFiles } from '../core/file-ports.ts';
 import { draftImage } from './image-draft.ts';
 
 /** Uploads are drafts as builds are: temporary names, swept after a crash, visible only when committed. */

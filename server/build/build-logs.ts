@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { BuildLogs, BuildProgress } from '../core/ports.ts';
+import type { BuildLogs, BuildProgress } from '../core/build-ports.ts';
 import { buildFolderOf } from './build-image.ts';
 
 /** The logs of ended builds, `DATA/builds/ID/log`: JSON lines as their processes wrote them. */

@@ -1,4 +1,4 @@
-import type { RecipeOverrides } from '../core/ports.ts';
+import type { RecipeOverrides } from '../core/build-ports.ts';
 import type { BuildErrorCode } from './build-error.ts';
 
 /** What happens during a build, in this order; `base` and `docker` may repeat for images that others copy from. */

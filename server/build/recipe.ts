@@ -1,5 +1,5 @@
 import { filesystemFault, parseRecipe, type Recipe } from '../contract/image-json.ts';
-import type { RecipeOverrides } from '../core/ports.ts';
+import type { RecipeOverrides } from '../core/build-ports.ts';
 import { BuildError } from './build-error.ts';
 
 /** What an image without an image.json is made into: an OS on ext4 that speaks on screen and serial line. */

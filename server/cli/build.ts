@@ -1,5 +1,10 @@
 import { Option } from 'commander';
-import { type BuildView, buildLogEntrySchema, buildSchema } from '../contract/admin-plane.ts';
+import {
+  type BuildView,
+  buildLogEntrySchema,
+  buildSchema,
+  buildWaitSchema,
+} from '../contract/admin-plane.ts';
 import { type BuildFlags, readOrder } from './build-order.ts';
 import { CliError, InterruptedError, UnreachableError } from './cli-error.ts';
 import { type Client, parsed, RefusedError, segment } from './client.ts';
@@ -89,7 +94,7 @@ async function follow(session: Session, id: string, progress: Progress): Promise
       const ended = await log.read();
       if (ended !== null) return ended;
       const { data } = await client.get(path, buildSchema);
-      if (data.status !== 'running') return data;
+      if (data.status !== 'running' && data.status !== 'queued') return data;
       failures = 0;
     } catch (error) {
       failures += 1;
@@ -118,6 +123,10 @@ class BuildLog {
     try {
       for await (const { event, data, id } of this.#client.events(this.#path)) {
         if (event === 'end') return parsed(data, buildSchema);
+        if (event === 'queued') {
+          this.#showWait(parsed(data, buildWaitSchema));
+          continue;
+        }
         at += 1;
         // A server that remembers only the last entries does not begin at 1.
         const number = Number(id) || at;
@@ -130,5 +139,11 @@ class BuildLog {
       if (!(error instanceof RefusedError && error.status === 404)) throw error;
     }
     return null;
+  }
+
+  #showWait(wait: { buildsBefore: number } | null): void {
+    if (wait === null) return;
+    const builds = wait.buildsBefore === 1 ? '1 build' : `${wait.buildsBefore} builds`;
+    this.#progress.step({ phase: 'queue', message: `waits for ${builds} before it` });
   }
 }

@@ -1,4 +1,10 @@
-import { type ImageView, imageSchema, type UploadWire, uploadSchema } from '../contract/admin-plane.ts';
+import {
+  type ImageView,
+  imageSchema,
+  type UploadWire,
+  uploadProgressSchema,
+  uploadSchema,
+} from '../contract/admin-plane.ts';
 import { CliError, UnreachableError } from './cli-error.ts';
 import { type Client, segment } from './client.ts';
 import type { ByteSpan, ImageArchive } from './image-archive.ts';
@@ -39,7 +45,7 @@ export async function uploadImage(
       upload.files.reduce((sum, { bytes }) => sum + bytes, 0);
     let sentBytes = 0;
     const put = async (path: string, bytes: Uint8Array<ArrayBuffer>, counted: number): Promise<void> => {
-      await tried(() => client.put(path, bytes, uploadSchema), signal);
+      await tried(() => client.put(path, bytes, uploadProgressSchema), signal);
       sentBytes += counted;
       progress.step({ phase: 'send', message: '', bytesDone: sentBytes, bytesTotal: total });
     };

@@ -186,15 +186,22 @@ export const newUploadSchema = z
   })
   .openapi('NewUpload');
 
-export const uploadSchema = z
+export const uploadProgressSchema = z
   .object({
     id: z.string(),
     digest,
     status: z.enum(['open', 'stored']),
-    missing: z.array(z.string()).openapi({ description: 'chunks to send, in the order of the index' }),
+    missingChunks: z.number().int().openapi({ description: 'how many chunks are still to be sent' }),
+    missingBytes: z.number().int().openapi({ description: 'of those chunks, uncompressed' }),
     files: z
       .array(z.object({ name: z.string(), bytes: z.number(), received: z.number() }))
       .openapi({ description: 'files to send, and how far each has come' }),
+  })
+  .openapi('UploadProgress');
+
+export const uploadSchema = uploadProgressSchema
+  .extend({
+    missing: z.array(z.string()).openapi({ description: 'chunks to send, in the order of the index' }),
   })
   .openapi('Upload');
 export type UploadWire = z.infer<typeof uploadSchema>;
@@ -255,16 +262,21 @@ export const buildSchema = z
     id: z.string(),
     name: z.string(),
     tag: z.string(),
-    status: z.enum(['running', 'succeeded', 'failed', 'interrupted']),
+    status: z
+      .enum(['queued', 'running', 'succeeded', 'failed', 'interrupted'])
+      .openapi({ description: 'queued: it waits until others have ended' }),
     digest: digest.nullable(),
     error: z.string().nullable(),
-    startedAt: time,
+    startedAt: time.openapi({ description: 'while it is queued, when it was ordered' }),
     endedAt: time.nullable(),
   })
   .openapi('Build');
 export type BuildView = z.infer<typeof buildSchema>;
 
 export const buildListSchema = z.object({ builds: z.array(buildSchema) }).openapi('BuildList');
+
+/** Of a build that is queued: how many others must end before it begins. */
+export const buildWaitSchema = z.object({ buildsBefore: z.number().int() }).openapi('BuildWait');
 
 /** One line of a build's log, live or afterwards. */
 export const buildLogEntrySchema = z

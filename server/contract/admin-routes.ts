@@ -173,7 +173,7 @@ export const putUploadFile = createRoute({
     query: z.object({ offset: z.coerce.number().int().min(0).optional() }),
     body: { ...bytes('application/octet-stream'), required: true },
   },
-  responses: { 200: json(wire.uploadSchema, 'what is still missing'), ...writeProblems },
+  responses: { 200: json(wire.uploadProgressSchema, 'how much is still missing'), ...writeProblems },
 });
 export const putUploadFrames = createRoute({
   method: 'put',
@@ -181,7 +181,7 @@ export const putUploadFrames = createRoute({
   summary:
     'Missing chunks: for each its sha256 (32 bytes), the length of its frame (4, big-endian), the frame',
   request: { params: uploadParam, body: { ...bytes('application/octet-stream'), required: true } },
-  responses: { 200: json(wire.uploadSchema, 'what is still missing'), ...writeProblems },
+  responses: { 200: json(wire.uploadProgressSchema, 'how much is still missing'), ...writeProblems },
 });
 export const commitUpload = createRoute({
   method: 'post',
@@ -224,7 +224,10 @@ export const startBuild = createRoute({
   method: 'post',
   path: '/api/v1/builds',
   request: { body: body(wire.newBuildSchema) },
-  responses: { 202: json(wire.buildSchema, 'it runs; follow its log'), ...writeProblems },
+  responses: {
+    202: json(wire.buildSchema, 'it runs, or waits for its turn; follow its log'),
+    ...writeProblems,
+  },
 });
 export const listBuilds = createRoute({
   method: 'get',
@@ -255,6 +258,7 @@ export const putContext = createRoute({
     201: json(wire.contextSchema, 'it is here now'),
     ...writeProblems,
     413: refused('it is larger than this server takes'),
+    503: refused('there is no room for it now'),
   },
 });
 export const getBuild = createRoute({

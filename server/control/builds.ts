@@ -1,23 +1,24 @@
-import { parseImageRef } from '../core/digest.ts';
-import { WarmbootError } from '../core/errors.ts';
-import type { EventKind, NewEvent } from '../core/events.ts';
 import type {
   Builder,
   BuildLogs,
   BuildOrder,
   BuildProgress,
   BuildRecord,
-  Clock,
   ContextSpool,
-  NewId,
-  Store,
-} from '../core/ports.ts';
+} from '../core/build-ports.ts';
+import { parseImageRef } from '../core/digest.ts';
+import { WarmbootError } from '../core/errors.ts';
+import type { EventKind, NewEvent } from '../core/events.ts';
+import type { Clock, NewId, Store } from '../core/ports.ts';
 import type { BuildUseCases } from '../core/use-cases.ts';
 import { BuildLog } from './build-log.ts';
 import type { ImageKeeper } from './image-keeper.ts';
+import { type Place, waitingLine } from './waiting-line.ts';
 
 /** So many builds are remembered, with their logs. */
 const KEPT_BUILDS = 100;
+/** Each is a process with a Docker build behind it, of some hundred MB and a processor or two. */
+const MOST_AT_ONCE = 2;
 
 /** What builds need. */
 export type BuildContext = {
@@ -33,12 +34,23 @@ export type BuildContext = {
 };
 
 type Held = Awaited<ReturnType<ContextSpool['hold']>>;
-type Running = { readonly log: BuildLog; readonly stop: AbortController; readonly ended: Promise<void> };
+/** What a build works with from its order to its end. */
+type Job = {
+  readonly order: BuildOrder;
+  readonly held: Held;
+  readonly place: Place;
+  readonly log: BuildLog;
+  readonly signal: AbortSignal;
+};
+/** A build that waits or runs. */
+type Open = { readonly log: BuildLog; readonly stop: AbortController; readonly ended: Promise<void> };
 
 /** Dockerfile → image: starts builds, follows them, and makes what they leave visible in one commit. */
 export function buildCases(context: BuildContext): BuildUseCases {
   const { store, keeper, builder, contexts, logs, clock, newId } = context;
-  const running = new Map<string, Running>();
+  const open = new Map<string, Open>();
+  const line = waitingLine(MOST_AT_ONCE);
+  let isStopping = false;
 
   async function find(id: string): Promise<BuildRecord> {
     const build = await store.build(id);
@@ -46,12 +58,9 @@ export function buildCases(context: BuildContext): BuildUseCases {
     return build;
   }
 
-  async function run(
-    build: BuildRecord,
-    { order, held }: { order: BuildOrder; held: Held },
-    log: BuildLog,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** From its turn to its end. */
+  async function run(ordered: BuildRecord, { order, held, place, log, signal }: Job): Promise<void> {
+    let build = ordered;
     const lease = keeper.lease();
     /** What the build is told is stored stays until it was committed or has failed. */
     const lookup: Store['chunks'] = (sha256s) => {
@@ -59,6 +68,10 @@ export function buildCases(context: BuildContext): BuildUseCases {
       return store.chunks(sha256s);
     };
     try {
+      await place.turn(signal, (buildsBefore) => log.waits(buildsBefore));
+      log.waits(0);
+      build = await begun(build);
+      signal.throwIfAborted();
       const onProgress = (entry: BuildProgress) => log.add(entry);
       const what = { id: build.id, order, contextPath: held?.path ?? null };
       const built = await builder(what, { lookup, onProgress, signal });
@@ -80,16 +93,22 @@ export function buildCases(context: BuildContext): BuildUseCases {
     } finally {
       lease.release();
       log.end();
-      await held?.release();
       await forgetOld();
     }
+  }
+
+  async function begun(build: BuildRecord): Promise<BuildRecord> {
+    if (build.status === 'running') return build;
+    const running: BuildRecord = { ...build, status: 'running', startedAt: clock() };
+    await store.putBuild(running, [told(running, 'build-began', 'its turn has come')]);
+    return running;
   }
 
   /** The one place where builds are forgotten: rows, and what their processes wrote. */
   async function forgetOld(): Promise<void> {
     await store.forgetBuilds(KEPT_BUILDS);
     const kept = new Set((await store.builds(KEPT_BUILDS)).map(({ id }) => id));
-    await logs.keepOnly((id) => kept.has(id) || running.has(id));
+    await logs.keepOnly((id) => kept.has(id) || open.has(id));
   }
 
   /** A context must be here before its build begins, and stays until it has ended. */
@@ -114,29 +133,47 @@ export function buildCases(context: BuildContext): BuildUseCases {
           `"${name.slice(0, 64)}:${tag.slice(0, 64)}" is no name for an image: use a-z, 0-9, ".", "_", "-" and a tag.`,
         );
       const held = await hold(order);
+      const place = line.enter();
+      const buildsBefore = place.before();
       const build: BuildRecord = {
         id: newId(),
         name,
         tag,
-        status: 'running',
+        status: buildsBefore > 0 ? 'queued' : 'running',
         digest: null,
         error: null,
         startedAt: clock(),
         endedAt: null,
       };
-      await store.putBuild(build, [told(build, 'build-began', 'operator: build')]);
       const log = new BuildLog();
       const stop = new AbortController();
-      const ended = run(build, { order, held }, log, stop.signal)
+      const written = write(build, buildsBefore);
+      const ended = written
+        .then(
+          () => run(build, { order, held, place, log, signal: stop.signal }),
+          // Told to who ordered it.
+          () => {},
+        )
         .catch(context.onError)
-        .finally(() => running.delete(build.id));
-      running.set(build.id, { log, stop, ended });
+        .finally(async () => {
+          open.delete(build.id);
+          place.leave();
+          await held?.release();
+        })
+        .catch(context.onError);
+      open.set(build.id, { log, stop, ended });
+      try {
+        await written;
+      } catch (error) {
+        await ended;
+        throw error;
+      }
       return build;
     },
 
     async *log(id, signal) {
       await find(id);
-      const live = running.get(id);
+      const live = open.get(id);
       if (!live) {
         let number = 0;
         for await (const entry of logs.read(id)) {
@@ -163,10 +200,25 @@ export function buildCases(context: BuildContext): BuildUseCases {
     },
 
     async stop() {
-      for (const { stop } of running.values()) stop.abort();
-      await Promise.all([...running.values()].map(({ ended }) => ended));
+      isStopping = true;
+      for (const { stop } of open.values())
+        stop.abort(new Error('The server ended before the build did. Start it again.'));
+      await Promise.all([...open.values()].map(({ ended }) => ended));
     },
   };
+
+  async function write(build: BuildRecord, buildsBefore: number): Promise<void> {
+    if (isStopping)
+      throw new WarmbootError(
+        'unavailable',
+        'The server is stopping. Order the build again when it is back.',
+      );
+    await store.putBuild(build, [
+      buildsBefore > 0
+        ? told(build, 'build-queued', 'operator: build', { buildsBefore })
+        : told(build, 'build-began', 'operator: build'),
+    ]);
+  }
 }
 
 function told(

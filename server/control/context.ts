@@ -1,16 +1,20 @@
 import type { Patience } from '../core/deadlines.ts';
+import type { Digest } from '../core/digest.ts';
 import type { DiskLayout } from '../core/disk-layout.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { EventKind, NewEvent } from '../core/events.ts';
 import type { Host } from '../core/host.ts';
+import { imagesLetGo } from '../core/images-of-host.ts';
 import type { ManifestSettings } from '../core/manifest.ts';
 import type { Clock, Decision, ImageLibrary, NewId, Records, Scope, Store, Wakes } from '../core/ports.ts';
 import { withSerial } from '../core/serial.ts';
+import type { GarbageWatch } from './garbage-watch.ts';
 
 /** What every use case works with. */
 export type Context = {
   readonly store: Store;
   readonly wakes: Wakes;
+  readonly garbage: GarbageWatch;
   readonly library: ImageLibrary;
   readonly clock: Clock;
   readonly newId: NewId;
@@ -32,7 +36,10 @@ export function slotCountOf({ layouts }: Context, host: Host): number {
   return layouts.get(host.enrolment.layout)?.slots ?? 2;
 }
 
-/** `store.change` with the serials raised where a manifest changes, and the waiting requests of those hosts woken. */
+/**
+ * `store.change` with the serials raised where a manifest changes, the waiting requests of those hosts woken, and the
+ * images noted that hosts let go.
+ */
 export async function change<Answer>(
   context: Context,
   scope: Scope,
@@ -40,20 +47,28 @@ export async function change<Answer>(
 ): Promise<Answer> {
   const now = context.clock();
   const woken = new Set<string>();
+  const letGo = new Set<Digest>();
   const answer = await context.store.change(scope, (records) => {
     woken.clear();
+    letGo.clear();
     const before = new Map(records.hosts.map((host) => [host.enrolment.id, host]));
     const decision = decide(records, now);
     const hosts = (decision.hosts ?? []).map((host) => {
       const old = before.get(host.enrolment.id) ?? null;
       const after = withSerial(old, host, slotCountOf(context, host), now);
       if (after.enrolment.serial !== old?.enrolment.serial) woken.add(host.enrolment.id);
+      if (old) for (const digest of imagesLetGo(old, after)) letGo.add(digest);
       return after;
     });
-    for (const id of decision.removed ?? []) woken.add(id);
+    for (const id of decision.removed ?? []) {
+      woken.add(id);
+      const old = before.get(id);
+      if (old) for (const digest of imagesLetGo(old, null)) letGo.add(digest);
+    }
     return { ...decision, hosts };
   });
   for (const id of woken) context.wakes.wake(id);
+  context.garbage.letGo(letGo);
   return answer;
 }
 

@@ -1,5 +1,7 @@
 import type { Digest } from '../core/digest.ts';
-import type { ImageFiles, IsPinned, NewId, PackUse, PlacedChunk, Store } from '../core/ports.ts';
+import type { ImageFiles } from '../core/file-ports.ts';
+import type { NewId, PlacedChunk, Store } from '../core/ports.ts';
+import type { IsPinned, PackUse } from '../core/upkeep-port.ts';
 
 /** What a collection removed. */
 export type Collected = {

@@ -1,9 +1,11 @@
+import type { BuildRecord } from '../core/build-ports.ts';
 import type { NewEvent } from '../core/events.ts';
+import type { ImageFiles, SealedDraft } from '../core/file-ports.ts';
 import type { ImageIndex } from '../core/image-index.ts';
-import type { BuildRecord, ImageFiles, NewId, NewImage, SealedDraft, Store } from '../core/ports.ts';
+import { oneAtATime } from '../core/one-at-a-time.ts';
+import type { NewId, NewImage, Store } from '../core/ports.ts';
 import { type Collected, collectGarbage } from './garbage.ts';
 import { imageLeases, type Lease } from './image-leases.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 
 /** Who alone lets images come and go: files and rows change together, and nothing goes that somebody counts on. */
 export type ImageKeeper = {

@@ -1,4 +1,4 @@
-import type { IsPinned } from '../core/ports.ts';
+import type { IsPinned } from '../core/upkeep-port.ts';
 
 /** What one build or upload counts on: chunks that it was told are stored, and images. Garbage collection passes them over. */
 export type Lease = {

@@ -1,7 +1,8 @@
 import { parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
-import type { ImageNeed, Store } from '../core/ports.ts';
+import type { Store } from '../core/ports.ts';
+import type { ImageNeed } from '../core/upkeep-port.ts';
 import type { StoreUseCases } from '../core/use-cases.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 
@@ -10,7 +11,7 @@ const NAMED = 5;
 
 /** Takes images away: tags at once, the rest as soon as nobody needs it. */
 export function imageRemoval(context: {
-  readonly store: Pick<Store, 'upkeep'>;
+  readonly store: Pick<Store, 'image' | 'upkeep'>;
   readonly keeper: Pick<ImageKeeper, 'collect'>;
 }): StoreUseCases['remove'] {
   return async (text) => {
@@ -24,8 +25,9 @@ export function imageRemoval(context: {
     });
     if (!done) throw none;
     const { digest, tagsRemoved } = done;
-    const { images, freedBytes } = await context.keeper.collect();
-    const isGone = images.includes(digest);
+    const { freedBytes } = await context.keeper.collect();
+    // Not only this collection may have taken it: another one can have been on its way.
+    const isGone = (await context.store.image({ kind: 'digest', digest })) === null;
     const needs = isGone ? [] : await context.store.upkeep.needs(digest);
     return { digest, tagsRemoved, isGone, freedBytes, keptFor: [...new Set(needs.map(({ mac }) => mac))] };
   };

@@ -1,6 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
-import type { Checker, ImageFiles, Store } from '../core/ports.ts';
+import type { Checker, ImageFiles } from '../core/file-ports.ts';
+import type { Store } from '../core/ports.ts';
 import type { StoreCheckResult, StoreUseCases } from '../core/use-cases.ts';
 
 export type CheckContext = {

@@ -5,7 +5,7 @@ import { type Context, change, event } from './context.ts';
 const GRACE_MS = 5 * 60_000;
 
 /**
- * The one timer: looks at the deadlines that have passed. No host has a timer of its own.
+ * The one timer: looks at the deadlines that have passed, and for images that hosts let go. No host has a timer of its own.
  * @param onError told of a look that failed; the next one comes all the same
  */
 export async function startTicker(
@@ -16,7 +16,10 @@ export async function startTicker(
   await context.store.postponeDeadlines(context.clock() + GRACE_MS);
   let running: Promise<void> = Promise.resolve();
   const timer = setInterval(() => {
-    running = running.then(() => tick(context)).catch(onError);
+    running = running
+      .then(() => tick(context))
+      .then(() => context.garbage.look())
+      .catch(onError);
   }, everyMs);
   return async () => {
     clearInterval(timer);

@@ -15,6 +15,7 @@ export type EventKind =
   | 'image-stored'
   | 'image-removed'
   | 'image-damaged'
+  | 'build-queued'
   | 'build-began'
   | 'build-ended';
 

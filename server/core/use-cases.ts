@@ -1,12 +1,13 @@
 import type { Attempt } from './attempt.ts';
 import type { BootChoice } from './boot-choice.ts';
+import type { BuildOrder, BuildProgress, BuildRecord } from './build-ports.ts';
 import type { Digest } from './digest.ts';
 import type { Disk } from './disk-layout.ts';
 import type { Event } from './events.ts';
 import type { Host } from './host.ts';
 import type { Manifest } from './manifest.ts';
 import type { NextStep } from './next-step.ts';
-import type { BuildOrder, BuildProgress, BuildRecord, ByteSource, StoredImage } from './ports.ts';
+import type { ByteSource, StoredImage } from './ports.ts';
 import type { Report, Verdict } from './report.ts';
 
 /**
@@ -87,6 +88,8 @@ export type MachineUseCases = {
 
 /** The entries of one build's log count from 1, live and afterwards: who knows some can tell what is new. */
 export type NumberedProgress = BuildProgress & { readonly number: number };
+/** What is new of a build: an entry of its log, or while it waits for its turn how many builds must end before it begins. */
+export type BuildNews = NumberedProgress | { readonly buildsBefore: number };
 
 /** A whole disk that somebody wants. */
 export type DiskWish = {
@@ -109,16 +112,17 @@ export type DiskUseCases = {
 };
 
 export type BuildUseCases = {
+  /** Begins a build, or lets it wait in line while enough others run. */
   start(order: BuildOrder): Promise<BuildRecord>;
   find(id: string): Promise<BuildRecord>;
   /** The newest, in the order in which they began. */
   list(limit: number): Promise<readonly BuildRecord[]>;
   /** What the build said so far and what it will say, until it ends or `signal` aborts. */
-  log(id: string, signal: AbortSignal): AsyncIterable<NumberedProgress>;
+  log(id: string, signal: AbortSignal): AsyncIterable<BuildNews>;
   images(): Promise<readonly StoredImage[]>;
   /** @param ref `NAME[:TAG]` or digest */
   image(ref: string): Promise<StoredImage>;
-  /** Ends what runs and waits for it. */
+  /** Ends what runs and what waits, and waits for it. */
   stop(): Promise<void>;
 };
 
@@ -158,23 +162,30 @@ export type StoreUseCases = {
   ): Promise<StoreCheckResult>;
 };
 
-/** An upload, and what it still waits for. */
-export type UploadView = {
+/** An upload, and how much it still waits for. */
+export type UploadProgress = {
   readonly id: string;
   readonly digest: Digest;
   readonly status: 'open' | 'stored';
+  readonly missingChunks: number;
+  /** Of those chunks, uncompressed. */
+  readonly missingBytes: number;
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly received: number }[];
+};
+
+/** The same with every chunk by its name: some 70 bytes for each, so nothing to answer to each part that comes. */
+export type UploadView = UploadProgress & {
   /** Chunks to send, 64 hex digits each, in the order of the index. */
   readonly missing: readonly string[];
-  readonly files: readonly { readonly name: string; readonly bytes: number; readonly received: number }[];
 };
 
 export type UploadUseCases = {
   begin(indexText: string, name: string, tag: string): Promise<UploadView>;
   find(id: string): Promise<UploadView>;
   /** A part of a file. May be repeated, and may begin anywhere up to where the file has come. */
-  putFile(id: string, name: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<UploadView>;
+  putFile(id: string, name: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<UploadProgress>;
   /** Frames in the form of `frame-stream.ts`. Those that came already are passed over. */
-  putFrames(id: string, body: AsyncIterable<Uint8Array>): Promise<UploadView>;
+  putFrames(id: string, body: AsyncIterable<Uint8Array>): Promise<UploadProgress>;
   /** Checks what was sent and makes it an image. Nothing of it remains when it is wrong. */
   commit(id: string): Promise<Digest>;
   /** Gives it up. */

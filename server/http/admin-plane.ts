@@ -2,11 +2,12 @@ import type { HttpBindings } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import * as routes from '../contract/admin-routes.ts';
+import type { ContextSpool } from '../core/build-ports.ts';
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
 import { hostState } from '../core/host-state.ts';
-import type { ContextSpool, ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
+import type { ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
 import type {
   BuildUseCases,
   DiskUseCases,
@@ -147,8 +148,14 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
     const build = await builds.find(c.req.param('id'));
     return sse(c, async (stream, gone) => {
       const signal = AbortSignal.any([gone, plane.stopping]);
-      for await (const { number, ...entry } of builds.log(build.id, signal))
+      for await (const news of builds.log(build.id, signal)) {
+        if ('buildsBefore' in news) {
+          await stream.writeSSE({ event: 'queued', data: JSON.stringify(news) });
+          continue;
+        }
+        const { number, ...entry } = news;
         await stream.writeSSE({ id: String(number), event: 'entry', data: JSON.stringify(entry) });
+      }
       if (!signal.aborted)
         await stream.writeSSE({ event: 'end', data: JSON.stringify(await builds.find(build.id)) });
     });

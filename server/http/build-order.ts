@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { newBuildSchema } from '../contract/admin-plane.ts';
+import type { BuildOrder, BuildSource } from '../core/build-ports.ts';
 import type { Digest } from '../core/digest.ts';
-import type { BuildOrder, BuildSource } from '../core/ports.ts';
 
 /** From what was sent to what is ordered, with the defaults. */
 export function orderOf(sent: z.output<typeof newBuildSchema>): BuildOrder {

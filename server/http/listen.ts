@@ -2,25 +2,54 @@ import { createServer, type Server } from 'node:http';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { WarmbootError } from '../core/errors.ts';
+import { cutSilentBodies } from './slow-bodies.ts';
 
 export type Listening = { readonly host: string; readonly port: number; close(): Promise<void> };
 
 /** How long open transfers may take to end when the server stops. */
 const CLOSE_GRACE_MS = 3_000;
 
+/** How long clients may take to send a request; a slow or silent one is let go. */
+export type Patience = {
+  readonly headersMs: number;
+  /** For the whole request; 0: as long as it takes. */
+  readonly requestMs: number;
+  /** Of silence within a body; 0: as long as `requestMs` allows. */
+  readonly silenceMs: number;
+  /** How often headers and requests are looked at. */
+  readonly lookMs: number;
+};
+
+/** For bodies of some KiB. */
+export const SMALL_BODIES: Patience = {
+  headersMs: 20_000,
+  requestMs: 300_000,
+  silenceMs: 0,
+  lookMs: 30_000,
+};
+/** For bodies of any length over any line: 4 GiB take six minutes at 100 Mbit/s. Nobody may fall silent, though. */
+export const LARGE_BODIES: Patience = { ...SMALL_BODIES, requestMs: 0, silenceMs: 60_000 };
+
 /**
- * Serves an app on `host:port` (port 0: any). A slow or silent client is let go: headers within 20 s.
+ * Serves an app on `host:port` (port 0: any).
  * @throws WarmbootError when the address cannot be had, with what to do
  */
 export async function listen(
   app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>,
   at: { readonly host: string; readonly port: number },
+  { headersMs, requestMs, silenceMs, lookMs }: Patience = SMALL_BODIES,
 ): Promise<Listening> {
   const server = createServer(
-    { headersTimeout: 20_000, keepAliveTimeout: 75_000 },
+    {
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: lookMs,
+      keepAliveTimeout: 75_000,
+    },
     // Old firmware speaks HTTP/1.0 and sends no Host; no answer of ours depends on it.
     getRequestListener(app.fetch as never, { hostname: 'localhost' }),
   );
+  if (silenceMs > 0) cutSilentBodies(server, silenceMs);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, resolve);

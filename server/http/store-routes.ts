@@ -7,7 +7,13 @@ import * as routes from '../contract/admin-routes.ts';
 import { parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { ImageLibrary, StoredImage } from '../core/ports.ts';
-import type { BuildUseCases, StoreUseCases, UploadUseCases } from '../core/use-cases.ts';
+import type {
+  BuildUseCases,
+  StoreUseCases,
+  UploadProgress,
+  UploadUseCases,
+  UploadView,
+} from '../core/use-cases.ts';
 import { imageArchive } from './image-archive.ts';
 import { sendBytes } from './send-bytes.ts';
 import { sse } from './sse.ts';
@@ -67,9 +73,11 @@ export function addStoreRoutes(
   app.use('/api/v1/uploads', bodyLimit({ maxSize: MAX_INDEX_BYTES }));
   app.openapi(routes.beginUpload, async (c) => {
     const { index, name, tag } = c.req.valid('json');
-    return c.json(wired(await uploads.begin(index, name, tag ?? 'latest')), 201);
+    return c.json(listed(await uploads.begin(index, name, tag ?? 'latest')), 201);
   });
-  app.openapi(routes.getUpload, async (c) => c.json(wired(await uploads.find(c.req.valid('param').id)), 200));
+  app.openapi(routes.getUpload, async (c) =>
+    c.json(listed(await uploads.find(c.req.valid('param').id)), 200),
+  );
   app.openapi(routes.putUploadFile, async (c) => {
     const { id, file } = c.req.valid('param');
     const { offset } = c.req.valid('query');
@@ -88,8 +96,12 @@ export function addStoreRoutes(
   });
 }
 
-function wired({ missing, files, ...view }: Awaited<ReturnType<UploadUseCases['find']>>) {
-  return { ...view, missing: [...missing], files: [...files] };
+function wired({ files, ...progress }: UploadProgress) {
+  return { ...progress, files: [...files] };
+}
+
+function listed({ missing, ...progress }: UploadView) {
+  return { ...wired(progress), missing: [...missing] };
 }
 
 /** Web streams are async iterables in Node; the DOM's type does not say so. */

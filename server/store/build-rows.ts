@@ -1,20 +1,23 @@
-import type { BuildRecord } from '../core/ports.ts';
+import type { BuildRecord } from '../core/build-ports.ts';
 import type { Db } from './database.ts';
 
-/** Builds, running and ended. */
+/** Builds: waiting, running and ended. */
 export function buildRows(db: Db, now: () => number) {
   const put = db.prepare(`
     INSERT INTO builds VALUES (:id, :name, :tag, :status, :digest, :error, :startedAt, :endedAt)
-    ON CONFLICT (id) DO UPDATE SET status = :status, digest = :digest, error = :error, ended_at = :endedAt`);
+    ON CONFLICT (id) DO UPDATE
+    SET status = :status, digest = :digest, error = :error, started_at = :startedAt, ended_at = :endedAt`);
   const columns = 'id, name, tag, status, digest, error, started_at AS startedAt, ended_at AS endedAt';
   const get = db.prepare(`SELECT ${columns} FROM builds WHERE id = ?`);
   const newest = db.prepare(`SELECT ${columns} FROM builds ORDER BY rowid DESC LIMIT ?`);
   const forget = db.prepare(`
     DELETE FROM builds
-    WHERE status <> 'running' AND rowid NOT IN (SELECT rowid FROM builds ORDER BY rowid DESC LIMIT ?)`);
+    WHERE ended_at IS NOT NULL AND rowid NOT IN (SELECT rowid FROM builds ORDER BY rowid DESC LIMIT ?)`);
   const interrupt = db.prepare(`
-    UPDATE builds SET status = 'interrupted', ended_at = ?, error = 'The server ended while it ran. Start it again.'
-    WHERE status = 'running' RETURNING id`);
+    UPDATE builds SET status = 'interrupted', ended_at = ?, error = CASE status
+      WHEN 'queued' THEN 'The server ended before it began. Start it again.'
+      ELSE 'The server ended while it ran. Start it again.' END
+    WHERE ended_at IS NULL RETURNING id`);
   return {
     put: (build: BuildRecord): void => void put.run(build),
     get: (id: string): BuildRecord | null => (get.get(id) as BuildRecord | undefined) ?? null,

@@ -1,5 +1,6 @@
+import type { BuildRecord } from '../core/build-ports.ts';
 import type { NewEvent } from '../core/events.ts';
-import type { BuildRecord, ImageCommit, NewImage } from '../core/ports.ts';
+import type { ImageCommit, NewImage } from '../core/ports.ts';
 import type { CommitGroup } from './commit-group.ts';
 import type { imageRows } from './image-rows.ts';
 

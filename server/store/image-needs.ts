@@ -1,5 +1,5 @@
 import type { Digest } from '../core/digest.ts';
-import type { ImageNeed } from '../core/ports.ts';
+import type { ImageNeed } from '../core/upkeep-port.ts';
 import type { Db } from './database.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { Digest } from '../core/digest.ts';
 import type { NewEvent } from '../core/events.ts';
-import type { PackUse, PlacedChunk, StoreUpkeep } from '../core/ports.ts';
+import type { PlacedChunk } from '../core/ports.ts';
+import type { PackUse, StoreUpkeep } from '../core/upkeep-port.ts';
 import type { CommitGroup } from './commit-group.ts';
 import type { Db } from './database.ts';
 import { imageNeeds } from './image-needs.ts';

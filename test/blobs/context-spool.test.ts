@@ -10,20 +10,33 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { contextSpool } from '../../server/blobs/context-spool.ts';
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { contextSpool, type SpoolOptions } from '../../server/blobs/context-spool.ts';
 import type { Digest } from '../../server/core/digest.ts';
+import { beforeRemoval, diskCalls } from '../fixtures/disk-calls.ts';
+
+vi.mock('node:fs/promises', async (original) =>
+  (await import('../fixtures/disk-calls.ts')).noting(original as never),
+);
 
 const root = mkdtempSync(join(tmpdir(), 'warmboot-spool-'));
 afterAll(() => rmSync(root, { recursive: true }));
 let folders = 0;
 
-async function spool(dataDir = join(root, `${++folders}`), maxBytes = 100) {
-  const opened = await contextSpool({ dataDir, maxBytes });
+const HOUR = 3_600_000;
+
+async function spool(dataDir = join(root, `${++folders}`), more: Partial<SpoolOptions> = {}) {
+  const opened = await contextSpool({ dataDir, maxBytes: 100, maxTotalBytes: 300, reserveBytes: 0, ...more });
   onTestFinished(opened.close);
   return { ...opened, dataDir, folder: join(dataDir, 'contexts') };
 }
 const digestOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` as Digest;
+/** As if it had been used so long ago. */
+function age(folder: string, text: string, ms: number): void {
+  const then = new Date(Date.now() - ms);
+  utimesSync(fileOf(folder, text), then, then);
+}
+const fileOf = (folder: string, text: string) => join(folder, `${digestOf(text).slice(7)}.tar`);
 async function* parts(...texts: string[]) {
   for (const text of texts) yield Buffer.from(text);
 }
@@ -72,15 +85,112 @@ test('at the start what is old or unfinished goes; what a build uses stays', asy
   await first.put(digestOf('old'), parts('old'), null);
   await first.put(digestOf('new'), parts('new'), null);
   writeFileSync(join(first.folder, 'x.part'), '');
-  const longAgo = new Date(Date.now() - 2 * 3_600_000);
-  const path = join(first.folder, `${digestOf('old').slice(7)}.tar`);
-  utimesSync(path, longAgo, longAgo);
+  age(first.folder, 'old', 2 * HOUR);
   await spool(first.dataDir);
   expect(readdirSync(first.folder)).toEqual([`${digestOf('new').slice(7)}.tar`]);
   // Used again a moment ago, it is not old.
   await first.put(digestOf('old'), parts('old'), null);
-  utimesSync(path, longAgo, longAgo);
+  age(first.folder, 'old', 2 * HOUR);
   await (await first.hold(digestOf('old')))?.release();
   await spool(first.dataDir);
-  expect(existsSync(path)).toBe(true);
+  expect(existsSync(fileOf(first.folder, 'old'))).toBe(true);
+});
+
+test('a context has its name only when all of it is on the disk, whatever power cut comes', async () => {
+  const { put } = await spool();
+  diskCalls.length = 0;
+  await put(digestOf('ab'), parts('a', 'b'), 2);
+  const name = `${digestOf('ab').slice(7)}.tar`;
+  expect(diskCalls).toEqual([expect.stringMatching(/^sync .+\.part$/), `rename ${name}`, 'sync contexts']);
+});
+
+test.each(['hold', 'find'] as const)(
+  'a sweep takes nothing that it was answered is here: %s',
+  async (ask) => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const spooled = await spool();
+    await spooled.put(digestOf('old'), parts('old'), null);
+    age(spooled.folder, 'old', 2 * HOUR);
+    let asked: Promise<unknown> = Promise.resolve(null);
+    const removal = new Promise<void>((removed) => {
+      beforeRemoval.run = async () => {
+        asked = spooled[ask](digestOf('old'));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        removed();
+      };
+    });
+    onTestFinished(() => {
+      beforeRemoval.run = null;
+    });
+    vi.advanceTimersByTime(600_000);
+    await removal;
+    const isHere = (await asked) !== null;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(existsSync(fileOf(spooled.folder, 'old'))).toBe(isHere);
+  },
+);
+
+const text = (name: string) => name.repeat(100);
+
+test('the longest unused that no build holds make room for a new one', async () => {
+  const { put, hold, folder } = await spool();
+  for (const [name, minutes] of [
+    ['a', 30],
+    ['b', 20],
+    ['c', 10],
+  ] as const) {
+    await put(digestOf(text(name)), parts(text(name)), 100);
+    age(folder, text(name), minutes * 60_000);
+  }
+  await hold(digestOf(text('a')));
+  await put(digestOf(text('d')), parts(text('d')), 100);
+  const isHere = (name: string) => existsSync(fileOf(folder, text(name)));
+  expect(['a', 'b', 'c', 'd'].map(isHere)).toEqual([true, false, true, true]);
+  // Nobody announced how long this one is.
+  await put(digestOf(text('e')), parts('e', text('e').slice(1)), null);
+  expect(['a', 'c', 'd', 'e'].map(isHere)).toEqual([true, false, true, true]);
+});
+
+test('where builds hold what is here, or it was asked for just now, a new one is refused and nothing goes', async () => {
+  const { put, hold, folder } = await spool();
+  for (const name of ['a', 'b', 'c']) await put(digestOf(text(name)), parts(text(name)), 100);
+  age(folder, text('a'), HOUR / 2);
+  const held = await hold(digestOf(text('a')));
+  age(folder, text('a'), HOUR / 2);
+  const refused = { code: 'unavailable', message: expect.stringContaining('when a build has ended') };
+  await expect(put(digestOf(text('d')), parts(text('d')), 100)).rejects.toMatchObject(refused);
+  await expect(put(digestOf(text('d')), parts(text('d')), null)).rejects.toMatchObject(refused);
+  expect(readdirSync(folder)).toHaveLength(3);
+  await held?.release();
+  age(folder, text('a'), HOUR / 2);
+  await put(digestOf(text('d')), parts(text('d')), 100);
+  expect(existsSync(fileOf(folder, text('a')))).toBe(false);
+});
+
+test('contexts that come at the same time share the room', async () => {
+  const { put } = await spool();
+  const sent = ['a', 'b', 'c', 'd'].map((name) => put(digestOf(text(name)), parts(text(name)), 100));
+  const answers = await Promise.allSettled(sent);
+  expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
+});
+
+test('the disk keeps its reserve: old contexts go, and what does not fit then is refused', async () => {
+  let free = 220;
+  const freeBytes = async (folder: string) => {
+    const stored = readdirSync(folder).filter((name) => name.endsWith('.tar'));
+    return free - 100 * stored.length;
+  };
+  const { put, folder } = await spool(undefined, { reserveBytes: 50, freeBytes });
+  await put(digestOf(text('a')), parts(text('a')), 100);
+  age(folder, text('a'), HOUR / 2);
+  await put(digestOf(text('b')), parts(text('b')), 100);
+  expect(readdirSync(folder)).toEqual([`${digestOf(text('b')).slice(7)}.tar`]);
+  age(folder, text('b'), HOUR / 2);
+  free = 120;
+  await expect(put(digestOf(text('c')), parts(text('c')), 100)).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringContaining('Remove images'),
+  });
+  expect(readdirSync(folder)).toHaveLength(1);
 });

@@ -49,6 +49,12 @@ function files(): string[] {
     .sort();
 }
 
+test('a draft that cannot begin leaves nothing', async () => {
+  writeFileSync(join(dataDir, 'packs'), '');
+  await expect(draftImage(dataDir, 'build-1')).rejects.toThrow();
+  expect(readdirSync(join(dataDir, 'images'))).toEqual([]);
+});
+
 test('an image is visible when published, with its pack, and not before', async () => {
   const draft = await draftImage(dataDir, 'build-1');
   expect(await draft.append(Buffer.from('frame one'))).toBe(0);

@@ -111,6 +111,27 @@ test('a stream that breaks is read again, and nothing is shown twice', async () 
   expect(stderr.match(/apt-get update/g)).toHaveLength(1);
 });
 
+test('a build that waits for its turn says for how many, and goes on', async () => {
+  const waits = [3, 1].map((buildsBefore) => sseText('queued', { buildsBefore }));
+  let reads = 0;
+  const server = await adminServer(
+    routes(
+      (_asked, response) => {
+        reads += 1;
+        return reads === 1
+          ? stream(response, waits, 'break')
+          : stream(response, [...waits.slice(1), ...entries.slice(0, 1), sseText('end', done)], 'end');
+      },
+      build({ status: 'queued' }),
+    ),
+  );
+  const { code, stdout, stderr } = await run(['build', 'debian-13', '--server', server.url]);
+  expect([code, stdout, reads]).toEqual([0, `${ONE}\n`, 2]);
+  expect(stderr).toBe(
+    'queue: waits for 3 builds before it\nqueue: waits for 1 build before it\ndocker: [stage-0 2/2] RUN apt-get update\n',
+  );
+});
+
 test('Ctrl-C stops following and says that the build goes on', async () => {
   const interrupt = new AbortController();
   const server = await adminServer(

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { BuildLog } from '../../server/control/build-log.ts';
 import { type BuildContext, buildCases } from '../../server/control/builds.ts';
+import type { Builder, BuildOrder, ContextSpool } from '../../server/core/build-ports.ts';
 import { WarmbootError } from '../../server/core/errors.ts';
-import type { Builder, BuildOrder, BuildProgress, ContextSpool } from '../../server/core/ports.ts';
+import type { BuildNews } from '../../server/core/use-cases.ts';
 import { A, NOW } from '../fixtures/hosts.ts';
 import { memoryStore } from '../fixtures/stores.ts';
 import { fakeKeeper } from '../fixtures/use-cases.ts';
@@ -41,9 +42,10 @@ function builds(builder: Builder, more: Partial<BuildContext> = {}) {
   });
   return { store, errors, cases };
 }
-async function read(entries: AsyncIterable<BuildProgress>): Promise<string[]> {
+async function read(entries: AsyncIterable<BuildNews>): Promise<string[]> {
   const all: string[] = [];
-  for await (const { message } of entries) all.push(message);
+  for await (const news of entries)
+    all.push('buildsBefore' in news ? `${news.buildsBefore} before` : news.message);
   return all;
 }
 const draft = { id: 'b1', digest: A, kind: 'os', packBytes: 0, chunks: [] } as const;
@@ -178,4 +180,94 @@ test('so many builds are remembered, the newest, in their order', async () => {
   expect(kept).toEqual([false, true, true]);
   expect((await cases.list(2)).map((build) => build.id)).toEqual(['old-101', 'b1']);
   await expect(cases.find('old-0')).rejects.toThrow('There is no build');
+});
+
+/** A builder whose builds end when the test says so. */
+function inHand() {
+  const ends = new Map<string, () => void>();
+  const builder: Builder = ({ id }, { onProgress, signal }) =>
+    new Promise((resolve, reject) => {
+      onProgress({ phase: 'docker', message: `${id} begins` });
+      ends.set(id, () => resolve({ kind: 'tool', dockerImage: id }));
+      signal.addEventListener('abort', () => reject(new Error('aborted')));
+    });
+  return { builder, running: () => [...ends.keys()], end: (id: string) => ends.get(id)?.() };
+}
+const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+test('two builds run at once; the others wait in order, and are told how many are before them', async () => {
+  const { builder, running, end } = inHand();
+  let now = NOW;
+  const { cases, store } = builds(builder, { clock: () => now });
+  const started = [];
+  for (let i = 0; i < 4; i += 1) started.push(await cases.start(order()));
+  expect(started.map(({ status }) => status)).toEqual(['running', 'running', 'queued', 'queued']);
+  const logs = ['b3', 'b4'].map((id) => read(cases.log(id, never)));
+  await soon();
+  expect(running()).toEqual(['b1', 'b2']);
+  now += 1000;
+  end('b2');
+  await soon();
+  expect(running()).toEqual(['b1', 'b2', 'b3']);
+  expect(await cases.find('b3')).toMatchObject({ status: 'running', startedAt: NOW + 1000 });
+  expect(await cases.find('b4')).toMatchObject({ status: 'queued', startedAt: NOW });
+  for (const id of ['b1', 'b3', 'b4']) {
+    end(id);
+    await soon();
+  }
+  expect(await Promise.all(logs)).toEqual([
+    ['1 before', 'b3 begins'],
+    ['2 before', '1 before', 'b4 begins'],
+  ]);
+  expect((await cases.list(9)).map(({ status }) => status)).toEqual(Array(4).fill('succeeded'));
+  const events = (await store.events({ limit: 99 })).map(({ kind, data }) => `${kind} ${data.build}`);
+  expect(events.filter((text) => /b4/.test(text))).toEqual([
+    'build-queued b4',
+    'build-began b4',
+    'build-ended b4',
+  ]);
+  expect(events.filter((text) => /b1/.test(text))).toEqual(['build-began b1', 'build-ended b1']);
+});
+
+test('a build that fails makes room as well', async () => {
+  const { cases } = builds(() => Promise.reject(new WarmbootError('unavailable', 'no')));
+  for (let i = 0; i < 5; i += 1) await cases.start(order());
+  await expect
+    .poll(async () => (await cases.list(9)).map(({ status }) => status))
+    .toEqual(Array(5).fill('failed'));
+});
+
+test('when the server stops, what waits is interrupted without having begun, and nothing new is taken', async () => {
+  const { builder, running } = inHand();
+  const { cases } = builds(builder);
+  for (let i = 0; i < 3; i += 1) await cases.start(order());
+  await soon();
+  await cases.stop();
+  expect(running()).toEqual(['b1', 'b2']);
+  expect((await cases.list(9)).map(({ status }) => status)).toEqual(Array(3).fill('interrupted'));
+  expect((await cases.find('b3')).error).toContain('Start it again');
+  await expect(cases.start(order())).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+test('a build whose record cannot be written lets its context and its place go', async () => {
+  const { builder, running } = inHand();
+  const told: string[] = [];
+  const hold = async () => {
+    told.push('held');
+    return { path: '/spool/a.tar', release: async () => void told.push('released') };
+  };
+  const store = memoryStore();
+  let isBroken = true;
+  const broken: typeof store = {
+    ...store,
+    putBuild: (...how) => (isBroken ? Promise.reject(new Error('disk I/O error')) : store.putBuild(...how)),
+  };
+  const { cases } = builds(builder, { store: broken, contexts: { ...NO_CONTEXTS, hold } });
+  const source = { kind: 'context', digest: A, dockerfile: 'Dockerfile' } as const;
+  for (let i = 0; i < 3; i += 1) await expect(cases.start(order({ source }))).rejects.toThrow('I/O');
+  expect(told).toEqual(Array(3).fill(['held', 'released']).flat());
+  expect(running()).toEqual([]);
+  isBroken = false;
+  expect((await cases.start(order())).status).toBe('running');
+  await cases.stop();
 });

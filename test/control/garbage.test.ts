@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { draftImage } from '../../server/blobs/image-draft.ts';
 import type { Digest } from '../../server/core/digest.ts';
-import type { ImageFiles } from '../../server/core/ports.ts';
+import type { ImageFiles } from '../../server/core/file-ports.ts';
 import { hostWith, macAt } from '../fixtures/hosts.ts';
 import { rawOf, type StoreWorld, storeWorld } from '../fixtures/store-world.ts';
 

@@ -150,6 +150,14 @@ test('one that was opened before a rewrite and is read after it finds the new pl
   expect(Buffer.concat(parts).equals(before ?? Buffer.alloc(0))).toBe(true);
 });
 
+test('an image that a collection already on its way takes is said to be gone', async () => {
+  const digest = await world.build('one', { chunks: ['a'] });
+  const running = world.keeper.collect();
+  const removed = await world.remove('os:one');
+  expect((await running).images).toEqual([digest]);
+  expect(removed).toMatchObject({ digest, tagsRemoved: 1, isGone: true, keptFor: [] });
+});
+
 test('what hosts are assigned, are brought to, run or hold in a slot stays', async () => {
   const wish = (kernel: string) => ({ chunks: ['same'], kernel });
   const [assigned, tried, runs, held] = [

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startTicker, tick } from '../../server/control/ticker.ts';
 import { PATIENCE } from '../../server/core/deadlines.ts';
 import { macAt, NOW, reportWith } from '../fixtures/hosts.ts';
@@ -36,5 +36,14 @@ test('after the server was away hosts have five minutes to speak first', async (
   await tick(world.context);
   expect((await world.hosts.find(macAt(1))).attempt?.outcome).toBe('failed');
   expect(world.time.now).toBeGreaterThan(NOW);
+  await stop();
+});
+
+test('each look at the deadlines looks for garbage too', async () => {
+  const { context } = await useCases();
+  const look = vi.fn(async () => {});
+  const garbage = { ...context.garbage, look };
+  const stop = await startTicker({ ...context, garbage }, 5, () => {});
+  await expect.poll(() => look.mock.calls.length).toBeGreaterThan(1);
   await stop();
 });

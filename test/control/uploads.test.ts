@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkChunks, checkFiles } from '../../server/blobs/check.ts';
 import { uploadFiles } from '../../server/blobs/upload-draft.ts';
-import { uploadCases } from '../../server/control/uploads.ts';
-import type { UploadFiles } from '../../server/core/ports.ts';
+import { type UploadContext, uploadCases } from '../../server/control/uploads.ts';
+import type { UploadFiles } from '../../server/core/file-ports.ts';
 import { sentChunk } from '../fixtures/frames.ts';
 import { sha256, testIndex } from '../fixtures/store-images.ts';
 import { type StoreWorld, storeWorld } from '../fixtures/store-world.ts';
@@ -20,7 +20,7 @@ afterEach(async () => {
 
 const HOUR = 60 * 60_000;
 
-function cases(files: UploadFiles = uploadFiles(world.dataDir)) {
+function cases(files: UploadFiles = uploadFiles(world.dataDir), more: Partial<UploadContext> = {}) {
   const time = { now: 0 };
   const uploads = uploadCases({
     ...world,
@@ -32,6 +32,7 @@ function cases(files: UploadFiles = uploadFiles(world.dataDir)) {
     }),
     clock: () => time.now,
     sha256Hex: sha256,
+    ...more,
   });
   return { uploads, time };
 }
@@ -120,8 +121,87 @@ test('a full disk is said; what has come stays, and the rest can be sent when th
   await uploads.putFile(id, 'initrd', 0, body(Buffer.from('initrd')));
   await expect(uploads.putFrames(id, body(sentChunk('a')))).rejects.toMatchObject({ code: 'unavailable' });
   isFull = false;
-  expect((await uploads.putFrames(id, body(sentChunk('a')))).missing).toEqual([]);
+  expect((await uploads.putFrames(id, body(sentChunk('a')))).missingChunks).toBe(0);
   await uploads.commit(id);
+});
+
+const noSpace = async (): Promise<never> => {
+  throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+};
+const FULL = { code: 'unavailable', message: expect.stringContaining('is full') };
+
+/** Nothing that was removed is kept for an upload that is none any more. */
+async function expectNothingHeld() {
+  await world.remove('os:one');
+  await world.keeper.collect();
+  expect((await world.store.upkeep.totals()).chunks).toBe(0);
+}
+
+test('an upload that cannot begin on a full disk says so, and holds nothing', async () => {
+  await world.build('one', { chunks: ['a', 'b'] });
+  const { uploads } = cases({ begin: noSpace });
+  await expect(uploads.begin(testIndex({ chunks: ['a', 'c'] }).text, 'x', '1')).rejects.toMatchObject(FULL);
+  await expectNothingHeld();
+});
+
+test('an upload that cannot begin because the store fails holds nothing', async () => {
+  await world.build('one', { chunks: ['a', 'b'] });
+  const chunks = () => Promise.reject(new Error('disk I/O error'));
+  const { uploads } = cases(undefined, { store: { ...world.store, chunks } });
+  await expect(uploads.begin(testIndex({ chunks: ['a'] }).text, 'x', '1')).rejects.toThrow('I/O');
+  await expectNothingHeld();
+});
+
+test('an upload whose files cannot be removed holds nothing either', async () => {
+  await world.build('one', { chunks: ['a', 'b'] });
+  const real = uploadFiles(world.dataDir);
+  const discard = () => Promise.reject(new Error('EIO'));
+  const { uploads } = cases({ begin: async (id, text) => ({ ...(await real.begin(id, text)), discard }) });
+  const { id } = await uploads.begin(testIndex({ chunks: ['a'] }).text, 'x', '1');
+  await expect(uploads.remove(id)).rejects.toThrow('EIO');
+  await expectNothingHeld();
+});
+
+test('a disk that is full at the commit is said too, and nothing of the upload stays', async () => {
+  const real = uploadFiles(world.dataDir);
+  const { uploads } = cases({
+    begin: async (id, text) => ({ ...(await real.begin(id, text)), seal: noSpace }),
+  });
+  const { id } = await uploads.begin(testIndex({ chunks: ['a'] }).text, 'x', '1');
+  await uploads.putFile(id, 'kernel', 0, body(Buffer.from('kernel')));
+  await uploads.putFile(id, 'initrd', 0, body(Buffer.from('initrd')));
+  await uploads.putFrames(id, body(sentChunk('a')));
+  await expect(uploads.commit(id)).rejects.toMatchObject(FULL);
+  expect(drafts()).toEqual([]);
+});
+
+test('so many uploads are open at once and no more, also when they begin together', async () => {
+  const { uploads } = cases();
+  const begun = await Promise.allSettled(
+    Array.from({ length: 40 }, (_, i) => uploads.begin(testIndex({}).text, 'x', `${i}`)),
+  );
+  const refused = begun.filter(({ status }) => status === 'rejected');
+  expect(refused).toHaveLength(8);
+  expect(refused).toMatchObject(refused.map(() => ({ reason: { code: 'unavailable' } })));
+  // One that is given up makes room.
+  const [first] = begun;
+  if (first?.status === 'fulfilled') await uploads.remove(first.value.id);
+  await uploads.begin(testIndex({}).text, 'x', 'more');
+  await uploads.stop();
+});
+
+test('what each part is answered does not grow with the image', async () => {
+  const { uploads } = cases();
+  const chunks = Array.from({ length: 100 }, (_, i) => `c${i}`);
+  const begun = await uploads.begin(testIndex({ chunks }).text, 'x', '1');
+  expect(begun).toMatchObject({ missingChunks: 100, missingBytes: 100 * 8192 });
+  expect(begun.missing).toHaveLength(100);
+  const sent = await uploads.putFrames(begun.id, body(sentChunk('c0'), sentChunk('c7'), sentChunk('c0')));
+  expect(sent).toMatchObject({ status: 'open', missingChunks: 98, missingBytes: 98 * 8192 });
+  expect(JSON.stringify(sent).length).toBeLessThan(500);
+  const part = await uploads.putFile(begun.id, 'kernel', 0, body(Buffer.from('ker')));
+  expect(JSON.stringify(part).length).toBeLessThan(500);
+  expect((await uploads.find(begun.id)).missing).toHaveLength(98);
 });
 
 test('stopping gives up what is open', async () => {

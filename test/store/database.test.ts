@@ -46,12 +46,17 @@ test('a database of before is brought up with its hosts; images without chunk ro
     INSERT INTO chunks VALUES (randomblob(32), 'p', 0, 10, 20);
     INSERT INTO images VALUES ('sha256:a', 'os', 1, 10, 'x');
     INSERT INTO tags VALUES ('one', 'latest', 'sha256:a', 1);
+    INSERT INTO builds VALUES ('z', 'x', 'latest', 'failed', NULL, 'no', 1, 2), ('a', 'x', 'latest', 'running', NULL, NULL, 3, NULL);
     INSERT INTO hosts VALUES ('h', 'approved', 'one', 'sha256:a', 'two-slots', 'smallest', '{}', 0, '', 'kexec', NULL, NULL, 0, 1, 1);
   `);
   old.close();
   const db = open(MIGRATIONS);
   const count = (table: string) => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
   expect(['hosts', 'images', 'tags', 'chunks', 'packs'].map(count)).toEqual([1, 0, 0, 0, 0]);
+  expect(db.prepare('SELECT id, status FROM builds ORDER BY rowid').raw().all()).toEqual([
+    ['z', 'failed'],
+    ['a', 'running'],
+  ]);
   expect(db.pragma('foreign_key_check')).toEqual([]);
   db.close();
 });

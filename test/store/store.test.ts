@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Attempt, PHASES } from '../../server/core/attempt.ts';
 import type { NewEvent } from '../../server/core/events.ts';
 import type { Enrolment, Host, Observation } from '../../server/core/host.ts';
+import { imagesOf } from '../../server/core/images-of-host.ts';
 import type { Store } from '../../server/core/ports.ts';
 import { openDatabase } from '../../server/store/database.ts';
 import { sqliteStore } from '../../server/store/store.ts';
@@ -131,6 +132,19 @@ test('a host is read as it was written, by each of its MACs and by its id', asyn
   );
 });
 
+test('what a host needs is the same in its rows and in its records', async () => {
+  await fc.assert(
+    fc.asyncProperty(hostAt(1), async (host) => {
+      await put(host);
+      const needed = imagesOf(host);
+      for (const each of ['a', 'b', 'c'].map(digestOf))
+        expect((await store.upkeep.needs(each)).length > 0).toBe(needed.has(each));
+      await store.change({}, () => ({ answer: undefined, removed: ['host-1'] }));
+    }),
+    { numRuns: 100 },
+  );
+});
+
 describe('grouped commits', () => {
   test('one that throws is undone alone', async () => {
     const host = (number: number) => hostWith({ enrolment: { id: `host-${number}`, macs: [macAt(number)] } });
@@ -249,6 +263,30 @@ test('builds that ran when the server ended are interrupted, once', async () => 
   expect(await store.interruptBuilds()).toEqual([]);
   expect(await store.build('b1')).toMatchObject({ status: 'interrupted', endedAt: NOW });
   expect(await store.build('b2')).toBeNull();
+});
+
+test('builds that waited are interrupted too, are not forgotten before, and begin when their turn comes', async () => {
+  const build = {
+    id: 'b1',
+    name: 'x',
+    tag: 'latest',
+    status: 'queued',
+    digest: null,
+    error: null,
+    startedAt: NOW,
+    endedAt: null,
+  } as const;
+  await store.putBuild(build, []);
+  await store.putBuild({ ...build, id: 'b2' }, []);
+  await store.putBuild({ ...build, id: 'b2', status: 'running', startedAt: NOW + 5 }, []);
+  await store.forgetBuilds(0);
+  expect(await store.builds(9)).toMatchObject([
+    { id: 'b1', status: 'queued', startedAt: NOW },
+    { id: 'b2', status: 'running', startedAt: NOW + 5 },
+  ]);
+  expect(await store.interruptBuilds()).toEqual(['b1', 'b2']);
+  expect((await store.build('b1'))?.error).toContain('before it began');
+  expect((await store.build('b2'))?.error).toContain('while it ran');
 });
 
 test('what was answered is there when the file is opened again', async () => {

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import type { BuildNews } from '../../server/core/use-cases.ts';
+import { type AdminPlane, adminPlane } from '../../server/http/admin-plane.ts';
+
+test('the log of a build tells while it waits, numbers its entries, and ends with the build', async () => {
+  const build = { id: 'b1', status: 'queued' };
+  const builds = {
+    find: async () => build,
+    async *log(): AsyncGenerator<BuildNews> {
+      yield { buildsBefore: 2 };
+      yield { phase: 'docker', message: 'one', number: 1 };
+    },
+  };
+  const plane = { builds, isAdmin: () => true, stopping: new AbortController().signal };
+  const app = adminPlane(plane as unknown as AdminPlane);
+  const answer = await app.request('/api/v1/builds/b1/log', { headers: { authorization: 'Bearer x' } });
+  expect(await answer.text()).toBe(
+    'event: queued\ndata: {"buildsBefore":2}\n\n' +
+      'event: entry\ndata: {"phase":"docker","message":"one"}\nid: 1\n\n' +
+      `event: end\ndata: ${JSON.stringify(build)}\n\n`,
+  );
+});
