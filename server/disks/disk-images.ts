@@ -6,6 +6,7 @@ import type { ImageFrames, ImageIndex } from '../core/image-index.ts';
 import { keep } from '../core/keep.ts';
 import { composedDiskGuid, type Sha256Hex } from '../core/partition-guid.ts';
 import type { ByteSource, ImageFile, ImageLibrary, Store } from '../core/ports.ts';
+import { requireRoom } from '../core/slot-room.ts';
 import type { DiskUseCases, DiskWish } from '../core/use-cases.ts';
 import { planExt4 } from '../filesystems/ext4/plan.ts';
 import { defaultDirectory, FileTree } from '../filesystems/file-tree.ts';
@@ -59,11 +60,7 @@ export function diskCases(around: DiskSurroundings): DiskUseCases {
     const { filesystem } = index;
     if (!filesystem)
       throw new WarmbootError('invalid', `${ref} is an installer and cannot be put into slot ${slot}.`);
-    if (filesystem.bytes > layout.slotBytes)
-      throw new WarmbootError(
-        'invalid',
-        `The filesystem of ${ref} has ${filesystem.bytes} bytes, a slot of layout "${layout.name}" has ${layout.slotBytes}. Take a layout with larger slots, or build the image smaller.`,
-      );
+    requireRoom(ref, filesystem.bytes, layout, layouts);
     const [raw, kernel, initrd, encoding] = await Promise.all([
       open(digest, 'raw'),
       open(digest, 'kernel'),

@@ -20,7 +20,7 @@ const SLOT_A = (2 + 512 + 64) * MIB;
 describe.each([
   ['two-slots.img', 4 * GIB + 579 * MIB],
   ['two-slots-msdos.img', 4 * GIB + 577 * MIB],
-  ['four-slots.img', 8 * GIB + 580 * MIB],
+  ['four-slots.img', 32 * GIB + 580 * MIB],
 ])('%s', (file, bytes) => {
   const path = `/boot/disks/${file}?a=one&b=two`;
 
