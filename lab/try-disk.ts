@@ -10,7 +10,8 @@ import type { TryOptions } from './try-options.ts';
 /** Has `./warmboot disk` write a disk with the image in slot a, its progress on our stderr. @returns its exit code */
 export async function composeDisk(options: TryOptions, disk: string, signal: AbortSignal): Promise<number> {
   const { what } = options;
-  const layout = options.layout ?? layoutFor(what, await filesystemBytes(options), await shippedLayouts());
+  const layout =
+    options.layout ?? layoutFor(what, await filesystemBytes(options, signal), await shippedLayouts());
   const args = [...whereOf(options), 'disk', layout, '--slot', `a=${what}`, '-o', disk];
   return runChild(inCheckout('warmboot'), args, { stdio: ['ignore', 'inherit', 'inherit'] }, signal);
 }
@@ -26,9 +27,10 @@ interface ListedImage {
 }
 
 /** 0 for an image that is not listed, or is an installer: `disk` then says what is wrong with it. */
-async function filesystemBytes(options: TryOptions): Promise<number> {
+async function filesystemBytes(options: TryOptions, signal: AbortSignal): Promise<number> {
   const child = spawn(inCheckout('warmboot'), [...whereOf(options), 'images', '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    signal,
   });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
