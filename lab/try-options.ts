@@ -8,6 +8,8 @@ export interface TryOptions {
   readonly memoryMiB: number;
   /** What the system writes is forgotten at the end. */
   readonly snapshot: boolean;
+  /** Null: the smallest of those that come with Warmboot and hold the image. */
+  readonly layout: string | null;
   readonly data: string | null;
   readonly server: string | null;
 }
@@ -19,6 +21,7 @@ Boots an image, or a disk made by "warmboot disk", in QEMU; its serial console i
   --uefi            boot by UEFI, not by BIOS
   --memory MIB      memory of the machine                          1024
   --no-snapshot     keep in FILE what the system writes
+  --layout NAME     disk layout for an image            the smallest that holds it
   --data DIR        data folder where the image is                 ./data
   --server URL      the server that has the image
 `;
@@ -33,6 +36,7 @@ export function parseTryOptions(args: readonly string[]): TryOptions | 'help' {
       uefi: { type: 'boolean', default: false },
       memory: { type: 'string', default: '1024' },
       snapshot: { type: 'boolean', default: true },
+      layout: { type: 'string' },
       data: { type: 'string' },
       server: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -50,6 +54,7 @@ export function parseTryOptions(args: readonly string[]): TryOptions | 'help' {
     firmware: values.uefi ? 'uefi' : 'bios',
     memoryMiB,
     snapshot: values.snapshot,
+    layout: values.layout ?? null,
     data: values.data ?? null,
     server: values.server ?? null,
   };

@@ -1,16 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runChild } from './child.ts';
 import { diskMachineArguments, sectorsOf } from './disk-machine.ts';
 import { findOvmf } from './firmware.ts';
 import { probeAccelerator } from './kvm.ts';
-import { inCheckout } from './paths.ts';
+import { composeDisk } from './try-disk.ts';
 import { parseTryOptions, TRY_USAGE, type TryOptions } from './try-options.ts';
 import { makeWorkFolder, removeFolder } from './work-folder.ts';
 
-/** What an image is tried on; both firmwares start it. */
-const LAYOUT = 'two-slots';
+/** By shells' convention, 128 and the signal's number. */
+const EXIT_CODES = { SIGHUP: 129, SIGTERM: 143 } as const;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -28,21 +27,29 @@ async function main(args: readonly string[]): Promise<number> {
   }
   // Ctrl-C belongs to the system on the console, and to `disk` while that runs; both come back here.
   process.on('SIGINT', () => {});
+  const ending = new AbortController();
+  let code: number | null = null;
+  for (const [name, exitCode] of Object.entries(EXIT_CODES))
+    process.on(name, () => {
+      code ??= exitCode;
+      ending.abort();
+    });
   const folder = await makeWorkFolder('try');
   try {
-    return await run(options, folder);
+    const ended = await run(options, folder, ending.signal);
+    return code ?? ended;
   } catch (error) {
-    return complain((error as Error).message);
+    return code ?? complain((error as Error).message);
   } finally {
     await removeFolder(folder);
   }
 }
 
-async function run(options: TryOptions, folder: string): Promise<number> {
+async function run(options: TryOptions, folder: string, signal: AbortSignal): Promise<number> {
   const isFile = (await stat(options.what).catch(() => null))?.isFile() ?? false;
   const disk = isFile ? options.what : join(folder, 'disk.img');
   if (!isFile) {
-    const code = await compose(options, disk);
+    const code = await composeDisk(options, disk, signal);
     if (code !== 0) return code;
   }
   const ovmf = options.firmware === 'uefi' ? findOvmf() : null;
@@ -60,22 +67,8 @@ async function run(options: TryOptions, folder: string): Promise<number> {
     throw new Error(`${disk} has sectors of 4096 bytes, which no BIOS can boot from: add --uefi`);
   const accelerator = await probeAccelerator();
   process.stderr.write(`warmboot: starting the machine (${accelerator.name}); Ctrl-A X ends it\n`);
-  return ended(spawn('qemu-system-x86_64', diskMachineArguments(machine, accelerator), { stdio: 'inherit' }));
-}
-
-/** `./warmboot disk`, its progress on our stderr. @returns its exit code */
-function compose({ what, data, server }: TryOptions, disk: string): Promise<number> {
-  const where = [
-    ...(data === null ? [] : ['--data', data]),
-    ...(server === null ? [] : ['--server', server]),
-  ];
-  const args = [...where, 'disk', LAYOUT, '--slot', `a=${what}`, '-o', disk];
-  return ended(spawn(inCheckout('warmboot'), args, { stdio: ['ignore', 'inherit', 'inherit'] }));
-}
-
-async function ended(child: ReturnType<typeof spawn>): Promise<number> {
-  const [code] = (await once(child, 'close')) as [number | null];
-  return code ?? 1;
+  const args = diskMachineArguments(machine, accelerator);
+  return runChild('qemu-system-x86_64', args, { stdio: 'inherit' }, signal);
 }
 
 function complain(sentence: string): number {

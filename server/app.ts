@@ -150,7 +150,7 @@ async function join(
     keeper,
     contexts,
     logs: buildLogs(dataDir),
-    builder: dockerBuilder(dataDir, imagesDir),
+    builder: dockerBuilder(dataDir, imagesDir, context.layouts),
     clock: Date.now,
     newId,
     onError: (err) => room('build').error({ err }, 'build failed'),
@@ -276,11 +276,17 @@ async function diskLayouts(folder: string): Promise<ReadonlyMap<string, DiskLayo
   return new Map(await Promise.all(layouts));
 }
 
-function dockerBuilder(dataDir: string, imagesDir: string): Builder {
+function dockerBuilder(
+  dataDir: string,
+  imagesDir: string,
+  layouts: ReadonlyMap<string, DiskLayout>,
+): Builder {
+  const largestSlotBytes = Math.max(0, ...[...layouts.values()].map(({ slotBytes }) => slotBytes));
   return async ({ id, order, contextPath }, { lookup, onProgress, signal }) => {
     const discard = (build: string) => discardDraft(dataDir, build);
     try {
-      const built = await runBuild(requestOf(id, order, contextPath), {
+      const request = { ...requestOf(id, order, contextPath), largestSlotBytes };
+      const built = await runBuild(request, {
         dataDir,
         imagesDir,
         lookup,

@@ -5,7 +5,8 @@ import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Running, start } from './app.ts';
 import { runCli } from './cli/cli.ts';
-import { createFile, openFile } from './cli/files.ts';
+import { openFile } from './cli/files.ts';
+import { createFile } from './cli/output-file.ts';
 import type { CliWorld, Output, OwnServerOptions, ServeOptions } from './cli/world.ts';
 import type { Config } from './config.ts';
 

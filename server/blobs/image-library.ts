@@ -1,212 +1,183 @@
 import { hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ByteRange } from '../core/byte-range.ts';
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
-import {
-  type ImageFrames,
-  type ImageIndex,
-  layOutFrames,
-  parseIndex,
-  serializeFrames,
-} from '../core/image-index.ts';
-import type { ByteSource, ChunkPlace, ImageFile, ImageLibrary, Store } from '../core/ports.ts';
-import { dataExtents } from './data-extents.ts';
+import { bytesSource, heldSource } from '../core/held-bytes.ts';
+import { filesOf, type ImageIndex, parseIndex } from '../core/image-index.ts';
+import { keep } from '../core/keep.ts';
+import type { ByteSource, HeldBytes, ImageFile, ImageLibrary, Store, StoredImage } from '../core/ports.ts';
+import { imageLayouts, type Layout } from './image-layouts.ts';
+import { damagedImage, removedImage } from './image-refusals.ts';
 import type { PackReaders } from './pack-readers.ts';
 import { imageFolder } from './places.ts';
 import { readData } from './read-data.ts';
 import { readRaw } from './read-raw.ts';
+import { storedFile } from './stored-file.ts';
 
-/** An index never changes under its digest; a fleet runs a handful of images at a time. */
-const KEPT_IMAGES = 32;
-const KEPT_PLACES = 8;
-
-/** Where an image's chunks lie now, and the frames.json that follows from it. */
-type Layout = {
-  readonly generation: number;
-  readonly places: ReadonlyMap<string, ChunkPlace>;
-  readonly packIds: ReadonlySet<string>;
-  readonly frames: ImageFrames;
-  readonly framesText: Buffer;
-  readonly framesHash: string;
-};
+/** What the indexes at hand may have together, in chunks of about 150 bytes each: three images of 10 GiB. */
+const KEPT_CHUNKS = 500_000;
 
 /**
- * Reads stored images from the data folder; whether they exist and where their chunks lie comes from the store, asked
- * at every opening. frames.json is no file: it follows from the rows, so it can never disagree with them.
+ * Reads stored images from the data folder; whether they exist, are whole and where their chunks lie comes from the store,
+ * asked at every opening. What is opened keeps no index and no layout alive: each reading takes them anew.
  */
 export function imageLibrary(
   dataDir: string,
   store: Pick<Store, 'image' | 'chunks'>,
   readers: PackReaders,
 ): ImageLibrary {
-  const indexes = keep<Promise<ImageIndex>>(KEPT_IMAGES);
-  const layouts = keep<Promise<Layout>>(KEPT_PLACES);
+  const indexes = keep<ImageIndex>(KEPT_CHUNKS, ({ chunks }) => chunks.length + 1);
+  const layouts = imageLayouts(store, readers);
 
   /** Only what was committed exists, and only as long as its row is there. */
-  async function index(digest: Digest): Promise<ImageIndex | null> {
-    if (!(await store.image({ kind: 'digest', digest }))) {
-      indexes.forget(digest);
-      layouts.forget(digest);
-      return null;
-    }
-    return indexes(digest, async () => {
-      const file = join(imageFolder(dataDir, digest), 'index.json');
-      const parsed = parseIndex(await readFile(file, 'utf8'));
+  async function rowOf(digest: Digest): Promise<StoredImage | null> {
+    const row = await store.image({ kind: 'digest', digest });
+    if (row) return row;
+    indexes.forget(digest);
+    layouts.forget(digest);
+    return null;
+  }
+
+  /** An index never changes under its digest, and is checked against it when it is read. */
+  function indexOf(digest: Digest): Promise<ImageIndex> {
+    return indexes.get(digest, async () => {
+      const text = await readFile(join(imageFolder(dataDir, digest), 'index.json'));
+      if (`sha256:${hash('sha256', text)}` !== digest)
+        throw damagedImage(digest, 'its index.json is not what was stored');
+      const parsed = parseIndex(text.toString());
       if (parsed.ok) return parsed.value;
-      throw new Error(`The index of ${digest} is damaged: ${parsed.reason}.`);
+      throw damagedImage(digest, `its index.json cannot be read, for ${parsed.reason}`);
     });
   }
 
-  async function layout(digest: Digest, found: ImageIndex): Promise<Layout> {
-    const { generation } = readers;
-    const made = await layouts(digest, () => layOut(digest, found, generation));
-    if (made.generation === readers.generation) return made;
-    layouts.forget(digest);
-    return layout(digest, found);
+  /** Removed while it was read it is simply not there; a file that is missing beside its row is damage. */
+  async function explained(digest: Digest, error: unknown): Promise<Error> {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error as Error;
+    return (await rowOf(digest)) ? damagedImage(digest, 'a file of it is missing') : removedImage(digest);
   }
 
-  async function layOut(digest: Digest, { chunks }: ImageIndex, generation: number): Promise<Layout> {
-    const places = await store.chunks([...new Set(chunks.map(({ sha256 }) => sha256))]);
-    const laid = layOutFrames(digest, chunks, (sha256) => places.get(sha256)?.bytes);
-    if (!laid.ok && !(await store.image({ kind: 'digest', digest })))
-      throw new WarmbootError('not-found', `The image ${digest} was removed.`);
-    if (!laid.ok)
-      throw new WarmbootError(
-        'unavailable',
-        `The image ${digest} is damaged: ${laid.reason}. Build, import or push it again.`,
-      );
-    const framesText = Buffer.from(serializeFrames(laid.value));
-    return {
-      generation,
-      places,
-      packIds: new Set([...places.values()].map(({ packId }) => packId)),
-      frames: laid.value,
-      framesText,
-      framesHash: hash('sha256', framesText),
-    };
-  }
-
-  /**
-   * Reads with the packs held. Where frames have moved since `known` was made they are looked up anew: then the packs
-   * that it names may be gone.
-   */
-  async function* holding(
+  /** Reads with what is there; null where the image is not, or went meanwhile. */
+  async function reading<Value>(
     digest: Digest,
-    found: ImageIndex,
-    known: Layout,
-    read: (at: Layout) => AsyncIterable<Buffer>,
-  ): AsyncGenerator<Buffer> {
-    let at = known;
-    let release = readers.hold(at.packIds);
+    read: (row: StoredImage) => Promise<Value>,
+  ): Promise<Value | null> {
+    const row = await rowOf(digest);
+    if (!row) return null;
     try {
-      while (at.generation !== readers.generation) {
-        release();
-        at = await layout(digest, found);
-        // Brought back after damage a frame may have another length; `data` is then another file.
-        if (at.framesHash !== known.framesHash) throw new Error(`the frames of ${digest} have changed`);
-        release = readers.hold(at.packIds);
-      }
-      yield* read(at);
-    } finally {
-      release();
+      return await read(row);
+    } catch (error) {
+      const told = await explained(digest, error);
+      if (told instanceof WarmbootError && told.code === 'not-found') return null;
+      throw told;
     }
   }
 
-  return {
-    index,
-    async open(digest, file) {
+  async function wholeIndex({ digest, filesDamaged, missingChunks }: StoredImage): Promise<ImageIndex> {
+    if (filesDamaged || missingChunks > 0)
+      throw damagedImage(digest, 'a check of the store found parts of it changed or missing');
+    return indexOf(digest);
+  }
+
+  /** Holds the packs of an image, wherever its frames lie by now. */
+  async function held(
+    digest: Digest,
+    read: (layout: Layout, index: ImageIndex) => HeldBytes['read'],
+  ): Promise<HeldBytes> {
+    const answer = await reading(digest, async () => {
+      const index = await indexOf(digest);
+      const { layout, release } = await layouts.hold(digest, index.chunks);
       try {
-        const found = await index(digest);
-        return found && (await opened(digest, file, found));
+        return { read: read(layout, index), release: async () => release() };
       } catch (error) {
-        // Removed while it was opened, it is simply not there.
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !(await index(digest))) return null;
+        release();
         throw error;
       }
-    },
-  };
+    });
+    if (answer) return answer;
+    throw removedImage(digest);
+  }
 
-  async function opened(digest: Digest, file: ImageFile, found: ImageIndex): Promise<ByteSource | null> {
-    const { filesystem, chunks, kernel, initrd, loader } = found;
+  function dataOf(digest: Digest, { frames, framesHash }: Layout): ByteSource {
+    return heldSource({ sizeBytes: frames.bytes, etag: quoted(framesHash) }, () =>
+      held(digest, (layout) => {
+        // Brought back after damage a frame may have another length; `data` is then another file.
+        if (layout.framesHash !== framesHash)
+          throw new WarmbootError(
+            'unavailable',
+            `The image ${digest} was stored anew a moment ago. Ask for it again.`,
+          );
+        return (range, signal) => readData(dataDir, layout.extents, range, signal);
+      }),
+    );
+  }
+
+  function rawOf(digest: Digest, sizeBytes: number): ByteSource {
+    const etag = quoted(`${hexOf(digest)}-raw`);
+    return heldSource({ sizeBytes, etag }, () =>
+      held(
+        digest,
+        ({ places }, { chunks }) =>
+          (range, signal) =>
+            readRaw(dataDir, chunks, (sha256) => places.get(sha256), range, signal),
+      ),
+    );
+  }
+
+  /** @param name 64 hex digits */
+  async function plainFile(digest: Digest, file: ImageFile, name: string): Promise<ByteSource> {
+    const path = join(imageFolder(dataDir, digest), file);
+    const { size } = await stat(path);
+    return storedFile(path, { sizeBytes: size, etag: quoted(name) }, (error) => explained(digest, error));
+  }
+
+  async function opened(digest: Digest, file: ImageFile, index: ImageIndex): Promise<ByteSource | null> {
     switch (file) {
       case 'index.json':
-        return plainFile(join(imageFolder(dataDir, digest), file), digest.slice('sha256:'.length));
+        return plainFile(digest, file, hexOf(digest));
       case 'kernel':
-        return plainFile(join(imageFolder(dataDir, digest), file), kernel.sha256);
       case 'initrd':
-        return plainFile(join(imageFolder(dataDir, digest), file), initrd.sha256);
-      case 'loader':
-        return loader ? plainFile(join(imageFolder(dataDir, digest), file), loader.sha256) : null;
+      case 'loader': {
+        const entry = filesOf(index).find(({ name }) => name === file);
+        if (!entry) return null;
+        const source = await plainFile(digest, file, entry.sha256);
+        if (source.sizeBytes === entry.bytes) return source;
+        throw damagedImage(digest, `its ${file} has ${source.sizeBytes} bytes instead of ${entry.bytes}`);
+      }
       case 'frames.json': {
-        const { framesText, framesHash } = await layout(digest, found);
-        return bytesSource(framesText, framesHash);
+        const { framesText, framesHash } = await layouts.of(digest, index.chunks);
+        return bytesSource(framesText, quoted(framesHash));
       }
-      case 'data': {
-        if (!filesystem) return null;
-        const known = await layout(digest, found);
-        return {
-          sizeBytes: known.frames.bytes,
-          etag: etag(known.framesHash),
-          read: (range, signal) =>
-            holding(digest, found, known, (at) =>
-              readData(dataDir, dataExtents(at.frames, at.places), range, signal),
-            ),
-        };
-      }
-      case 'raw': {
-        if (!filesystem) return null;
-        const known = await layout(digest, found);
-        return {
-          sizeBytes: filesystem.bytes,
-          etag: etag(`${digest.slice('sha256:'.length)}-raw`),
-          read: (range, signal) =>
-            holding(digest, found, known, (at) =>
-              readRaw(dataDir, chunks, (sha256) => at.places.get(sha256), range, signal),
-            ),
-        };
-      }
+      case 'data':
+        return index.filesystem && dataOf(digest, await layouts.of(digest, index.chunks));
+      case 'raw':
+        return index.filesystem && rawOf(digest, index.filesystem.bytes);
       default:
         return file satisfies never;
     }
   }
-}
 
-async function plainFile(file: string, name: string): Promise<ByteSource> {
-  const { size } = await stat(file);
   return {
-    sizeBytes: size,
-    etag: etag(name),
-    read: ({ start, end }, signal) =>
-      createReadStream(file, { start, end: end - 1, signal, highWaterMark: 1024 * 1024 }),
+    index: (digest) => reading(digest, () => indexOf(digest)),
+    open: (digest, file) => reading(digest, async (row) => opened(digest, file, await wholeIndex(row))),
+    encoding: (digest) =>
+      reading(digest, async (row) => {
+        const { filesystem, chunks } = await wholeIndex(row);
+        const layout = await layouts.of(digest, chunks);
+        const { frames, framesText, framesHash } = layout;
+        return {
+          frames,
+          framesJson: bytesSource(framesText, quoted(framesHash)),
+          data: filesystem && dataOf(digest, layout),
+        };
+      }),
   };
 }
 
-function bytesSource(bytes: Buffer, name: string): ByteSource {
-  async function* read({ start, end }: ByteRange): AsyncGenerator<Buffer> {
-    yield bytes.subarray(start, end);
-  }
-  return { sizeBytes: bytes.length, etag: etag(name), read };
+function hexOf(digest: Digest): string {
+  return digest.slice('sha256:'.length);
 }
 
-function etag(name: string): string {
+function quoted(name: string): string {
   return `"${name}"`;
-}
-
-/** The last few answers, so that many who ask for the same at once cause one reading; a failure is not kept. */
-function keep<Value extends Promise<unknown>>(count: number) {
-  const kept = new Map<string, Value>();
-  const get = (key: string, make: () => Value): Value => {
-    const known = kept.get(key);
-    kept.delete(key);
-    const value = known ?? make();
-    kept.set(key, value);
-    if (known === undefined) value.catch(() => kept.get(key) === value && kept.delete(key));
-    const [oldest] = kept.keys();
-    if (kept.size > count && oldest !== undefined) kept.delete(oldest);
-    return value;
-  };
-  return Object.assign(get, { forget: (key: string) => void kept.delete(key) });
 }

@@ -19,6 +19,7 @@ import { connectDocker, type DockerImage, findImage, requireDocker } from './doc
 import { dockerReference } from './docker/docker-build.ts';
 import type { BuildRequest, BuildResult, Report } from './messages.ts';
 import { FILESYSTEM_UUID, planFilesystem } from './plan-filesystem.ts';
+import { roomNote } from './room-note.ts';
 import { openSource, type Source } from './source.ts';
 import type { BuildStorage, ImageDraft } from './storage.ts';
 import { storeLoader } from './store-loader.ts';
@@ -72,6 +73,8 @@ async function buildIn(
 ): Promise<BuildResult> {
   const { dataDir, imagesDir, storage, report, signal } = around;
   const { recipe } = source;
+  const note = roomNote(request.name, recipe, request.largestSlotBytes ?? Number.POSITIVE_INFINITY);
+  if (note !== null) report({ phase: 'base', message: note, note: true });
   const wantsAgent = recipe.kind === 'os' && recipe.agent;
   const agent = wantsAgent ? await buildAgent(docker, { imagesDir, work }, report, signal) : null;
   const id = await source.build(docker, work, report, signal);

@@ -10,6 +10,8 @@ export interface BuildProgress {
   readonly message: string;
   /** True for a line that a Dockerfile's step printed. */
   readonly log?: boolean;
+  /** True for what must be read: it is no step. */
+  readonly note?: boolean;
   /** Steps of the Dockerfile that are done, of those that are known. */
   readonly stepsDone?: number;
   readonly stepsTotal?: number;
@@ -33,6 +35,8 @@ export interface BuildRequest {
   readonly secrets?: Readonly<Record<string, string>>;
   /** The stage to end at; the last one where it is left out. */
   readonly target?: string;
+  /** The largest slot of all disk layouts that the server has: a filesystem that is larger is built, with a note. */
+  readonly largestSlotBytes?: number;
   /** What counts instead of image.json. */
   readonly overrides?: RecipeOverrides;
 }

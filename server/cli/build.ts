@@ -133,7 +133,8 @@ class BuildLog {
         if (event !== 'entry' || number <= this.#shown) continue;
         this.#shown = number;
         const entry = parsed(data, buildLogEntrySchema);
-        if (entry !== null) this.#progress.step(entry);
+        if (entry?.note) this.#progress.note(entry.message);
+        else if (entry !== null) this.#progress.step(entry);
       }
     } catch (error) {
       if (!(error instanceof RefusedError && error.status === 404)) throw error;

@@ -1,10 +1,8 @@
 import { assignment } from './arguments.ts';
-import { CliError, InterruptedError } from './cli-error.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
-import { progressOn } from './progress.ts';
+import { save } from './save.ts';
 import type { Session } from './session.ts';
-import { sparseFile } from './sparse-file.ts';
 
 interface DiskOptions {
   readonly slot: Readonly<Record<string, string>>;
@@ -24,7 +22,7 @@ export function addDisk({ program, run }: Cli): void {
       'image of a slot; a is needed, the others may stay empty',
       assignment,
     )
-    .requiredOption('-o, --output <file>', 'where to write it')
+    .requiredOption('-o, --output <file>', 'where to write it; - is standard output')
     .option('--sector <bytes>', 'sectors of the disk: 512, or 4096 (boots by UEFI only)')
     .option('--seed <text>', 'disks with different seeds can be in one machine: their GUIDs differ')
     .option('--zst', 'as zstd frames, for "zstd -d" or a boot client')
@@ -35,32 +33,12 @@ export function addDisk({ program, run }: Cli): void {
     .action((layout: string, options: DiskOptions) => run({}, (session) => disk(session, layout, options)));
 }
 
-async function disk({ client, world, say }: Session, layout: string, options: DiskOptions): Promise<number> {
+async function disk(session: Session, layout: string, options: DiskOptions): Promise<number> {
   const query = new URLSearchParams(options.slot);
   if (options.sector !== undefined) query.set('sector', options.sector);
   if (options.seed !== undefined) query.set('seed', options.seed);
   const name = `${segment(layout)}.img${options.zst ? '.zst' : ''}`;
-  const { bytes, parts } = await client.download(`/api/v1/disks/${name}?${query}`);
-  const file = await sparseFile(options.output);
-  const progress = progressOn(world);
-  let done = 0;
-  try {
-    for await (const part of parts) {
-      await file.write(part);
-      done += part.length;
-      progress.step({ phase: 'disk', message: '', bytesDone: done, bytesTotal: bytes });
-    }
-    if (done !== bytes)
-      throw new CliError(`the server sent ${done} bytes of ${bytes}. Run the command again.`);
-    await file.publish();
-    progress.end('done');
-  } catch (error) {
-    progress.end('failed');
-    if (world.signal.aborted) throw new InterruptedError('stopped; no disk was written.');
-    throw error;
-  } finally {
-    await file.discard();
-  }
-  if (options.sector === '4096') say('This disk has sectors of 4096 bytes: it boots by UEFI only.');
+  await save(session, `/api/v1/disks/${name}?${query}`, options.output, 'disk');
+  if (options.sector === '4096') session.say('This disk has sectors of 4096 bytes: it boots by UEFI only.');
   return 0;
 }

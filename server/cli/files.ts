@@ -1,9 +1,7 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import type { NewFile, ReadableFile } from './world.ts';
+import { open } from 'node:fs/promises';
+import type { ReadableFile } from './world.ts';
 
-/** Large files of the user, for `main.ts` to hand in. */
-
+/** A large file of the user, for `main.ts` to hand in. */
 export async function openFile(path: string): Promise<ReadableFile> {
   const file = await open(path, 'r');
   const { size } = await file.stat();
@@ -21,36 +19,4 @@ export async function openFile(path: string): Promise<ReadableFile> {
     },
     close: () => file.close(),
   };
-}
-
-/** Written beside its name, synced and renamed: who finds the name finds the whole. */
-export async function createFile(path: string): Promise<NewFile> {
-  if (path === '-') return standardOutput();
-  const temp = `${path}.part`;
-  const file = await open(temp, 'w');
-  return {
-    async write(bytes) {
-      for (let done = 0; done < bytes.length; )
-        done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
-    },
-    async finish() {
-      await file.sync();
-      await file.close();
-      await rename(temp, path);
-      const folder = await open(dirname(path), 'r');
-      await folder.sync().finally(() => folder.close());
-    },
-    async discard() {
-      await file.close().catch(() => {});
-      await rm(temp, { force: true });
-    },
-  };
-}
-
-function standardOutput(): NewFile {
-  const write = (bytes: Uint8Array): Promise<void> =>
-    new Promise((resolve, reject) => {
-      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
-    });
-  return { write, finish: async () => {}, discard: async () => {} };
 }

@@ -13,7 +13,10 @@ export interface CliWorld {
   readFile(path: string): Promise<string>;
   /** A large file, read at any place. Rejects as `node:fs/promises` does. */
   openFile(path: string): Promise<ReadableFile>;
-  /** A new file that gets its name when it is complete, or standard output for `-`. */
+  /**
+   * A new file that gets its name when it is complete, or standard output for `-`. Runs of zeros take no room.
+   * @throws CliError when it cannot be made there, or what has the name is a folder, a device or a pipe
+   */
   createFile(path: string): Promise<NewFile>;
   /**
    * Starts a server for one command: admin plane on a free loopback port, and builds; no TFTP, no boot plane, no
@@ -32,10 +35,11 @@ export interface ReadableFile {
 }
 
 export interface NewFile {
+  /** @throws CliError when it cannot be written */
   write(bytes: Uint8Array): Promise<void>;
   /** Synced and under its name; a file of that name is replaced. */
   finish(): Promise<void>;
-  /** Nothing of it stays. */
+  /** After a failure: nothing of it stays. Does nothing once it is finished. */
   discard(): Promise<void>;
 }
 

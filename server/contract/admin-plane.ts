@@ -283,6 +283,7 @@ export const buildLogEntrySchema = z
   .object({
     phase: z.string(),
     message: z.string(),
+    note: z.boolean().optional(),
     stepsDone: z.number().optional(),
     stepsTotal: z.number().optional(),
     bytesDone: z.number().optional(),

@@ -9,6 +9,7 @@ import { unsafeCharacter } from '../core/kernel-arguments.ts';
 import { type Mac, parseMac } from '../core/mac.ts';
 import { type NextStep, nextStep } from '../core/next-step.ts';
 import type { Decision, Records } from '../core/ports.ts';
+import { requireRoom } from '../core/slot-room.ts';
 import type { HostChanges, HostUseCases, NewHost, Reassigned } from '../core/use-cases.ts';
 import { type Context, change, event, layoutOf, slotCountOf } from './context.ts';
 
@@ -55,6 +56,7 @@ export function hostCases(context: Context): HostUseCases {
       if (macs.length === 0)
         throw new WarmbootError('invalid', 'A host needs at least one MAC: give `macs`.');
       const facts = checked(context, wish);
+      const wanted = wish.image === undefined ? null : await target(context, wish.image);
       const [id, attemptId] = [newId(), newId()];
       await change(context, { macs }, (records, now) => {
         const [known] = records.hosts;
@@ -81,8 +83,9 @@ export function hostCases(context: Context): HostUseCases {
         };
         const bare: Host = { enrolment, attempt: null, observation: null };
         const told = event('host-enrolled', bare, 'operator', 'enrolled');
-        if (wish.image === undefined) return { answer: undefined, hosts: [bare], events: [told] };
-        const order = orderFor(target(records, wish.image), 'operator: enrol', attemptId, now);
+        if (!wanted) return { answer: undefined, hosts: [bare], events: [told] };
+        const assignment = assignable(context, records, wanted, enrolment.layout);
+        const order = orderFor(assignment, 'operator: enrol', attemptId, now);
         const { host } = start(bare, order);
         return { answer: undefined, hosts: [host], events: [told, began(host)] };
       });
@@ -92,6 +95,13 @@ export function hostCases(context: Context): HostUseCases {
     /** Changes what operators say about a host. Its image is changed by `reassign`. */
     async update(macText: string, changes: HostChanges): Promise<Host> {
       const facts = checked(context, changes);
+      const { assignment } = (await find(macText)).enrolment;
+      // It would be installed into slots that cannot hold it.
+      if (assignment && changes.layout !== undefined) {
+        const index = await context.library.index(assignment.digest);
+        const layout = layoutOf(context, changes.layout);
+        requireRoom(assignment.ref, index?.filesystem?.bytes ?? 0, layout, context.layouts);
+      }
       await onHost(macText, (host) => {
         const after: Host = { ...host, enrolment: { ...host.enrolment, ...facts } };
         return {
@@ -112,10 +122,13 @@ export function hostCases(context: Context): HostUseCases {
     },
 
     /** Gives the host another image; the reference is resolved now and frozen. */
-    reassign(macText: string, image: string, fresh: boolean): Promise<Reassigned> {
+    async reassign(macText: string, image: string, fresh: boolean): Promise<Reassigned> {
       const attemptId = newId();
+      await find(macText);
+      const wanted = await target(context, image);
       return onHost(macText, (host, records, now) => {
-        const order = { ...orderFor(target(records, image), 'operator: assign', attemptId, now), fresh };
+        const assignment = assignable(context, records, wanted, host.enrolment.layout);
+        const order = { ...orderFor(assignment, 'operator: assign', attemptId, now), fresh };
         const assigned = assign(host, order);
         return decided(assigned, { host: assigned.host, attempt: assigned.pending }, order);
       });
@@ -177,20 +190,44 @@ export function notEnrolled(mac: Mac): WarmbootError {
   return new WarmbootError('not-found', `No host has the MAC ${mac}. Enrol it with POST /api/v1/hosts.`);
 }
 
+/** An image that a host shall run, and the room it needs. */
+type Target = { readonly assignment: Assignment; readonly filesystemBytes: number };
+
 /** Resolves a reference to an OS image, or says why it cannot be one. */
-function target(records: Records, text: string): Assignment {
+async function target({ store, library }: Context, text: string): Promise<Target> {
   const ref = parseImageRef(text);
   if (!ref)
     throw new WarmbootError(
       'invalid',
       `"${text.slice(0, 80)}" names no image. Write NAME, NAME:TAG or sha256:….`,
     );
-  const image = records.image(ref);
-  if (!image)
-    throw new WarmbootError('invalid', `There is no image ${text}. Build it, or see the images there are.`);
+  const image = await store.image(ref);
+  if (!image) throw noImage(text);
   if (image.kind !== 'os')
     throw new WarmbootError('invalid', `${text} is an ${image.kind}, which no host can run as its OS.`);
-  return { ref: text, digest: image.digest };
+  const index = await library.index(image.digest);
+  return {
+    assignment: { ref: text, digest: image.digest },
+    filesystemBytes: index?.filesystem?.bytes ?? 0,
+  };
+}
+
+/** What was resolved is still there, and fits onto the host's disk. */
+function assignable(
+  { layouts }: Context,
+  records: Records,
+  { assignment, filesystemBytes }: Target,
+  layoutName: string,
+): Assignment {
+  if (!records.image({ kind: 'digest', digest: assignment.digest })) throw noImage(assignment.ref);
+  // A layout file that was removed must not stop its hosts.
+  const layout = layouts.get(layoutName);
+  if (layout) requireRoom(assignment.ref, filesystemBytes, layout, layouts);
+  return assignment;
+}
+
+function noImage(text: string): WarmbootError {
+  return new WarmbootError('invalid', `There is no image ${text}. Build it, or see the images there are.`);
 }
 
 /** Checks the fields that both enrolling and changing a host can set. */

@@ -7,6 +7,7 @@ import { type Host, slotNames } from '../core/host.ts';
 import { type ImageFacts, type Manifest, manifest } from '../core/manifest.ts';
 import { type NextStep, nextStep } from '../core/next-step.ts';
 import { diskGuid, diskNames, partitionIds } from '../core/partition-guid.ts';
+import { requireRoom } from '../core/slot-room.ts';
 import type { MachineUseCases } from '../core/use-cases.ts';
 import { type Context, layoutOf, slotCountOf } from './context.ts';
 import { macOf, notEnrolled } from './hosts.ts';
@@ -100,11 +101,7 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
       const layout = layoutOf(context, enrolment.layout);
       const index = await library.index(attempt.digest);
       const imageBytes = index?.filesystem?.bytes ?? 0;
-      if (imageBytes > layout.slotBytes)
-        throw new WarmbootError(
-          'invalid',
-          `The image's filesystem has ${imageBytes} bytes, a slot of layout "${layout.name}" has ${layout.slotBytes}. Take a layout with larger slots, or build the image smaller.`,
-        );
+      requireRoom(attempt.ref, imageBytes, layout, context.layouts);
       const guid = diskGuid(enrolment.id, attempt.id, sha256Hex);
       const ids = partitionIds(layout.table, guid, sha256Hex);
       const placed = placePartitions(layout, disk, slotNames(layout.slots), ids);

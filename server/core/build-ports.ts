@@ -10,6 +10,8 @@ export type BuildProgress = {
   readonly phase: string;
   readonly message: string;
   readonly log?: boolean;
+  /** True for what must be read: it is shown on a line of its own, not as the step that goes on. */
+  readonly note?: boolean;
   readonly stepsDone?: number;
   readonly stepsTotal?: number;
   readonly bytesDone?: number;

@@ -4,7 +4,7 @@ import type { ByteRange } from './byte-range.ts';
 import type { Digest, ImageRef } from './digest.ts';
 import type { Event, NewEvent } from './events.ts';
 import type { Host } from './host.ts';
-import type { ImageIndex } from './image-index.ts';
+import type { ImageFrames, ImageIndex } from './image-index.ts';
 import type { Mac } from './mac.ts';
 import type { StoreUpkeep } from './upkeep-port.ts';
 
@@ -166,7 +166,16 @@ export type ByteSource = {
   readonly etag: string;
   /** Reads a range in parts; `signal` aborts when nobody wants it any more, and files are closed. */
   read(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Opens all that it is read from, to be called before its length is promised to anybody. Left out where nothing can be
+   * taken away.
+   * @throws WarmbootError when it was removed, or is not these bytes any more
+   */
+  hold?(): Promise<HeldBytes>;
 };
+
+/** Can be read to its end, whatever is removed meanwhile, until it is released. */
+export type HeldBytes = Pick<ByteSource, 'read'> & { release(): Promise<void> };
 
 /**
  * The files of an image as hosts fetch them: `data` is its frames, `raw` the partition; `loader`, of an installer, the boot
@@ -184,11 +193,27 @@ export const IMAGE_FILES = [
 
 export type ImageFile = (typeof IMAGE_FILES)[number];
 
+/** How the chunks of an image are stored, all from one moment: `frames` says where each lies in this `data`. */
+export type ImageEncoding = {
+  readonly frames: ImageFrames;
+  readonly framesJson: ByteSource;
+  /** Null for an installer. */
+  readonly data: ByteSource | null;
+};
+
 /** Stored images, as bytes and as what their index says (kept at hand). */
 export type ImageLibrary = {
-  /** @returns null when the image does not exist, or has no such file (an installer has no partition) */
+  /**
+   * @returns null when the image does not exist, or has no such file (an installer has no partition)
+   * @throws WarmbootError `unavailable` while it is known to be damaged
+   */
   open(digest: Digest, file: ImageFile): Promise<ByteSource | null>;
-  /** @returns null when the image does not exist (any more) */
+  /** Frames.json and data that belong together: opened one after the other they may not. Null and errors as in `open`. */
+  encoding(digest: Digest): Promise<ImageEncoding | null>;
+  /**
+   * @returns null when the image does not exist (any more)
+   * @throws WarmbootError `unavailable` when its index.json is damaged
+   */
   index(digest: Digest): Promise<ImageIndex | null>;
 };
 

@@ -16,7 +16,11 @@ export interface Composition {
   /** GUID of the disk, from which all others follow. */
   readonly guid: string;
   readonly loader: Loader;
-  readonly slots: readonly (SlotImage & { readonly raw: ByteSource; readonly stored: StoredFrames })[];
+  readonly slots: readonly (SlotImage & {
+    readonly raw: ByteSource;
+    /** Needed for zstd frames only. */
+    readonly stored: StoredFrames | null;
+  })[];
   /** Lays out the empty state filesystem. */
   planState(bytes: number, uuid: string): FilesystemPlan;
   readonly trialSeconds: number;

@@ -2,15 +2,19 @@ import { type Digest, parseImageRef } from '../core/digest.ts';
 import type { DiskLayout } from '../core/disk-layout.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { slotNames } from '../core/host.ts';
-import { type ImageIndex, parseFrames } from '../core/image-index.ts';
+import type { ImageFrames, ImageIndex } from '../core/image-index.ts';
+import { keep } from '../core/keep.ts';
 import { composedDiskGuid, type Sha256Hex } from '../core/partition-guid.ts';
 import type { ByteSource, ImageFile, ImageLibrary, Store } from '../core/ports.ts';
+import { requireRoom } from '../core/slot-room.ts';
 import type { DiskUseCases, DiskWish } from '../core/use-cases.ts';
 import { planExt4 } from '../filesystems/ext4/plan.ts';
 import { defaultDirectory, FileTree } from '../filesystems/file-tree.ts';
 import type { FilesystemPlan } from '../filesystems/piece.ts';
+import type { SlotImage } from './boot-partition.ts';
 import { composeDisk } from './compose.ts';
 import { readLoader } from './loader.ts';
+import type { DiskParts, StoredFrames } from './parts.ts';
 import { rawImage } from './raw-image.ts';
 import { zstdImage } from './zstd-image.ts';
 
@@ -23,11 +27,27 @@ export interface DiskSurroundings {
   readonly trialSeconds: number;
 }
 
-/** Composes whole disks from stored images. Nothing is stored; the bytes are made while they are read. */
+type Format = Parameters<DiskUseCases['open']>[1];
+
+/** An image for a slot, opened. `frames`: only where the disk is sent as frames. */
+type Wanted = SlotImage & {
+  readonly raw: ByteSource;
+  readonly frames: { readonly data: ByteSource; readonly of: ImageFrames } | null;
+};
+
+/** What composed disks may take of memory together, in bytes. */
+const KEPT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Composes whole disks from stored images. Nothing is stored; the bytes are made while they are read. How a disk is put
+ * together is kept for a while, for clients ask for one in many parts: whether its images are there and whole is looked up
+ * each time, and names it together with how they are encoded.
+ */
 export function diskCases(around: DiskSurroundings): DiskUseCases {
   const { images, library, layouts, sha256Hex, trialSeconds } = around;
+  const composed = keep<{ source: ByteSource; weight: number }>(KEPT_BYTES, ({ weight }) => weight);
 
-  async function imageFor(layout: DiskLayout, slot: string, ref: string) {
+  async function imageFor(layout: DiskLayout, slot: string, ref: string, format: Format): Promise<Wanted> {
     const parsed = parseImageRef(ref);
     const stored = parsed && (await images.image(parsed));
     const index = stored && (await library.index(stored.digest));
@@ -40,31 +60,22 @@ export function diskCases(around: DiskSurroundings): DiskUseCases {
     const { filesystem } = index;
     if (!filesystem)
       throw new WarmbootError('invalid', `${ref} is an installer and cannot be put into slot ${slot}.`);
-    if (filesystem.bytes > layout.slotBytes)
-      throw new WarmbootError(
-        'invalid',
-        `The filesystem of ${ref} has ${filesystem.bytes} bytes, a slot of layout "${layout.name}" has ${layout.slotBytes}. Take a layout with larger slots, or build the image smaller.`,
-      );
-    const [raw, kernel, initrd, data, frames] = await Promise.all([
+    requireRoom(ref, filesystem.bytes, layout, layouts);
+    const [raw, kernel, initrd, encoding] = await Promise.all([
       open(digest, 'raw'),
       open(digest, 'kernel'),
       open(digest, 'initrd'),
-      open(digest, 'data'),
-      framesOf(digest),
+      format === 'img' ? null : library.encoding(digest),
     ]);
-    return { slot, digest, index, kernel, initrd, raw, stored: { data, chunks: index.chunks, frames } };
+    if (format === 'img') return { slot, digest, index, kernel, initrd, raw, frames: null };
+    if (!encoding?.data) throw removed(digest);
+    return { slot, digest, index, kernel, initrd, raw, frames: { data: encoding.data, of: encoding.frames } };
   }
 
   async function open(digest: Digest, file: ImageFile): Promise<ByteSource> {
     const found = await library.open(digest, file);
     if (found) return found;
-    throw new WarmbootError('unavailable', `The image ${digest} was removed a moment ago.`);
-  }
-
-  async function framesOf(digest: Digest) {
-    const parsed = parseFrames((await contentOf(await open(digest, 'frames.json'))).toString('utf8'));
-    if (!parsed.ok) throw new Error(`The frames of ${digest} are damaged: ${parsed.reason}.`);
-    return new Map(parsed.value.frames.map((frame) => [frame.chunk, frame]));
+    throw removed(digest);
   }
 
   async function loader() {
@@ -81,7 +92,7 @@ export function diskCases(around: DiskSurroundings): DiskUseCases {
         'unavailable',
         'The installer was built without the boot loader files that a disk needs. Build it anew: warmboot build installer',
       );
-    return { files: readLoader(await contentOf(archive)), sha256: index.loader?.sha256 ?? '', index };
+    return { archive, index };
   }
 
   return {
@@ -94,34 +105,58 @@ export function diskCases(around: DiskSurroundings): DiskUseCases {
         );
       const sectorBytes = sectorsOf(wish);
       const wanted = slotsOf(wish, layout);
-      const [grub, slots] = await Promise.all([
+      const [{ archive, index: installer }, slots] = await Promise.all([
         loader(),
-        Promise.all(wanted.map(([slot, ref]) => imageFor(layout, slot, ref))),
+        Promise.all(wanted.map(([slot, ref]) => imageFor(layout, slot, ref, format))),
       ]);
-      for (const { slot, index } of slots) requireArchitecture(slot, index, grub.index);
+      for (const { slot, index } of slots) requireArchitecture(slot, index, installer);
       const { name: _, ...shape } = layout;
-      const inputs = [
+      const inputs = JSON.stringify([
         shape,
         sectorBytes,
         slots.map(({ slot, digest }) => [slot, digest]),
-        grub.sha256,
+        installer.loader?.sha256 ?? '',
         wish.seed,
-      ];
-      const disk = composeDisk(
-        {
+      ]);
+      const encodings = slots.map(({ frames }) => frames?.data.etag ?? null);
+      const { source } = await composed.get(JSON.stringify([format, encodings, inputs]), async () => {
+        const composition = {
           layout,
           sectorBytes,
-          guid: composedDiskGuid(JSON.stringify(inputs), sha256Hex),
-          loader: grub.files,
-          slots,
+          guid: composedDiskGuid(inputs, sha256Hex),
+          loader: readLoader(await contentOf(archive)),
+          slots: slots.map((image) => ({ ...image, stored: storedFrames(image) })),
           planState,
           trialSeconds,
-        },
-        sha256Hex,
-      );
-      return format === 'img' ? rawImage(disk) : zstdImage(disk);
+        };
+        const disk = composeDisk(composition, sha256Hex);
+        return { source: format === 'img' ? rawImage(disk) : zstdImage(disk), weight: weightOf(disk) };
+      });
+      return source;
     },
   };
+}
+
+function storedFrames({ frames, index }: Wanted): StoredFrames | null {
+  return (
+    frames && {
+      data: frames.data,
+      chunks: index.chunks,
+      frames: new Map(frames.of.frames.map((frame) => [frame.chunk, frame])),
+    }
+  );
+}
+
+/** About how many bytes a composed disk holds: what was made, and as frames a few words for each run of chunks. */
+function weightOf({ parts }: DiskParts): number {
+  const weights = parts.map(({ bytes, from }) =>
+    from.kind === 'made' ? bytes : from.kind === 'image' ? (from.stored?.chunks.length ?? 0) * 100 : 0,
+  );
+  return weights.reduce((sum, each) => sum + each, 0);
+}
+
+function removed(digest: Digest): WarmbootError {
+  return new WarmbootError('unavailable', `The image ${digest} was removed a moment ago.`);
 }
 
 function sectorsOf({ sectorBytes }: DiskWish): 512 | 4096 {

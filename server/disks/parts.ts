@@ -11,12 +11,12 @@ export interface Part {
 
 /**
  * `made`: bytes of the disk's own, few enough for memory. `file`: a kernel, an initrd. `image`: an image's filesystem, as the
- * partition and as stored frames.
+ * partition and, where the disk is sent as zstd frames, as those that are stored.
  */
 export type PartSource =
   | { readonly kind: 'made'; readonly data: Uint8Array }
   | { readonly kind: 'file'; readonly source: ByteSource }
-  | { readonly kind: 'image'; readonly raw: ByteSource; readonly stored: StoredFrames };
+  | { readonly kind: 'image'; readonly raw: ByteSource; readonly stored: StoredFrames | null };
 
 /** Where an image's chunks lie in its `data`. */
 export interface StoredFrames {
@@ -61,7 +61,7 @@ export function etagOf(format: 'img' | 'zst', { bytes, parts }: DiskParts): stri
         break;
       case 'image':
         hash.update(from.raw.etag);
-        if (format === 'zst') hash.update(from.stored.data.etag);
+        if (format === 'zst') hash.update(from.stored?.data.etag ?? '');
         break;
       default:
         from satisfies never;

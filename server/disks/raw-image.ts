@@ -1,6 +1,6 @@
 import type { ByteSource } from '../core/ports.ts';
+import { concatenate, made, part, type Segment, zeros } from '../core/segments.ts';
 import { type DiskParts, etagOf, type PartSource } from './parts.ts';
-import { concatenate, made, part, type Segment, zeros } from './segments.ts';
 
 /** The disk, byte by byte. */
 export function rawImage(disk: DiskParts): ByteSource {

@@ -1,5 +1,5 @@
 import type { ByteSource } from '../core/ports.ts';
-import { made, part, type Segment } from './segments.ts';
+import { made, part, repeated, type Segment } from '../core/segments.ts';
 
 /**
  * Zstandard frames made without compressing (RFC 8878, 3.1.1): raw blocks for what is packed already, RLE blocks for zeros. So
@@ -26,7 +26,7 @@ export function rawFrame(data: Uint8Array): Segment {
 }
 
 /** A file as one frame that is made as it is sent. */
-export function rawFrameOf(source: Pick<ByteSource, 'read'>, bytes: number): Segment[] {
+export function rawFrameOf(source: ByteSource, bytes: number): Segment[] {
   const segments = [made(frameHeader(bytes))];
   for (let at = 0; at < bytes || at === 0; at += BLOCK_BYTES) {
     const length = Math.min(BLOCK_BYTES, bytes - at);
@@ -79,20 +79,4 @@ function rawBlocks(data: Uint8Array): Uint8Array[] {
     blocks.push(blockHeader(BLOCK.raw, block.length, at + block.length >= data.length), block);
   }
   return blocks;
-}
-
-/** The same bytes a number of times. */
-function repeated(data: Uint8Array, times: number): Segment {
-  return {
-    bytes: data.length * times,
-    *read({ start, end }, signal) {
-      for (let at = start; at < end; ) {
-        signal.throwIfAborted();
-        const inside = at % data.length;
-        const piece = data.subarray(inside, Math.min(data.length, inside + end - at));
-        yield piece;
-        at += piece.length;
-      }
-    },
-  };
 }

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../core/ports.ts';
+import { concatenate, part, type Segment } from '../core/segments.ts';
 import { type DiskParts, etagOf, type PartSource, type StoredFrames } from './parts.ts';
-import { concatenate, part, type Segment } from './segments.ts';
 import { rawFrame, rawFrameOf, zeroFrames } from './zstd-frames.ts';
 
 /** What is made is looked through for zeros in such steps. */
@@ -11,23 +11,27 @@ const STEP_BYTES = 4096;
  * to make. Nothing is compressed, so its length is known before the first byte.
  */
 export function zstdImage(disk: DiskParts): ByteSource {
-  const segments: Segment[] = [];
-  let at = 0;
-  for (const { offset, bytes, from } of disk.parts) {
-    segments.push(...zeroFrames(offset - at), ...framesOf(from, bytes));
-    at = offset + bytes;
-  }
-  segments.push(...zeroFrames(disk.bytes - at));
-  return concatenate(segments, etagOf('zst', disk));
+  return concatenate([...framesOfDisk(disk)], etagOf('zst', disk));
 }
 
-function framesOf(from: PartSource, bytes: number): Segment[] {
+function* framesOfDisk(disk: DiskParts): Generator<Segment> {
+  let at = 0;
+  for (const { offset, bytes, from } of disk.parts) {
+    yield* zeroFrames(offset - at);
+    yield* framesOf(from, bytes);
+    at = offset + bytes;
+  }
+  yield* zeroFrames(disk.bytes - at);
+}
+
+function framesOf(from: PartSource, bytes: number): Iterable<Segment> {
   switch (from.kind) {
     case 'made':
       return framesOfMade(from.data);
     case 'file':
       return rawFrameOf(from.source, bytes);
     case 'image':
+      if (!from.stored) throw new RangeError('this disk was composed to be sent as it is');
       return framesOfImage(from.stored, bytes);
     default:
       return from satisfies never;
@@ -55,28 +59,21 @@ function framesOfMade(data: Uint8Array): Segment[] {
 }
 
 /** Frames that follow each other in `data` as well are sent as one run. */
-function framesOfImage({ data, chunks, frames }: StoredFrames, bytes: number): Segment[] {
-  const segments: Segment[] = [];
+function* framesOfImage({ data, chunks, frames }: StoredFrames, bytes: number): Generator<Segment> {
   let at = 0;
   let run = { start: 0, end: 0 };
-  const settle = (): void => {
-    if (run.end > run.start) segments.push(part(data, run.start, run.end - run.start));
-    run = { start: 0, end: 0 };
-  };
+  const settled = (): Segment[] => (run.end > run.start ? [part(data, run.start, run.end - run.start)] : []);
   for (const chunk of chunks) {
     const frame = frames.get(chunk.sha256);
     if (!frame) throw new Error(`chunk ${chunk.sha256} has no frame`);
-    if (chunk.offset > at) {
-      settle();
-      segments.push(...zeroFrames(chunk.offset - at));
-    }
-    if (run.end !== frame.offset || run.end === run.start) {
-      settle();
+    const hasGap = chunk.offset > at;
+    if (hasGap || run.end !== frame.offset || run.end === run.start) {
+      yield* settled();
+      if (hasGap) yield* zeroFrames(chunk.offset - at);
       run = { start: frame.offset, end: frame.offset + frame.bytes };
     } else run.end += frame.bytes;
     at = chunk.offset + chunk.bytes;
   }
-  settle();
-  segments.push(...zeroFrames(bytes - at));
-  return segments;
+  yield* settled();
+  yield* zeroFrames(bytes - at);
 }

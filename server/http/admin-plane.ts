@@ -182,8 +182,13 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
     return hostView(host, hosts.stepOf(host), plane.lastSeen(host.enrolment.macs));
   }
 
+  /** An index that is damaged must not hide the image, nor the others in a list. */
   async function shownImage(image: StoredImage) {
-    return imageView(image, await library.index(image.digest));
+    const index = await library.index(image.digest).catch((error: unknown) => {
+      if (error instanceof WarmbootError && error.code === 'unavailable') return 'damaged' as const;
+      throw error;
+    });
+    return index === 'damaged' ? imageView({ ...image, filesDamaged: true }, null) : imageView(image, index);
   }
 
   /** Reads on where it stopped, a few times a second: one indexed look, however many hosts there are. */

@@ -8,11 +8,10 @@ import {
   tarHeader,
   tarPadding,
 } from '../contract/image-archive.ts';
-import type { ByteRange } from '../core/byte-range.ts';
 import type { Digest } from '../core/digest.ts';
-import type { ByteSource, ImageFile, ImageLibrary } from '../core/ports.ts';
-
-type Part = Pick<ByteSource, 'sizeBytes' | 'read'>;
+import { bytesSource } from '../core/held-bytes.ts';
+import type { ByteSource, ImageLibrary } from '../core/ports.ts';
+import { concatenate, made, part, type Segment, zeros } from '../core/segments.ts';
 
 /**
  * An image as one tar, composed while it is sent: its length is known before, and any range of it can be had.
@@ -23,6 +22,8 @@ export async function imageArchive(
   digest: Digest,
   named: { readonly name: string; readonly tag: string } | null,
 ): Promise<ByteSource | null> {
+  const encoding = await library.encoding(digest);
+  if (!encoding) return null;
   const header: ArchiveHeader = {
     format: 'warmboot-image',
     version: 1,
@@ -31,49 +32,33 @@ export async function imageArchive(
     tag: named?.tag ?? null,
   };
   const headerText = Buffer.from(`${JSON.stringify(header)}\n`);
-  const sum = createHash('sha256').update(headerText);
-  const parts: Part[] = [];
+  const etag = createHash('sha256').update(headerText);
+  const segments: Segment[] = [];
   for (const member of ARCHIVE_MEMBERS) {
-    const source = member === 'warmboot-image.json' ? held(headerText) : await opened(member);
+    const source = await opened(member);
     if (!source && !OPTIONAL_MEMBERS.has(member)) return null;
-    if (source)
-      parts.push(held(tarHeader(member, source.sizeBytes)), source, zeros(tarPadding(source.sizeBytes)));
+    etag.update(source?.etag ?? 'none');
+    if (!source) continue;
+    const { sizeBytes } = source;
+    segments.push(
+      made(tarHeader(member, sizeBytes)),
+      part(source, 0, sizeBytes),
+      zeros(tarPadding(sizeBytes)),
+    );
   }
-  parts.push(zeros(2 * TAR_BLOCK));
-  return {
-    sizeBytes: parts.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
-    etag: `"${sum.digest('hex')}"`,
-    read: (range, signal) => joined(parts, range, signal),
-  };
+  segments.push(zeros(2 * TAR_BLOCK));
+  return concatenate(segments, `"${etag.digest('hex')}"`);
 
-  async function opened(member: Exclude<ArchiveMember, 'warmboot-image.json'>): Promise<ByteSource | null> {
-    const source = await library.open(digest, member satisfies ImageFile);
-    sum.update(source?.etag ?? 'none');
-    return source;
-  }
-}
-
-function held(bytes: Uint8Array): Part {
-  async function* read({ start, end }: ByteRange): AsyncGenerator<Uint8Array> {
-    yield bytes.subarray(start, end);
-  }
-  return { sizeBytes: bytes.length, read };
-}
-
-function zeros(bytes: number): Part {
-  return held(new Uint8Array(bytes));
-}
-
-/** A range of parts that lie one behind the other. */
-async function* joined(
-  parts: readonly Part[],
-  { start, end }: ByteRange,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  let at = 0;
-  for (const { sizeBytes, read } of parts) {
-    const [from, to] = [Math.max(start - at, 0), Math.min(end - at, sizeBytes)];
-    if (from < to) yield* read({ start: from, end: to }, signal);
-    at += sizeBytes;
+  async function opened(member: ArchiveMember): Promise<ByteSource | null> {
+    switch (member) {
+      case 'warmboot-image.json':
+        return bytesSource(headerText, '');
+      case 'frames.json':
+        return encoding?.framesJson ?? null;
+      case 'data':
+        return encoding?.data ?? null;
+      default:
+        return library.open(digest, member);
+    }
   }
 }

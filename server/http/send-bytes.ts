@@ -38,13 +38,20 @@ export async function sendBytes(
   }
   const range = answer.kind === 'part' ? answer.range : { start: 0, end: sizeBytes };
   const { outgoing } = c.env;
+  const isEmpty = c.req.method === 'HEAD' || range.end === range.start;
+  // Before the length is promised: what is gone by now can still be refused, what goes later is sent to its end.
+  const held = isEmpty ? undefined : await bytes.hold?.();
   outgoing.statusCode = answer.kind === 'part' ? 206 : 200;
   for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
   outgoing.setHeader('content-length', range.end - range.start);
   if (answer.kind === 'part')
     outgoing.setHeader('content-range', `bytes ${range.start}-${range.end - 1}/${sizeBytes}`);
-  if (c.req.method === 'HEAD' || range.end === range.start) outgoing.end();
-  else await pump(outgoing as ServerResponse, (signal) => bytes.read(range, signal));
+  try {
+    if (isEmpty) outgoing.end();
+    else await pump(outgoing as ServerResponse, (signal) => (held ?? bytes).read(range, signal));
+  } finally {
+    await held?.release();
+  }
   return RESPONSE_ALREADY_SENT;
 }
 

@@ -44,6 +44,16 @@ test('progress as lines on stderr, the digest alone on stdout', async () => {
   expect(code).toBe(0);
 });
 
+test('a note stays on a line of its own, also on a terminal', async () => {
+  const note = sseText('entry', { phase: 'base', message: 'note: no slot holds it', note: true });
+  for (const columns of [undefined, 60]) {
+    const server = await adminServer(routes(log(note, ...entries, sseText('end', done))));
+    const { stderr } = await run(['build', 'debian-13', '--server', server.url], columns ? { columns } : {});
+    const lines = stderr.split('\n').map((line) => line.replace('\r\x1b[K', ''));
+    expect(lines).toContain('note: no slot holds it');
+  }
+});
+
 test('without --tag none is sent; --json gives the build', async () => {
   const server = await adminServer(routes(log(sseText('end', done))));
   const { stdout } = await run(['build', 'debian-13', '--json', '--server', server.url]);

@@ -108,5 +108,7 @@ test('wrong use', async () => {
     'Slot a was named before',
   );
   const server = await serving();
-  expect(await refused('--slot', 'a=one', '-o', folder, '--server', server.url)).toContain('is no file');
+  expect(await refused('--slot', 'a=one', '-o', folder, '--server', server.url)).toContain(
+    'is a folder and no file',
+  );
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -106,9 +106,12 @@ test('verify: 0 when all is whole, 1 with the damage named', async () => {
 
 test('a file that cannot be written or read is said in a sentence', async () => {
   const written = await on(source, 'image', 'export', 'one', join(folder, 'none/x.tar'));
-  expect([written.code, written.stderr]).toEqual([1, expect.stringContaining('cannot be written: ENOENT')]);
+  expect([written.code, written.stderr]).toEqual([1, expect.stringContaining('none does not exist')]);
+  const device = await on(source, 'image', 'export', 'one', '/dev/null');
+  expect([device.code, device.stderr]).toEqual([1, expect.stringContaining('/dev/null is a device')]);
+  expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
   expect((await on(source, 'image', 'export', 'none', file('none.tar'))).code).toBe(1);
-  expect(existsSync(file('none.tar')) || existsSync(file('none.tar.part'))).toBe(false);
+  expect(readdirSync(folder).filter((name) => /none|part/.test(name))).toEqual([]);
   const read = await on(target, 'image', 'import', file('missing.tar'));
   expect([read.code, read.stderr]).toEqual([1, expect.stringContaining('cannot be read: ENOENT')]);
 });

@@ -1,5 +1,6 @@
 import { runCli } from '../../server/cli/cli.ts';
-import { createFile, openFile } from '../../server/cli/files.ts';
+import { openFile } from '../../server/cli/files.ts';
+import { createFile } from '../../server/cli/output-file.ts';
 import type { CliWorld } from '../../server/cli/world.ts';
 
 export interface Ran {

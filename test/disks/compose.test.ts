@@ -133,3 +133,16 @@ test('parts that overlap are a mistake that shows', () => {
   expect(() => diskParts(100, [part(90, 11)])).toThrow(RangeError);
   expect(diskParts(100, [part(10, 5), part(0, 10)]).parts.map(({ offset }) => offset)).toEqual([0, 10]);
 });
+
+test('an image of very many runs is no longer than what it says', () => {
+  const [image] = images.slots;
+  if (!image?.stored) throw new Error('no image');
+  const count = 130_000;
+  const hash = 'c'.repeat(64);
+  // Every second block is a chunk, and all are one and the same: no two frames follow each other.
+  const chunks = Array.from({ length: count }, (_, i) => ({ offset: i * 8192, bytes: 4096, sha256: hash }));
+  const frames = new Map([[hash, { offset: 0, bytes: 20, chunk: hash }]]);
+  const raw = { ...image.raw, sizeBytes: count * 8192 };
+  const slots = [{ ...image, raw, stored: { ...image.stored, chunks, frames } }];
+  expect(zstdImage(disk({ slots }, { slotBytes: 1024 * MIB })).sizeBytes).toBeGreaterThan(count * 20);
+});

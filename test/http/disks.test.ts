@@ -1,6 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runningServer, type TestServer } from '../fixtures/running-server.ts';
+import { imageFolder } from '../../server/blobs/places.ts';
+import { runningServer, storeImage, type TestServer } from '../fixtures/running-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -16,7 +20,7 @@ const SLOT_A = (2 + 512 + 64) * MIB;
 describe.each([
   ['two-slots.img', 4 * GIB + 579 * MIB],
   ['two-slots-msdos.img', 4 * GIB + 577 * MIB],
-  ['four-slots.img', 8 * GIB + 580 * MIB],
+  ['four-slots.img', 32 * GIB + 580 * MIB],
 ])('%s', (file, bytes) => {
   const path = `/boot/disks/${file}?a=one&b=two`;
 
@@ -114,4 +118,71 @@ test('the loader of the installer is a file like the others', async () => {
     'core-msdos.img',
   );
   expect((await server.boot(`/boot/images/${server.one.digest}/loader`)).status).toBe(404);
+});
+
+/** Asks for a range, lets something happen after the first bytes, and reads the rest. @returns the last bytes */
+function interrupted(
+  path: string,
+  last: number,
+  lastBytes: number,
+  happens: () => Promise<unknown>,
+): Promise<{ bytes: number; end: Buffer }> {
+  const { hostname, port } = new URL(server.running.boot?.url ?? '');
+  return new Promise((resolve, reject) => {
+    const call = request({ hostname, port, path, headers: { range: `bytes=0-${last}` } }, async (answer) => {
+      let [bytes, end] = [0, Buffer.alloc(0)];
+      try {
+        for await (const part of answer) {
+          if (bytes === 0) await happens();
+          bytes += part.length;
+          end = Buffer.concat([end, part]).subarray(-lastBytes);
+        }
+        resolve({ bytes, end });
+      } catch (error) {
+        reject(error);
+      }
+    });
+    call.on('error', reject).end();
+  });
+}
+
+test('a disk that has begun is finished, though its image is removed', async () => {
+  const { digest, files } = await storeImage(server.dataDir, 'leaving');
+  const raw = files.raw as Buffer;
+  const path = '/boot/disks/two-slots.img?a=leaving';
+  const last = SLOT_A + raw.length - 1;
+  const { bytes, end } = await interrupted(path, last, raw.length, async () => {
+    const { json } = await server.admin('/api/v1/images/leaving', { method: 'DELETE' });
+    expect(json).toMatchObject({ digest, isGone: true });
+    expect((await server.boot(`/boot/images/${digest}/kernel`)).status).toBe(404);
+    expect((await server.boot(path)).status).toBe(422);
+  });
+  expect(bytes).toBe(last + 1);
+  expect(end.equals(raw)).toBe(true);
+});
+
+test('what a check found damaged is refused, by itself, in a disk and as the installer, and the others are shown', async () => {
+  const { digest } = await storeImage(server.dataDir, 'harmed');
+  const installer = (await server.admin('/api/v1/images/installer')).json.digest;
+  expect((await server.boot('/boot/disks/two-slots.img?a=harmed', { method: 'HEAD' })).status).toBe(200);
+  writeFileSync(join(imageFolder(server.dataDir, digest), 'kernel'), 'other');
+  writeFileSync(join(imageFolder(server.dataDir, installer), 'initrd'), 'other');
+  await server.admin('/api/v1/store/verify', { method: 'POST' });
+  for (const path of [
+    `/boot/images/${digest}/kernel`,
+    `/boot/images/${digest}/raw`,
+    '/boot/disks/two-slots.img?a=harmed',
+    '/boot/disks/two-slots.img.zst?a=one',
+    '/boot/installer/vmlinuz',
+    '/boot/installer/initrd.img',
+  ]) {
+    const { status, json } = await server.boot(path);
+    expect([path, status, json.detail]).toEqual([path, 503, expect.stringMatching(/is damaged: .*Build/)]);
+  }
+  await server.restart();
+  writeFileSync(join(imageFolder(server.dataDir, digest), 'index.json'), '{}');
+  const { status, json } = await server.admin('/api/v1/images');
+  expect(status).toBe(200);
+  const shown = json.images.find((image: { digest: string }) => image.digest === digest);
+  expect(shown).toMatchObject({ damaged: true, os: '', tags: ['harmed:latest'] });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findReferences } from '../../server/build/docker/dockerfile.ts';
-import { parseRecipe } from '../../server/contract/image-json.ts';
+import { parseDiskLayout, parseRecipe } from '../../server/contract/image-json.ts';
 import { dockerfileSteps } from './dockerfile-steps.ts';
 
 /** What can be told of a recipe without building it. Debian's are built and booted by the other tests. */
@@ -36,6 +36,12 @@ test('every folder of images/ that makes an OS is of a known family', () => {
   expect(all.toSorted()).toEqual(RECIPES.map(([, name]) => name).toSorted());
 });
 
+/** The slots of each layout that comes with Warmboot. */
+const SLOT_BYTES = readdirSync('images/disks').map((file) => {
+  const read = parseDiskLayout(readFileSync(`images/disks/${file}`, 'utf8'));
+  return read.ok ? read.value.slotBytes : 0;
+});
+
 describe.each(RECIPES)('%s: %s', (family, name) => {
   test('its image.json is right', () => {
     const read = parseRecipe(readFileSync(`images/${name}/image.json`, 'utf8'));
@@ -44,6 +50,12 @@ describe.each(RECIPES)('%s: %s', (family, name) => {
       value: { kind: 'os', filesystem: { type: family === 'debian' ? 'ext4' : 'xfs' } },
     });
     expect(read.ok && read.value.kind === 'os' && read.value.append).toContain('console=ttyS0');
+  });
+
+  test('a disk layout has slots that hold it', () => {
+    const read = parseRecipe(readFileSync(`images/${name}/image.json`, 'utf8'));
+    const { size } = (read.ok && read.value.kind === 'os' && read.value.filesystem) || { size: Infinity };
+    expect(Math.max(...SLOT_BYTES)).toBeGreaterThanOrEqual(size);
   });
 
   test('base first, packages before settings, the agent last', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { diskMachineArguments, sectorsOf } from '../../lab/disk-machine.ts';
+import { layoutFor } from '../../lab/try-layout.ts';
 import { parseTryOptions } from '../../lab/try-options.ts';
 
 test('what try can be asked for', () => {
@@ -11,6 +12,7 @@ test('what try can be asked for', () => {
     firmware: 'bios',
     memoryMiB: 1024,
     snapshot: true,
+    layout: null,
     data: null,
     server: null,
   });
@@ -57,4 +59,20 @@ test('a comma in a path does not end the option, and a snapshot is asked for', (
   expect(args).toContain('file=/tmp/a,,b.img,format=raw');
   expect(args).toContain('snapshot=on');
   expect(args).toContain('logical_block_size=4096');
+});
+
+test('an image is tried on the smallest disk that holds it', () => {
+  const GIB = 1024 ** 3;
+  const layouts = [
+    { name: 'four', table: 'gpt', slots: 4, slotBytes: 8 * GIB },
+    { name: 'an-msdos', table: 'msdos', slots: 2, slotBytes: 2 * GIB },
+    { name: 'two', table: 'gpt', slots: 2, slotBytes: 2 * GIB },
+  ] as const;
+  expect(layoutFor('x', 0, layouts)).toBe('two');
+  expect(layoutFor('x', 2 * GIB, layouts)).toBe('two');
+  expect(layoutFor('x', 2 * GIB + 1, layouts)).toBe('four');
+  expect(() => layoutFor('x:1', 9 * GIB, layouts)).toThrow(
+    'x:1 needs slots of 9663676416 bytes, those of the layouts here have 8589934592 at most: write a layout',
+  );
+  expect(parseTryOptions(['alma-9', '--layout', 'four-slots'])).toMatchObject({ layout: 'four-slots' });
 });
