@@ -69,7 +69,7 @@ export class FileTree {
       return;
     }
     const siblings = this.makeDirectory(parentOf(path), layer).children as Map<Latin1, TreeNode>;
-    const name = path.slice(path.lastIndexOf('/') + 1);
+    const name = ownText(path.slice(path.lastIndexOf('/') + 1));
     const present = siblings.get(name);
     if (inode.meta.type !== 'directory') siblings.set(name, { name, layer, inode, children: null });
     else if (present?.children) present.inode = inode;
@@ -211,6 +211,11 @@ function directory(
   inode: Inode,
 ): TreeNode & { children: Map<Latin1, TreeNode> } {
   return { name, layer, inode, children: new Map() };
+}
+
+/** The same text with memory of its own: a part of a longer string keeps all of it alive. */
+function ownText(text: Latin1): Latin1 {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 function parts(path: Latin1): Latin1[] {

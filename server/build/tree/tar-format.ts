@@ -128,8 +128,6 @@ export function resolveEntry(header: RawHeader, before: Overrides): TarMember {
     type === 'hardlink' || type === 'symlink' ? pax.get('linkpath') || before.link || header.link : '';
   const isHardLink = type === 'hardlink';
   const sparse = isHardLink ? null : sparseKind(pax);
-  const xattrs = new Map<Latin1, Latin1>();
-  for (const [key, value] of pax) if (key.startsWith(XATTR)) xattrs.set(key.slice(XATTR.length), value);
   const realSize = paxNumber(pax.get('GNU.sparse.realsize') ?? pax.get('GNU.sparse.size')) ?? header.realSize;
   const device = type === 'character' || type === 'block';
   const { seconds, nanos } = paxTime(pax.get('mtime')) ?? { seconds: header.mtime, nanos: 0 };
@@ -145,7 +143,7 @@ export function resolveEntry(header: RawHeader, before: Overrides): TarMember {
     link: type === 'symlink' ? link : '',
     major: device ? natural(path, 'device number', header.major) : 0,
     minor: device ? natural(path, 'device number', header.minor) : 0,
-    xattrs: xattrs.size === 0 ? NO_XATTRS : xattrs,
+    xattrs: xattrsOf(pax),
   };
   return { path, isHardLink, meta, link, storedBytes, sparse };
 }
@@ -163,8 +161,26 @@ function owner(path: Latin1, id: number): number {
   return id >>> 0;
 }
 
-/** Most files have none: one empty map for all of them. */
 const NO_XATTRS: ReadonlyMap<Latin1, Latin1> = new Map();
+
+/** Of hundreds of thousands of files most have none, or just what the file before them had: then all share one map. */
+let latest = NO_XATTRS;
+
+function xattrsOf(pax: ReadonlyMap<Latin1, Latin1>): ReadonlyMap<Latin1, Latin1> {
+  let found: Map<Latin1, Latin1> | null = null;
+  for (const [key, value] of pax)
+    if (key.startsWith(XATTR)) {
+      found ??= new Map();
+      found.set(key.slice(XATTR.length), value);
+    }
+  if (found === null) return NO_XATTRS;
+  if (!isSame(found, latest)) latest = found;
+  return latest;
+}
+
+function isSame(a: ReadonlyMap<Latin1, Latin1>, b: ReadonlyMap<Latin1, Latin1>): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}
 
 function sparseKind(pax: ReadonlyMap<Latin1, Latin1>): TarMember['sparse'] {
   const map = pax.get('GNU.sparse.map');

@@ -115,7 +115,8 @@ function placeRuns(
     taken += bytes;
     end = at + bytes;
   }
-  return placed;
+  // One run is what most files have, and a list that grew keeps room for many more.
+  return placed.slice();
 }
 
 /** Serves small reads from one large one; headers of small files lie close together. */

@@ -49,7 +49,6 @@ export function takeInventory(tree: FileTree, hasChecksums: boolean): Inventory 
     [tree.root, ROOT],
     [lostFound, LOST_FOUND],
   ]);
-  const paths: Latin1[] = ['', 'lost+found'];
   const startList: Start[] = [0, 0];
   const ordered = tree.inLayerOrder();
   const linkCounts: number[] = [2, 2];
@@ -63,7 +62,6 @@ export function takeInventory(tree: FileTree, hasChecksums: boolean): Inventory 
     }
     indexes.set(key, nodes.length);
     nodes.push(node);
-    paths.push(path);
     startList.push(startOf(path, node.layer));
     linkCounts.push(node.children ? 2 : 1);
   }
@@ -92,8 +90,8 @@ export function takeInventory(tree: FileTree, hasChecksums: boolean): Inventory 
   // Equal blocks of xattrs are shared within a segment, so that a file far away changes none of them.
   let shared = new Map<Latin1, number>();
   for (let i = 0; i < count; i += 1) {
-    const refuse = (why: string): string => `${paths[i] === '' ? 'the root directory' : paths[i]} has ${why}`;
     const node = nodes[i] as TreeNode;
+    const refuse = (why: string): string => `${pathOf(tree, node)} has ${why}`;
     const { meta } = node.inode;
     if (inventory.starts[i] !== 0) shared = new Map();
 
@@ -137,6 +135,12 @@ export function takeInventory(tree: FileTree, hasChecksums: boolean): Inventory 
     if (content.runs > 0) inventory.treeBlocks[i] = mostTreeBlocks(content.runs, content.blocks);
   }
   return inventory;
+}
+
+/** For a refusal; nobody keeps hundreds of thousands of paths for it. */
+function pathOf(tree: FileTree, node: TreeNode): Latin1 {
+  if (node === tree.root) return 'the root directory';
+  return tree.inLayerOrder().find((each) => each.node === node)?.path ?? node.name;
 }
 
 const LOST_FOUND_NODE: TreeNode = {
