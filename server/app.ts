@@ -281,11 +281,12 @@ function dockerBuilder(
   imagesDir: string,
   layouts: ReadonlyMap<string, DiskLayout>,
 ): Builder {
-  const largestSlotBytes = Math.max(0, ...[...layouts.values()].map(({ slotBytes }) => slotBytes));
+  const slots = [...layouts.values()].map(({ slotBytes }) => slotBytes);
+  const room = slots.length > 0 ? { largestSlotBytes: Math.max(...slots) } : {};
   return async ({ id, order, contextPath }, { lookup, onProgress, signal }) => {
     const discard = (build: string) => discardDraft(dataDir, build);
     try {
-      const request = { ...requestOf(id, order, contextPath), largestSlotBytes };
+      const request = { ...requestOf(id, order, contextPath), ...room };
       const built = await runBuild(request, {
         dataDir,
         imagesDir,

@@ -1,24 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ImageDraft } from '../core/file-ports.ts';
 import { syncFolder, writeSynced } from './atomic.ts';
 import { createPackWriter } from './pack-writer.ts';
 import { imageTempFolder, packPath } from './places.ts';
-
-/** An image while it is written: a folder for its files and the pack of its new frames, both under temporary names. */
-export interface ImageDraft {
-  /** For kernel and initrd, which must be synced when it is sealed. */
-  readonly folder: string;
-  /** Adds a frame to the build's pack. @returns where it begins there */
-  append(frame: Uint8Array): Promise<number>;
-  /**
-   * Writes the texts beside kernel and initrd and syncs everything. Only the server itself gives it its final names
-   * afterwards (`image-files.ts`).
-   * @returns length of the pack; 0 and no pack when no frame was added
-   */
-  seal(texts: Readonly<Record<string, string>>): Promise<{ packBytes: number }>;
-  /** Removes all of it, whatever was reached. */
-  discard(): Promise<void>;
-}
 
 /** @param build id of the build: letters, digits and dashes */
 export async function draftImage(dataDir: string, build: string): Promise<ImageDraft> {

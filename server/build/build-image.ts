@@ -5,6 +5,7 @@ import type Docker from 'dockerode';
 import type { Recipe } from '../contract/image-json.ts';
 import { CHUNKING } from '../core/chunks.ts';
 import type { Digest } from '../core/digest.ts';
+import type { ImageDraft } from '../core/file-ports.ts';
 import { type ImageIndex, parseIndex, serializeIndex } from '../core/image-index.ts';
 import type { FileTree } from '../filesystems/file-tree.ts';
 import type { CheckFailure } from './accept/check.ts';
@@ -21,7 +22,7 @@ import type { BuildRequest, BuildResult, Report } from './messages.ts';
 import { FILESYSTEM_UUID, planFilesystem } from './plan-filesystem.ts';
 import { roomNote } from './room-note.ts';
 import { openSource, type Source } from './source.ts';
-import type { BuildStorage, ImageDraft } from './storage.ts';
+import type { BuildStorage } from './storage.ts';
 import { storeLoader } from './store-loader.ts';
 import { type StoredPartition, storePartition } from './store-partition.ts';
 import { copyOut } from './tree/copy-file.ts';
@@ -177,14 +178,6 @@ async function storeTree(making: Making, around: BuildSurroundings): Promise<Bui
   return {
     kind: recipe.kind,
     digest,
-    dockerImage: image.id,
-    architecture: index.architecture,
-    os: index.os,
-    append: index.append,
-    filesystemBytes: index.filesystem?.bytes ?? null,
-    kernel: index.kernel,
-    initrd: index.initrd,
-    indexBytes: Buffer.byteLength(indexText),
     dataBytes: partition.dataBytes,
     chunkCount: partition.different,
     reusedChunks: partition.different - packed.length,

@@ -1,24 +1,10 @@
-import type { RecipeOverrides } from '../core/build-ports.ts';
+import type { BuildProgress as PhasedProgress, RecipeOverrides } from '../core/build-ports.ts';
 import type { BuildErrorCode } from './build-error.ts';
 
 /** What happens during a build, in this order; `base` and `docker` may repeat for images that others copy from. */
-export type BuildPhase = 'base' | 'docker' | 'layers' | 'filesystem' | 'chunks' | 'pack';
+export type BuildPhase = 'base' | 'docker' | 'layers' | 'pack';
 
-/** One line for the person who waits, or a step forward. */
-export interface BuildProgress {
-  readonly phase: BuildPhase;
-  readonly message: string;
-  /** True for a line that a Dockerfile's step printed. */
-  readonly log?: boolean;
-  /** True for what must be read: it is no step. */
-  readonly note?: boolean;
-  /** Steps of the Dockerfile that are done, of those that are known. */
-  readonly stepsDone?: number;
-  readonly stepsTotal?: number;
-  readonly bytesDone?: number;
-  /** Left out when nobody knows how much it will be. */
-  readonly bytesTotal?: number;
-}
+export type BuildProgress = PhasedProgress & { readonly phase: BuildPhase };
 
 export type Report = (progress: BuildProgress) => void;
 
@@ -35,7 +21,7 @@ export interface BuildRequest {
   readonly secrets?: Readonly<Record<string, string>>;
   /** The stage to end at; the last one where it is left out. */
   readonly target?: string;
-  /** The largest slot of all disk layouts that the server has: a filesystem that is larger is built, with a note. */
+  /** The largest slot of all disk layouts that the server has, left out where it has none: a larger filesystem is built with a note. */
   readonly largestSlotBytes?: number;
   /** What counts instead of image.json. */
   readonly overrides?: RecipeOverrides;
@@ -65,16 +51,6 @@ export interface BuiltImage {
   readonly kind: 'os' | 'installer';
   /** `sha256:…` of index.json. */
   readonly digest: string;
-  /** Docker's id of the image that it was made from. */
-  readonly dockerImage: string;
-  readonly architecture: string;
-  readonly os: { readonly id: string; readonly version: string; readonly name: string };
-  readonly append: string;
-  /** Size of the partition; null for an installer. */
-  readonly filesystemBytes: number | null;
-  readonly kernel: { readonly release: string; readonly bytes: number; readonly sha256: string };
-  readonly initrd: { readonly bytes: number; readonly sha256: string };
-  readonly indexBytes: number;
   /** Length of the logical `data`: what a host without any older image fetches. */
   readonly dataBytes: number;
   /** Different chunks of the image, and how many of them were stored already. */

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Compressor } from 'zstd-napi';
+import type { ImageDraft } from '../core/file-ports.ts';
 import type { IndexChunk } from '../core/image-index.ts';
 import type { FilesystemPlan } from '../filesystems/piece.ts';
 import type { ChunkLookup } from './build-image.ts';
 import type { PackedChunk, Report } from './messages.ts';
 import { partitionChunks } from './partition-chunks.ts';
-import type { ImageDraft } from './storage.ts';
 
 /** zstd's own default: of the levels that keep up with a disk, the one that packs best (docs/decisions/0002-chunks.md). */
 const LEVEL = 3;

@@ -5,16 +5,19 @@ import type { Store } from './ports.ts';
 
 /** What builds need of the outside world, and what they leave in it. */
 
-/** A step of a build, or a line that it printed. Without `bytesTotal` nobody knows yet how much it will be. */
+/** A step of a build, or a line that it printed. */
 export type BuildProgress = {
   readonly phase: string;
   readonly message: string;
+  /** True for a line that a Dockerfile's step printed. */
   readonly log?: boolean;
   /** True for what must be read: it is shown on a line of its own, not as the step that goes on. */
   readonly note?: boolean;
+  /** Steps of the Dockerfile that are done, of those that are known. */
   readonly stepsDone?: number;
   readonly stepsTotal?: number;
   readonly bytesDone?: number;
+  /** Left out when nobody knows how much it will be. */
   readonly bytesTotal?: number;
 };
 

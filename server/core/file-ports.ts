@@ -10,6 +10,21 @@ export type SealedDraft = Omit<NewImage, 'uses' | 'pack'> & {
   readonly packBytes: number;
 };
 
+/** An image while it is written: a folder for its files and the pack of its new frames. Nothing of it has a final name before it is published. */
+export type ImageDraft = {
+  /** For kernel and initrd, which must be synced when it is sealed. */
+  readonly folder: string;
+  /** Adds a frame to the pack. @returns where it begins there */
+  append(frame: Uint8Array): Promise<number>;
+  /**
+   * Writes the texts beside kernel and initrd and syncs everything, still under temporary names.
+   * @returns length of the pack; 0 and no pack when no frame was added
+   */
+  seal(texts: Readonly<Record<string, string>>): Promise<{ packBytes: number }>;
+  /** Removes all of it, whatever was reached. */
+  discard(): Promise<void>;
+};
+
 /**
  * The files of the store: drafts of images, images and packs. Only the server's own process gives anything its final
  * name, so what a child of a dead server still writes never becomes visible.

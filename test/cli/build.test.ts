@@ -7,10 +7,10 @@ const done = build({ status: 'succeeded', digest: ONE, endedAt: NOW });
 const entries = [
   { phase: 'docker', message: '[stage-0 2/2] RUN apt-get update' },
   { phase: 'docker', message: '\x1b[32mGet:1\x1b[0m trixie\x07 InRelease' },
-  { phase: 'chunks', message: '10 chunks', bytesDone: 0, bytesTotal: 2_000_000_000 },
-  { phase: 'chunks', message: '11 chunks', bytesDone: 100_000, bytesTotal: 2_000_000_000 },
-  { phase: 'chunks', message: '500 chunks', bytesDone: 1_000_000_000, bytesTotal: 2_000_000_000 },
-  { phase: 'chunks', message: '900 chunks', bytesDone: 2_000_000_000, bytesTotal: 2_000_000_000 },
+  { phase: 'pack', message: '10 chunks', bytesDone: 0, bytesTotal: 2_000_000_000 },
+  { phase: 'pack', message: '11 chunks', bytesDone: 100_000, bytesTotal: 2_000_000_000 },
+  { phase: 'pack', message: '500 chunks', bytesDone: 1_000_000_000, bytesTotal: 2_000_000_000 },
+  { phase: 'pack', message: '900 chunks', bytesDone: 2_000_000_000, bytesTotal: 2_000_000_000 },
   { phase: 'pack', message: 'syncing' },
 ].map((entry) => sseText('entry', entry));
 

@@ -30,7 +30,7 @@ function output(columns: number | undefined): Output & { text(): string; shown()
 }
 
 const chunks = (bytesDone: number) => ({
-  phase: 'chunks',
+  phase: 'pack',
   message: '',
   bytesDone,
   bytesTotal: 100 * 1024 ** 2,

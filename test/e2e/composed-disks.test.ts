@@ -35,6 +35,33 @@ beforeEach(async () => {
 // A disk is gigabytes; the console's log stays where it is looked for after a failure.
 afterEach(() => rm(join(folder, 'disk.img'), { force: true }));
 
+/** Both slots, by the checkers of their filesystems. */
+async function check(disk: string, ...names: readonly string[]): Promise<void> {
+  const { stdout } = await execa('/sbin/sfdisk', ['-J', disk]);
+  const { sectorsize, partitions } = (JSON.parse(stdout) as Sfdisk).partitiontable;
+  // sfdisk takes a file for a disk of 512-byte sectors; the table of one with 4096 is in those all the same.
+  const unit = (await sectorsOf(disk)) === 4096 && sectorsize === 512 ? 4096 : sectorsize;
+  // Slots are the largest.
+  const slots = partitions.filter(({ size }) => size === Math.max(...partitions.map((each) => each.size)));
+  expect(slots.length).toBe(names.length);
+  for (const [i, name] of names.entries()) {
+    const slot = join(folder, 'slot.img');
+    const { start = 0, size = 0 } = slots[i] ?? {};
+    const range = [`skip=${(start * unit) / 2 ** 20}`, `count=${(size * unit) / 2 ** 20}`];
+    await execa('dd', [`if=${disk}`, `of=${slot}`, 'bs=1M', 'conv=sparse', ...range]);
+    const checker = name.endsWith(':xfs') ? ['xfs_repair', '-n'] : ['e2fsck', '-fn'];
+    await execa(`/sbin/${checker[0]}`, [checker[1] ?? '', slot]);
+    await rm(slot);
+  }
+}
+
+interface Sfdisk {
+  readonly partitiontable: {
+    readonly sectorsize: number;
+    readonly partitions: readonly { readonly start: number; readonly size: number }[];
+  };
+}
+
 test.each(CASES)('$a by $firmware from $layout, sectors of $sector', async (given) => {
   const disk = join(folder, 'disk.img');
   const { digest } = image(given.a);
@@ -42,6 +69,7 @@ test.each(CASES)('$a by $firmware from $layout, sectors of $sector', async (give
   const how = ['--sector', String(given.sector), '--seed', given.a, '-o', disk];
   await execa(inCheckout('warmboot'), ['--data', plan().data, 'disk', given.layout, ...slots, ...how]);
   expect(await sectorsOf(disk)).toBe(given.sector);
+  await check(disk, given.a, given.b);
 
   const accelerator = await probeAccelerator();
   const ovmf = given.firmware === 'uefi' ? findOvmf() : null;

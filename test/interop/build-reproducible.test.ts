@@ -28,19 +28,32 @@ beforeAll(() => {
 interface Surroundings {
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Date that the build is told it is. */
+  readonly day?: string;
   /** Runs the build as somebody else, who may use Docker. */
   readonly user?: number;
   readonly image: readonly string[];
 }
 
-function digestOf({ folder, env = {}, user, image }: Surroundings): string {
+function digestOf({ folder, env = {}, day, user, image }: Surroundings): string {
   const data = join(root, folder);
   const owner = user ?? 0;
   execFileSync('install', ['-d', '-o', String(owner), '-g', String(owner), data]);
   const docker = statSync('/var/run/docker.sock').gid;
   const as = ['--reuid', String(owner), '--regid', String(owner), '--groups', String(docker)];
   const main = join(root, 'checkout', 'server', 'main.ts');
-  const build = [process.execPath, '--import', 'tsx', main, 'build', ...image, '--data', join(data, 'data')];
+  const clock = day === undefined ? [] : ['faketime', day];
+  const build = [
+    ...clock,
+    process.execPath,
+    '--import',
+    'tsx',
+    main,
+    'build',
+    ...image,
+    '--data',
+    join(data, 'data'),
+  ];
   return execFileSync('setpriv', [...as, ...build], {
     cwd: join(root, 'checkout'),
     encoding: 'utf8',
@@ -49,12 +62,17 @@ function digestOf({ folder, env = {}, user, image }: Surroundings): string {
   }).trim();
 }
 
-test('time zone, locale, user, folder, umask and the order of Docker’s cache leave no trace', () => {
+test('time zone, day, locale, user, folder and the order of Docker’s cache leave no trace', () => {
   const first = digestOf({ folder: 'one', image: ['test-os'] });
+  const xfs = ['test-os', '--filesystem', 'xfs'];
+  const firstXfs = digestOf({ folder: 'one', image: xfs });
+  expect(firstXfs).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(firstXfs).not.toBe(first);
   expect(first).toMatch(/^sha256:[0-9a-f]{64}$/);
   const elsewhere = {
     folder: 'quite/another/folder with spaces',
     user: 65534,
+    day: '2031-02-03 04:05:06',
     env: {
       TZ: 'Asia/Tokyo',
       LANG: 'de_DE.ISO-8859-1',
@@ -64,6 +82,7 @@ test('time zone, locale, user, folder, umask and the order of Docker’s cache l
     },
   };
   expect(digestOf({ ...elsewhere, image: ['test-os'] })).toBe(first);
+  expect(digestOf({ ...elsewhere, image: xfs })).toBe(firstXfs);
   // Out of Docker and in again, beside other images: its layers then lie in another order in Docker's store.
   execFileSync('sh', [
     '-c',

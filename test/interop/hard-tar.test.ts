@@ -15,7 +15,8 @@ import { writePlan } from '../filesystems/write-plan.ts';
 
 /**
  * A tar of everything that a Linux disk can hold goes into Docker; what a kernel shows of the filesystem that is made from it
- * equals what `docker export` shows of the container, and in xattrs, which `docker export` leaves out, the tar itself.
+ * equals what `docker export` shows of the container, and in xattrs, which `docker export` leaves out, the tar itself. Sparse
+ * members are tested with GNU tar's own (tar-format.test.ts): Docker cannot save an image that was imported from such a tar.
  */
 const IMAGE = 'warmboot/test-hard';
 const root = mkdtempSync(join(tmpdir(), 'warmboot-hard-'));
