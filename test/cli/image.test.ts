@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { tarHeader, tarPadding } from '../../server/contract/image-archive.ts';
 import { runningServer, type TestServer } from '../fixtures/running-server.ts';
+import { adminServer } from './admin-server.ts';
 import { type Ran, run } from './run.ts';
 
 let source: TestServer;
@@ -58,6 +59,54 @@ test('push --to: from the server to another one, with its own token', async () =
   expect(refused.stderr).toContain('--to-token or WARMBOOT_TO_TOKEN');
   const { code, stdout } = await on(source, 'image', 'push', 'one', ...to, '--to-token', target.token);
   expect([code, stdout]).toEqual([0, `${source.one.digest}\n`]);
+});
+
+test('push of what is not there: the sentence of the server', async () => {
+  const to = ['--to', target.running.adminUrl, '--to-token', target.token];
+  const { code, stderr } = await on(source, 'image', 'push', 'nope', ...to);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^warmboot: There is no image nope\./)]);
+});
+
+test('Ctrl-C during a push: nothing of it stays at the target', async () => {
+  const stop = new AbortController();
+  const argv = ['image', 'push', 'one', '--server', source.running.adminUrl, '--token', source.token];
+  const { code } = await run([...argv, '--to', target.running.adminUrl, '--to-token', target.token], {
+    signal: stop.signal,
+    onStderr: (text) => {
+      if (text.includes('send')) stop.abort();
+    },
+  });
+  expect(code).toBe(130);
+  const left = ['images', 'packs'].flatMap((name) => readdirSync(join(target.dataDir, name)));
+  expect(left.filter((name) => name.includes('tmp'))).toEqual([]);
+});
+
+test.each([
+  ['before anything is sent', 'POST /api/v1/uploads'],
+  ['when it is stored', 'POST /api/v1/uploads/u1/commit'],
+])('a digest that the target makes up is not passed on, %s', async (_when, liar) => {
+  const { digest } = source.one;
+  const lie = `sha256:${'0'.repeat(64)}`;
+  const said = (path: string) => (path === liar ? lie : digest);
+  const image = (await source.admin('/api/v1/images/one')).json;
+  const upload = { id: 'u1', status: 'open', missing: [], missingChunks: 0, missingBytes: 0, files: [] };
+  const fake = await adminServer({
+    'POST /api/v1/uploads': () => ({ ...upload, digest: said('POST /api/v1/uploads') }),
+    'POST /api/v1/uploads/u1/commit': () => ({ ...image, digest: said('POST /api/v1/uploads/u1/commit') }),
+    'DELETE /api/v1/uploads/u1': (_, response) => void response.writeHead(204).end(),
+  });
+  const { code, stdout, stderr } = await on(
+    source,
+    'image',
+    'push',
+    'one',
+    '--to',
+    fake.url,
+    '--to-token',
+    't',
+  );
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toContain(`the server calls the image ${lie}, but its index has the digest ${digest}`);
 });
 
 test('push --server: from the data folder to the server named; its token is not given away', async () => {
