@@ -7,6 +7,7 @@ import type {
   ContextSpool,
 } from '../core/build-ports.ts';
 import { parseImageRef } from '../core/digest.ts';
+import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { EventKind, NewEvent } from '../core/events.ts';
 import type { Clock, NewId, Store } from '../core/ports.ts';
@@ -84,7 +85,8 @@ export function buildCases(context: BuildContext): BuildUseCases {
         const stored = told(build, 'image-stored', 'built', { digest });
         await keeper.commit(built.draft, { name, tag }, [stored, ...events], ended);
       }
-    } catch (error) {
+    } catch (failure) {
+      const error = explained(failure, 'build again');
       const message = error instanceof Error ? error.message : String(error);
       const status = signal.aborted ? 'interrupted' : 'failed';
       if (!signal.aborted && !(error instanceof WarmbootError)) context.onError(error);

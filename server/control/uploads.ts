@@ -1,11 +1,12 @@
 import { type Digest, parseImageRef } from '../core/digest.ts';
+import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Checker, UploadFiles } from '../core/file-ports.ts';
 import { filesOf, parseForeignIndex } from '../core/image-index.ts';
+import { requireInstallerKind } from '../core/installer.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Clock, NewId, Store } from '../core/ports.ts';
 import type { UploadUseCases } from '../core/use-cases.ts';
-import { explained } from './disk-full.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import {
   progress,
@@ -176,6 +177,8 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
         );
       const parsed = parseForeignIndex(indexText);
       if (!parsed.ok) throw new WarmbootError('invalid', `The index cannot be taken: ${parsed.reason}.`);
+      // Before anything is sent for nothing; the commit is what counts.
+      requireInstallerKind(ref, parsed.value.kind);
       const lengths = rawLengths(parsed.value);
       const digest = `sha256:${sha256Hex(indexText)}` as Digest;
       await letIn();

@@ -2,6 +2,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { explained } from '../core/disk-trouble.ts';
 import { type ErrorCode, WarmbootError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
 
@@ -49,7 +50,9 @@ export function problemOf(c: Context, error: unknown, logger: Logger): Response 
     logger.error({ err: error, path: c.req.path }, 'answer broke off');
     return RESPONSE_ALREADY_SENT;
   }
-  if (error instanceof WarmbootError) return problem(c, STATUS[error.code], error.message);
+  const told = explained(error, 'try again');
+  if (told !== error) logger.warn({ err: error, path: c.req.path }, 'the disk is full');
+  if (told instanceof WarmbootError) return problem(c, STATUS[told.code], told.message);
   if (error instanceof HTTPException)
     return problem(
       c,

@@ -5,6 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { ImageView } from '../contract/admin-plane.ts';
 import * as routes from '../contract/admin-routes.ts';
 import { parseImageRef } from '../core/digest.ts';
+import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { ImageLibrary, StoredImage } from '../core/ports.ts';
 import type {
@@ -60,8 +61,9 @@ export function addStoreRoutes(
           }, signal);
           await stream.writeSSE({ event: 'end', data: JSON.stringify(found) });
         } catch (error) {
-          if (!(error instanceof WarmbootError)) throw error;
-          await stream.writeSSE({ event: 'refused', data: JSON.stringify({ detail: error.message }) });
+          const told = explained(error, 'check again');
+          if (!(told instanceof WarmbootError)) throw error;
+          await stream.writeSSE({ event: 'refused', data: JSON.stringify({ detail: told.message }) });
         }
       }) as never;
     const gone = AbortSignal.any([c.req.raw.signal, plane.stopping]);

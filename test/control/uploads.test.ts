@@ -125,6 +125,14 @@ test('a full disk is said; what has come stays, and the rest can be sent when th
   await uploads.commit(id);
 });
 
+test('no OS comes under the name that machines netboot into', async () => {
+  const { uploads } = cases();
+  const refused = { code: 'invalid', message: expect.stringContaining('cannot be installer:latest') };
+  await expect(uploads.begin(testIndex({}).text, 'installer', 'latest')).rejects.toMatchObject(refused);
+  await uploads.begin(testIndex({}).text, 'installer', 'experiment');
+  await uploads.stop();
+});
+
 const noSpace = async (): Promise<never> => {
   throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
 };
