@@ -1,4 +1,4 @@
-import { assignment } from './arguments.ts';
+import { assignment, path } from './arguments.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
 import { save } from './save.ts';
@@ -22,7 +22,7 @@ export function addDisk({ program, run }: Cli): void {
       'image of a slot; a is needed, the others may stay empty',
       assignment,
     )
-    .requiredOption('-o, --output <file>', 'where to write it; - is standard output')
+    .requiredOption('-o, --output <file>', 'where to write it; - is standard output', path)
     .option('--sector <bytes>', 'sectors of the disk: 512, or 4096 (boots by UEFI only)')
     .option('--seed <text>', 'disks with different seeds can be in one machine: their GUIDs differ')
     .option('--zst', 'as zstd frames, for "zstd -d" or a boot client')

@@ -14,11 +14,12 @@ export async function save(
   path: string,
   phase: string,
 ): Promise<void> {
-  const { bytes, parts } = await client.download(what);
+  // First, so that nothing is asked for that cannot be written.
   const file = await world.createFile(path);
   const progress = progressOn(world);
   let done = 0;
   try {
+    const { bytes, parts } = await client.download(what);
     for await (const part of parts) {
       await file.write(part);
       done += part.length;
