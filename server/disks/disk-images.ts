@@ -74,7 +74,7 @@ export function diskCases(around: DiskSurroundings): DiskUseCases {
   }
 
   async function open(digest: Digest, file: ImageFile): Promise<ByteSource> {
-    const found = await library.open(digest, file);
+    const found = await library.open(digest, file, 'checked');
     if (found) return found;
     throw removed(digest);
   }
@@ -83,7 +83,7 @@ export function diskCases(around: DiskSurroundings): DiskUseCases {
     const { digest } = installerOf(await images.image(INSTALLER));
     const index = await library.index(digest);
     if (!index) throw removed(digest);
-    const archive = await library.open(digest, 'loader');
+    const archive = await library.open(digest, 'loader', 'checked');
     if (!archive)
       throw new WarmbootError(
         'unavailable',

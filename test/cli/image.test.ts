@@ -165,6 +165,35 @@ test('a file that cannot be written or read is said in a sentence', async () => 
   expect([read.code, read.stderr]).toEqual([1, expect.stringContaining('cannot be read: ENOENT')]);
 });
 
+test.each([
+  ['a chunk', () => join(source.dataDir, 'packs', 'build-two.pack')],
+  ['the kernel', () => join(source.dataDir, 'images', source.two.digest.slice(7), 'kernel')],
+  ['the index', () => join(source.dataDir, 'images', source.two.digest.slice(7), 'index.json')],
+])('what is stored with a wrong byte is never written as an image or a disk: %s', async (what, path) => {
+  const whole = readFileSync(path());
+  const wrong = Buffer.from(whole);
+  wrong[40] = (wrong[40] ?? 0) ^ 1;
+  writeFileSync(path(), wrong);
+  try {
+    const exported = ['image', 'export', 'two', file('two.tar')];
+    const disks = ['', '--zst'].map((zst) =>
+      ['disk', 'two-slots', '--slot', 'a=two', '-o', file('two.img'), zst].filter(Boolean),
+    );
+    for (const argv of what === 'the index' ? [exported] : [exported, ...disks]) {
+      const { code, stderr } = await on(source, ...argv);
+      expect([code, stderr], argv.join(' ')).toEqual([
+        1,
+        expect.stringMatching(
+          /broke off in the middle of its answer .*Its log says why; `warmboot image verify`/,
+        ),
+      ]);
+    }
+    expect(readdirSync(folder).filter((name) => name.startsWith('two') || name.startsWith('.'))).toEqual([]);
+  } finally {
+    writeFileSync(path(), whole);
+  }
+});
+
 /** A tar of these members. */
 function tar(members: readonly (readonly [string, Buffer])[]): Buffer {
   const parts = members.flatMap(([name, content]) => [
