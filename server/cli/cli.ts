@@ -112,7 +112,7 @@ function usageSentence(text: string): string {
     .replace(/^error: /, '')
     .trim()
     .split('\n');
-  return `warmboot: ${clean([first, ...more].join(' '))}. See --help.\n`;
+  return `warmboot: ${clean([first, ...more].join(' ')).replace(/\.$/, '')}. See --help.\n`;
 }
 
 const HELP_END = `

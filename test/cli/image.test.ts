@@ -36,6 +36,15 @@ test('export and import: the same image on another server, its digest on stdout'
   expect([exported.code, exported.stdout]).toEqual([0, '']);
   expect(exported.stderr).toContain(`one is in ${file('one.tar')}.`);
   expect(readdirSync(folder)).toEqual(['one.tar']);
+  const told = await on(source, 'image', 'export', 'one', file('one.tar'), '--json');
+  const { size } = statSync(file('one.tar'));
+  expect(JSON.parse(told.stdout)).toEqual({ digest: source.one.digest, file: file('one.tar'), bytes: size });
+  const both = await on(source, 'image', 'export', 'one', '-', '--json');
+  expect([both.code, both.stdout, both.stderr]).toEqual([
+    2,
+    '',
+    expect.stringContaining('both want standard'),
+  ]);
   const imported = await on(target, 'image', 'import', file('one.tar'));
   expect([imported.code, imported.stdout]).toEqual([0, `${source.one.digest}\n`]);
   expect(imported.stderr).toContain('3 of 3 chunks were sent');
@@ -129,7 +138,10 @@ test('rm, as `image` and as `images`; what is in use and what is not there', asy
   expect([removed.code, removed.stdout]).toEqual([0, '']);
   expect(removed.stderr).toMatch(/^one is removed\. \d+ KiB are free again\.\n$/);
   const none = await on(target, 'image', 'rm', 'one');
-  expect([none.code, none.stderr]).toEqual([1, 'warmboot: There is no image one.\n']);
+  expect([none.code, none.stderr]).toEqual([
+    1,
+    'warmboot: There is no image one. Build it, or see which there are with warmboot images.\n',
+  ]);
   await target.admin('/api/v1/hosts', { body: { macs: ['52:54:00:00:99:01'], image: 'two' } });
   const used = await on(target, 'image', 'rm', 'two', '--json');
   expect([used.code, used.stderr]).toEqual([
