@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runChild } from './child.ts';
 import { inCheckout } from './paths.ts';
-import { layoutFor, type TryLayout } from './try-layout.ts';
+import { filesystemBytesIn, type ListedImage, layoutFor, type TryLayout } from './try-layout.ts';
 import type { TryOptions } from './try-options.ts';
 
 /** Has `./warmboot disk` write a disk with the image in slot a, its progress on our stderr. @returns its exit code */
@@ -20,13 +20,6 @@ function whereOf({ data, server }: TryOptions): string[] {
   return [...(data === null ? [] : ['--data', data]), ...(server === null ? [] : ['--server', server])];
 }
 
-interface ListedImage {
-  readonly digest: string;
-  readonly tags: readonly string[];
-  readonly filesystemBytes: number | null;
-}
-
-/** 0 for an image that is not listed, or is an installer: `disk` then says what is wrong with it. */
 async function filesystemBytes(options: TryOptions, signal: AbortSignal): Promise<number> {
   const child = spawn(inCheckout('warmboot'), [...whereOf(options), 'images', '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -39,9 +32,7 @@ async function filesystemBytes(options: TryOptions, signal: AbortSignal): Promis
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error('the images cannot be listed; the reason stands above');
   const { images } = JSON.parse(output) as { images: readonly ListedImage[] };
-  const names = [options.what, `${options.what}:latest`];
-  const found = images.find(({ digest, tags }) => [digest, ...tags].some((name) => names.includes(name)));
-  return found?.filesystemBytes ?? 0;
+  return filesystemBytesIn(images, options.what);
 }
 
 async function shippedLayouts(): Promise<TryLayout[]> {

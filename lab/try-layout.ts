@@ -25,3 +25,21 @@ export function layoutFor(what: string, filesystemBytes: number, layouts: readon
     `${what} needs slots of ${filesystemBytes} bytes, those of the layouts here have ${largest} at most: write a layout with larger slots into images/disks, or build the image smaller`,
   );
 }
+
+/** As `images --json` lists it. */
+export interface ListedImage {
+  readonly digest: string;
+  readonly tags: readonly string[];
+  readonly filesystemBytes: number | null;
+}
+
+/**
+ * How much room an image needs in a slot; 0 for an installer: `disk` then says what is wrong with it.
+ * @throws Error with one sentence when it is not there: then it may have been meant as a file as well
+ */
+export function filesystemBytesIn(images: readonly ListedImage[], what: string): number {
+  const names = [what, `${what}:latest`];
+  const found = images.find(({ digest, tags }) => [digest, ...tags].some((name) => names.includes(name)));
+  if (!found) throw new Error(`there is neither a file nor an image ${what}: see ./warmboot images`);
+  return found.filesystemBytes ?? 0;
+}

@@ -33,6 +33,7 @@ import type { Builder, BuildOrder } from './core/build-ports.ts';
 import { PATIENCE } from './core/deadlines.ts';
 import type { Digest } from './core/digest.ts';
 import type { DiskLayout } from './core/disk-layout.ts';
+import { unusableFolder } from './core/disk-trouble.ts';
 import { WarmbootError } from './core/errors.ts';
 import { autoexecScript } from './core/ipxe.ts';
 import type { Store } from './core/ports.ts';
@@ -99,23 +100,11 @@ async function join(
   const room = (name: string) => logger.child({ room: name });
   const stopping = new AbortController();
 
-  // Tokens' hashes and keys lie in it.
-  await ensureFolder(dataDir, 0o700);
-  const unlock = lockData(path.join(dataDir, 'lock.db'));
-  if (!unlock)
-    throw new WarmbootError(
-      'unavailable',
-      `Another Warmboot works in ${dataDir}. Stop it, wait until its command has ended, or choose another --data.`,
-    );
-  closers.push(unlock);
-  const adminToken = secretFile(path.join(dataDir, 'admin.token'), () => `${newToken()}\n`);
-  const key = manifestKey(secretFile(path.join(dataDir, 'keys', 'manifest.pem'), newManifestKeyPem).text);
-  const db = openDatabase(path.join(dataDir, 'warmboot.db'), migrationsDir, (migration) =>
-    room('store').info({ migration }, 'migrated'),
+  const { adminToken, key, store } = await openData(dataDir, migrationsDir, room, closers).catch(
+    (error: unknown) => {
+      throw unusableFolder(dataDir, error);
+    },
   );
-  const store = sqliteStore(db, Date.now);
-  closers.push(store.close);
-  await clearLeftOvers(store, dataDir, (removed) => room('blobs').info({ removed }, 'left-overs removed'));
 
   const readers = packReaders();
   const library = imageLibrary(dataDir, store, readers);
@@ -248,6 +237,33 @@ async function join(
   return { ...answer, boot: { url, port: bootAt.port, tftpPort } };
 }
 
+/** Opens the data folder for this process alone, and makes in it what is missing. */
+async function openData(
+  dataDir: string,
+  migrationsDir: string,
+  room: (name: string) => Pino,
+  closers: (() => unknown)[],
+) {
+  // Tokens' hashes and keys lie in it.
+  await ensureFolder(dataDir, 0o700);
+  const unlock = lockData(path.join(dataDir, 'lock.db'));
+  if (!unlock)
+    throw new WarmbootError(
+      'unavailable',
+      `Another Warmboot works in ${dataDir}. Stop it, wait until its command has ended, or choose another --data.`,
+    );
+  closers.push(unlock);
+  const adminToken = secretFile(path.join(dataDir, 'admin.token'), () => `${newToken()}\n`);
+  const key = manifestKey(secretFile(path.join(dataDir, 'keys', 'manifest.pem'), newManifestKeyPem).text);
+  const db = openDatabase(path.join(dataDir, 'warmboot.db'), migrationsDir, (migration) =>
+    room('store').info({ migration }, 'migrated'),
+  );
+  const store = sqliteStore(db, Date.now);
+  closers.push(store.close);
+  await clearLeftOvers(store, dataDir, (removed) => room('blobs').info({ removed }, 'left-overs removed'));
+  return { adminToken, key, store };
+}
+
 /** After a crash: builds that ran are interrupted, and what they left is removed before anybody can build again. */
 async function clearLeftOvers(
   store: Store,
@@ -265,7 +281,13 @@ async function clearLeftOvers(
 
 /** Every `images/disks/NAME.json`, by name. */
 async function diskLayouts(folder: string): Promise<ReadonlyMap<string, DiskLayout>> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  const found = await readdir(folder).catch((error: Error) => {
+    throw new WarmbootError(
+      'invalid',
+      `The folder of disk layouts cannot be read: ${error.message}. Give --images a folder that has disks/.`,
+    );
+  });
+  const names = found.filter((name) => name.endsWith('.json')).sort();
   const layouts = names.map(async (file): Promise<[string, DiskLayout]> => {
     const name = path.basename(file, '.json');
     const read = parseDiskLayout(await readFile(path.join(folder, file), 'utf8'));

@@ -21,11 +21,21 @@ function onSignal(signal: NodeJS.Signals): void {
   interrupt.abort(signal);
 }
 
-function output(stream: NodeJS.WriteStream): Output {
+/** Set once standard output is lost: the command is ended, and what it still says on the way would only hide why. */
+let isOutputLost = false;
+
+function onOutputError(error: NodeJS.ErrnoException): void {
   // `warmboot hosts | head` is no error.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  if (error.code === 'EPIPE' || isOutputLost) return;
+  isOutputLost = true;
+  process.exitCode = 1;
+  const why = error.code === 'ENOSPC' ? 'no space is left there' : error.message;
+  process.stderr.write(`warmboot: standard output cannot be written: ${why}. Send it elsewhere.\n`);
+  if (!interrupt.signal.aborted) interrupt.abort(error);
+}
+
+function output(stream: NodeJS.WriteStream, onError: (error: NodeJS.ErrnoException) => void): Output {
+  stream.on('error', onError);
   return {
     get isTTY() {
       return Boolean(stream.isTTY);
@@ -33,7 +43,9 @@ function output(stream: NodeJS.WriteStream): Output {
     get columns() {
       return stream.columns;
     },
-    write: (text) => void stream.write(text),
+    write: (text) => {
+      if (!isOutputLost) stream.write(text);
+    },
   };
 }
 
@@ -83,12 +95,13 @@ async function serve(options: ServeOptions, world: CliWorld): Promise<number> {
 const world: CliWorld = {
   version: packageJson.version,
   env: process.env,
-  stdout: output(process.stdout),
-  stderr: output(process.stderr),
+  stdout: output(process.stdout, onOutputError),
+  // Nobody can be told that there is nowhere to tell it.
+  stderr: output(process.stderr, () => {}),
   signal: interrupt.signal,
   now: Date.now,
   readFile: (file) => readFile(file, 'utf8'),
-  openFile,
+  openFile: (file) => openFile(file, interrupt.signal),
   createFile,
   startServer: async (options) => {
     const adminListen = { host: '127.0.0.1', port: 0 };
@@ -98,4 +111,5 @@ const world: CliWorld = {
 };
 
 process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-process.exitCode = await runCli(process.argv.slice(2), world);
+const exitCode = await runCli(process.argv.slice(2), world);
+process.exitCode = isOutputLost ? 1 : exitCode;

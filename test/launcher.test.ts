@@ -128,6 +128,14 @@ test('serve sets up neither Docker nor QEMU, and goes on without the boot progra
   expect((await calls()).join()).not.toMatch(/docker|qemu/);
 });
 
+test('what is no command gets no set-up of its own: the program says so', async () => {
+  const { stdout } = await launch(['doctor'], { WARMBOOT_SETUP: 'print' });
+  expect(stdout).not.toMatch(/^(package|docker|wish)/m);
+  expect(stdout).toContain('run server/main.ts doctor');
+  const launcher = await readFile(join(root, 'checkout/warmboot'), 'utf8');
+  expect(launcher).not.toMatch(/\bdoctor\b/);
+});
+
 test('demo and test are programs of their own and do not see their name; options may stand before it', async () => {
   await launch(['demo']);
   expect((await launch(['--keep', 'demo', '--disk', 'demo x'])).stdout).toMatch(

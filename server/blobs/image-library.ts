@@ -11,6 +11,7 @@ import { imageLayouts, type Layout } from './image-layouts.ts';
 import { damagedImage, removedImage } from './image-refusals.ts';
 import type { PackReaders } from './pack-readers.ts';
 import { imageFolder } from './places.ts';
+import { readCheckedData } from './read-checked-data.ts';
 import { readData } from './read-data.ts';
 import { readRaw } from './read-raw.ts';
 import { storedFile } from './stored-file.ts';
@@ -98,7 +99,7 @@ export function imageLibrary(
     throw removedImage(digest);
   }
 
-  function dataOf(digest: Digest, { frames, framesHash }: Layout): ByteSource {
+  function dataOf(digest: Digest, { frames, framesHash }: Layout, check?: 'checked'): ByteSource {
     return heldSource({ sizeBytes: frames.bytes, etag: quoted(framesHash) }, () =>
       held(digest, (layout) => {
         // Brought back after damage a frame may have another length; `data` is then another file.
@@ -107,7 +108,10 @@ export function imageLibrary(
             'unavailable',
             `The image ${digest} was stored anew a moment ago. Ask for it again.`,
           );
-        return (range, signal) => readData(dataDir, layout.extents, range, signal);
+        return (range, signal) =>
+          check
+            ? readCheckedData(dataDir, layout, range, signal)
+            : readData(dataDir, layout.extents, range, signal);
       }),
     );
   }
@@ -124,23 +128,38 @@ export function imageLibrary(
     );
   }
 
-  /** @param name 64 hex digits */
-  async function plainFile(digest: Digest, file: ImageFile, name: string): Promise<ByteSource> {
+  async function plainFile(
+    digest: Digest,
+    file: ImageFile,
+    sha256: string,
+    check?: 'checked',
+  ): Promise<ByteSource> {
     const path = join(imageFolder(dataDir, digest), file);
     const { size } = await stat(path);
-    return storedFile(path, { sizeBytes: size, etag: quoted(name) }, (error) => explained(digest, error));
+    const damaged = () => damagedImage(digest, `its ${file} is not what was stored`);
+    return storedFile(
+      path,
+      { sizeBytes: size, etag: quoted(sha256) },
+      (error) => explained(digest, error),
+      check ? { sha256, damaged } : null,
+    );
   }
 
-  async function opened(digest: Digest, file: ImageFile, index: ImageIndex): Promise<ByteSource | null> {
+  async function opened(
+    digest: Digest,
+    file: ImageFile,
+    index: ImageIndex,
+    check?: 'checked',
+  ): Promise<ByteSource | null> {
     switch (file) {
       case 'index.json':
-        return plainFile(digest, file, hexOf(digest));
+        return plainFile(digest, file, hexOf(digest), check);
       case 'kernel':
       case 'initrd':
       case 'loader': {
         const entry = filesOf(index).find(({ name }) => name === file);
         if (!entry) return null;
-        const source = await plainFile(digest, file, entry.sha256);
+        const source = await plainFile(digest, file, entry.sha256, check);
         if (source.sizeBytes === entry.bytes) return source;
         throw damagedImage(digest, `its ${file} has ${source.sizeBytes} bytes instead of ${entry.bytes}`);
       }
@@ -149,7 +168,7 @@ export function imageLibrary(
         return bytesSource(framesText, quoted(framesHash));
       }
       case 'data':
-        return index.filesystem && dataOf(digest, await layouts.of(digest, index.chunks));
+        return index.filesystem && dataOf(digest, await layouts.of(digest, index.chunks), check);
       case 'raw':
         return index.filesystem && rawOf(digest, index.filesystem.bytes);
       default:
@@ -159,7 +178,8 @@ export function imageLibrary(
 
   return {
     index: (digest) => reading(digest, () => indexOf(digest)),
-    open: (digest, file) => reading(digest, async (row) => opened(digest, file, await wholeIndex(row))),
+    open: (digest, file, check) =>
+      reading(digest, async (row) => opened(digest, file, await wholeIndex(row), check)),
     encoding: (digest) =>
       reading(digest, async (row) => {
         const { filesystem, chunks } = await wholeIndex(row);
@@ -168,7 +188,7 @@ export function imageLibrary(
         return {
           frames,
           framesJson: bytesSource(framesText, quoted(framesHash)),
-          data: filesystem && dataOf(digest, layout),
+          data: filesystem && dataOf(digest, layout, 'checked'),
         };
       }),
   };

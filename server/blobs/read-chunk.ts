@@ -11,6 +11,15 @@ const decompressor = new Decompressor();
  * @throws DamageError when the frame does not decompress to that chunk
  */
 export async function readChunk(packs: PackFiles, sha256: string, place: ChunkPlace): Promise<Buffer> {
+  return (await readFrame(packs, sha256, place)).raw;
+}
+
+/** The same with the frame that it was decompressed from. */
+export async function readFrame(
+  packs: PackFiles,
+  sha256: string,
+  place: ChunkPlace,
+): Promise<{ readonly frame: Buffer; readonly raw: Buffer }> {
   const frame = Buffer.allocUnsafe(place.bytes);
   await packs.read(place.packId, place.offset, frame);
   const where = `chunk ${sha256} at ${place.offset} of pack ${place.packId}`;
@@ -23,7 +32,7 @@ export async function readChunk(packs: PackFiles, sha256: string, place: ChunkPl
   }
   if (raw.length !== place.rawBytes || hash('sha256', raw) !== sha256)
     throw new DamageError(place.packId, `${where} is damaged`);
-  return raw;
+  return { frame, raw };
 }
 
 /**

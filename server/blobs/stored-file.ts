@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ByteRange } from '../core/byte-range.ts';
 import { heldSource } from '../core/held-bytes.ts';
@@ -5,21 +6,47 @@ import type { ByteSource } from '../core/ports.ts';
 
 const READ_BYTES = 1024 * 1024;
 
+/** What a file must be when it is read as a whole, and what to throw where it is not. */
+export type WholeCheck = { readonly sha256: string; damaged(): Error };
+
 /**
  * A file that is replaced or removed by name alone, so whoever has it open keeps it.
  * @param gone turns a failure to open it into what the reader is told
+ * @param check null: the reader looks at it himself
  */
 export function storedFile(
   path: string,
   facts: Pick<ByteSource, 'sizeBytes' | 'etag'>,
   gone: (error: unknown) => Promise<Error>,
+  check: WholeCheck | null = null,
 ): ByteSource {
   return heldSource(facts, async () => {
     const file = await open(path, 'r').catch(async (error: unknown) => {
       throw await gone(error);
     });
-    return { read: (range, signal) => readParts(file, range, signal), release: () => file.close() };
+    const read = (range: ByteRange, signal: AbortSignal) => {
+      const parts = readParts(file, range, signal);
+      const isWhole = range.start === 0 && range.end === facts.sizeBytes;
+      return check && isWhole ? checkedParts(parts, check) : parts;
+    };
+    return { read, release: () => file.close() };
   });
+}
+
+/** The last part is held back until all of them are known to be right: a wrong file never arrives whole. */
+async function* checkedParts(
+  parts: AsyncIterable<Buffer>,
+  { sha256, damaged }: WholeCheck,
+): AsyncGenerator<Buffer> {
+  const sum = createHash('sha256');
+  let last: Buffer | null = null;
+  for await (const part of parts) {
+    sum.update(part);
+    if (last) yield last;
+    last = part;
+  }
+  if (sum.digest('hex') !== sha256) throw damaged();
+  if (last) yield last;
 }
 
 async function* readParts(

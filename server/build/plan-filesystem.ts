@@ -25,6 +25,6 @@ export function planFilesystem(
     throw new BuildError('layers', `The files can't be put on ${type}: ${planned.reason}.`);
   throw new BuildError(
     'filesystem-full',
-    `The files do not fit: ${planned.reason}. Raise "size" in image.json, or remove files in the Dockerfile.`,
+    `The files do not fit: ${planned.reason}. Raise --size, or "size" in image.json, or remove files in the Dockerfile.`,
   );
 }

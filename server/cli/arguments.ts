@@ -14,6 +14,12 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** A path: an empty one is a variable that was never set, and would mean the working folder. */
+export function path(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It is a path.');
+  return text;
+}
+
 /** `k=v`, given any number of times. */
 export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const match = /^([^=]+)=(.*)$/s.exec(text);
@@ -52,6 +58,19 @@ export function baseUrl(text: string): string {
   if (url === null || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username)
     throw new InvalidArgumentError('It is an address like http://10.0.0.1:8080.');
   return url.href.replace(/\/+$/, '');
+}
+
+/** A name that an image shall have; without a tag, `latest`. */
+export interface ImageName {
+  readonly name: string;
+  readonly tag: string;
+}
+
+/** `NAME[:TAG]`. What is in the two is for the server to judge. */
+export function imageName(text: string): ImageName {
+  const match = /^([^:]+)(?::([^:]+))?$/.exec(text);
+  if (!match?.[1]) throw new InvalidArgumentError('It is NAME or NAME:TAG.');
+  return { name: match[1], tag: match[2] ?? 'latest' };
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {

@@ -12,13 +12,24 @@ export class CliError extends Error {
 /** The request never got an answer, or the answer broke off: worth another try where a command waits. */
 export class UnreachableError extends CliError {}
 
-/** By shells' convention, 128 + SIGINT. */
-const EXIT_INTERRUPTED = 130;
+/** By shells' convention, 128 and the signal's number. */
+const EXIT_BY_SIGNAL = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
-/** The user pressed Ctrl-C. `message` says what goes on without this command. */
+/** The user pressed Ctrl-C, or a SIGTERM came. `message` says what goes on without this command. */
 export class InterruptedError extends CliError {
   constructor(message = 'stopped') {
-    super(message, EXIT_INTERRUPTED);
+    super(message, EXIT_BY_SIGNAL.SIGINT);
+  }
+  /** @param reason of the signal that was aborted: the name of the one that the process got */
+  static exitCode(reason: unknown): number {
+    return reason === 'SIGTERM' ? EXIT_BY_SIGNAL.SIGTERM : EXIT_BY_SIGNAL.SIGINT;
+  }
+}
+
+/** The reader of our standard output has closed it: nothing is said. */
+export class ClosedPipeError extends CliError {
+  constructor() {
+    super('standard output was closed', EXIT_BY_SIGNAL.SIGPIPE);
   }
 }
 

@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import { path } from './arguments.ts';
 import { addAssign } from './assign.ts';
 import { addBuild } from './build.ts';
-import { CliError, message } from './cli-error.ts';
+import { CliError, ClosedPipeError, InterruptedError, message } from './cli-error.ts';
 import type { Cli } from './command.ts';
 import { addDisk } from './disk.ts';
 import { addEnrol } from './enrol.ts';
@@ -25,7 +26,7 @@ const EXIT_BUG = 70;
 /**
  * Runs one command to its end.
  * @param argv without node and script
- * @returns the exit code: 0 done, 1 refused or failed, 2 wrong use, 130 interrupted. Never throws.
+ * @returns the exit code: 0 done, 1 refused or failed, 2 wrong use, 130 or 143 interrupted. Never throws.
  */
 export async function runCli(argv: string[], world: CliWorld): Promise<number> {
   let exitCode = 0;
@@ -66,12 +67,14 @@ const COMMANDS = [
   addDisk,
 ];
 
-function exitCodeOf(error: unknown, { stderr }: CliWorld): number {
+function exitCodeOf(error: unknown, { stderr, signal }: CliWorld): number {
+  if (error instanceof ClosedPipeError) return error.exitCode;
   // Commander has written its sentence already; help and version are no failure.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof CliError || (error instanceof Error && error.name === 'WarmbootError')) {
     // Failed checks and a step's last lines stand on lines of their own.
     stderr.write(`warmboot: ${message(error).split('\n').map(clean).join('\n')}\n`);
+    if (error instanceof InterruptedError) return InterruptedError.exitCode(signal.reason);
     return error instanceof CliError ? error.exitCode : 1;
   }
   const stack = error instanceof Error ? error.stack : undefined;
@@ -87,7 +90,7 @@ function programOf({ version, stdout, stderr }: CliWorld): Command {
     .helpCommand(false)
     .option('--server <url>', 'admin plane to speak to (WARMBOOT_SERVER)')
     .option('--token <token>', 'token for it (WARMBOOT_TOKEN)')
-    .option('--data <dir>', 'data folder, for its server and token (WARMBOOT_DATA; default: ./data)')
+    .option('--data <dir>', 'data folder, for its server and token (WARMBOOT_DATA; default: ./data)', path)
     .option('--json', 'JSON for programs, as the API gives it')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -109,7 +112,7 @@ function usageSentence(text: string): string {
     .replace(/^error: /, '')
     .trim()
     .split('\n');
-  return `warmboot: ${clean([first, ...more].join(' '))}. See --help.\n`;
+  return `warmboot: ${clean([first, ...more].join(' ')).replace(/\.$/, '')}. See --help.\n`;
 }
 
 const HELP_END = `

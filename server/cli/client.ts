@@ -5,6 +5,8 @@ import { clean } from './text.ts';
 
 /** Within this time an answer is there, or the server is away. */
 const ANSWER_MS = 60_000;
+/** For the last request of a command that was stopped: its user waits for the prompt. */
+const TAKE_BACK_MS = 5_000;
 const STREAM = 'text/event-stream';
 const BYTES = 'application/octet-stream';
 
@@ -112,21 +114,30 @@ export class Client {
   }
 
   /** Asks for bytes; the caller reads the body. */
-  fetchBytes(
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    method: 'GET' | 'HEAD' = 'GET',
-  ): Promise<Response> {
-    return this.#fetch(method, path, { ...headers, accept: BYTES });
+  fetchBytes(path: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+    return this.#fetch('GET', path, { ...headers, accept: BYTES });
   }
 
-  /** What to throw when reading such a body fails. */
+  /** What to throw when reading such a body fails: the server was there, and has its reasons. */
   broken(error: unknown): CliError {
-    return this.#broken(error);
+    if (error instanceof CliError) return error;
+    if (this.#options.signal.aborted) return new InterruptedError();
+    return new UnreachableError(
+      `the server at ${this.#options.url} broke off in the middle of its answer (${whyUnreachable(error)}). Its log says why; \`warmboot image verify\` checks the store.`,
+    );
   }
 
   async delete(path: string): Promise<void> {
     await this.#text(await this.#fetch('DELETE', path, { accept: 'application/json' }));
+  }
+
+  /**
+   * Takes back what this command began at the server, when it fails or Ctrl-C has ended everything else: for that it has a
+   * short time of its own. The server lets go of it by itself, later, when this fails too.
+   */
+  async takeBack(path: string): Promise<void> {
+    const until = AbortSignal.timeout(TAKE_BACK_MS);
+    await this.#fetch('DELETE', path, { accept: 'application/json' }, undefined, { until }).catch(() => {});
   }
 
   /** The events of a stream until the server ends it. A stream that breaks throws UnreachableError. */
@@ -165,7 +176,7 @@ export class Client {
     try {
       yield* body;
     } catch (error) {
-      throw this.#broken(error);
+      throw this.broken(error);
     }
   }
 

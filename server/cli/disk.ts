@@ -1,4 +1,4 @@
-import { assignment } from './arguments.ts';
+import { assignment, path } from './arguments.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
 import { save } from './save.ts';
@@ -22,7 +22,7 @@ export function addDisk({ program, run }: Cli): void {
       'image of a slot; a is needed, the others may stay empty',
       assignment,
     )
-    .requiredOption('-o, --output <file>', 'where to write it; - is standard output')
+    .requiredOption('-o, --output <file>', 'where to write it; - is standard output', path)
     .option('--sector <bytes>', 'sectors of the disk: 512, or 4096 (boots by UEFI only)')
     .option('--seed <text>', 'disks with different seeds can be in one machine: their GUIDs differ')
     .option('--zst', 'as zstd frames, for "zstd -d" or a boot client')
@@ -38,7 +38,8 @@ async function disk(session: Session, layout: string, options: DiskOptions): Pro
   if (options.sector !== undefined) query.set('sector', options.sector);
   if (options.seed !== undefined) query.set('seed', options.seed);
   const name = `${segment(layout)}.img${options.zst ? '.zst' : ''}`;
-  await save(session, `/api/v1/disks/${name}?${query}`, options.output, 'disk');
+  const { bytes } = await save(session, `/api/v1/disks/${name}?${query}`, options.output, 'disk');
   if (options.sector === '4096') session.say('This disk has sectors of 4096 bytes: it boots by UEFI only.');
+  if (session.json) session.printJson({ file: options.output, bytes });
   return 0;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type ImageView,
   imageSchema,
@@ -10,6 +11,7 @@ import { type Client, segment } from './client.ts';
 import type { ByteSpan, ImageArchive } from './image-archive.ts';
 import { pause } from './pause.ts';
 import type { Progress } from './progress.ts';
+import { clean } from './text.ts';
 
 /** What is sent in one request, about: enough for throughput, little enough to be sent again. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -39,6 +41,7 @@ export async function uploadImage(
   const at = `/api/v1/uploads/${segment(upload.id)}`;
   let isDone = false;
   try {
+    requireDigest(upload.digest, archive);
     const wanted = wantedFrames(archive, upload);
     const total =
       wanted.reduce((sum, { bytes }) => sum + bytes, 0) +
@@ -64,10 +67,20 @@ export async function uploadImage(
     progress.step({ phase: 'check', message: 'the server checks what came' });
     const answer = await client.send('POST', `${at}/commit`, imageSchema, undefined, COMMIT_MS);
     isDone = true;
+    requireDigest(answer.data.digest, archive);
     return { raw: answer.raw, image: answer.data, sentChunks: wanted.length, sentBytes };
   } finally {
-    if (!isDone) await client.delete(at).catch(() => {});
+    if (!isDone) await client.takeBack(at);
   }
+}
+
+/** Whoever pins an image by its digest must not be told one that the server made up. */
+function requireDigest(claimed: string, { index }: ImageArchive): void {
+  const digest = `sha256:${createHash('sha256').update(index).digest('hex')}`;
+  if (claimed !== digest)
+    throw new CliError(
+      `the server calls the image ${clean(claimed)}, but its index has the digest ${digest}. Do not use what it stored; is it a Warmboot server of this version?`,
+    );
 }
 
 type Wanted = ByteSpan & { readonly chunk: string };

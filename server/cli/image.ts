@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { type ImageName, imageName, path } from './arguments.ts';
 import { readCliConfig } from './cli-config.ts';
-import { CliError, message } from './cli-error.ts';
+import { CliError } from './cli-error.ts';
 import { Client } from './client.ts';
 import type { Cli } from './command.ts';
 import { openArchive } from './image-archive.ts';
@@ -24,16 +25,14 @@ export function addImage(cli: Cli): void {
     .command('export')
     .description('Write an image to a file that any server can import.')
     .argument('<image>', 'NAME[:TAG] or digest')
-    .argument('<file>', 'the file; - for standard output')
+    .argument('<file>', 'the file; - for standard output', path)
     .action((ref: string, file: string) => cli.run({}, (session) => exportImage(session, ref, file)));
   group
     .command('import')
     .description('Store an image from a file; prints its digest.')
-    .argument('<file>', 'what `image export` wrote')
-    .option('--name <name[:tag]>', 'another name than the one in the file')
-    .action((file: string, { name }: { name?: string }) =>
-      cli.run({}, (session) => importImage(session, file, name)),
-    );
+    .argument('<file>', 'what `image export` wrote; - for standard input', path)
+    .option('--name <name[:tag]>', 'another name than the one in the file', imageName)
+    .action((file: string, { name }: { name?: ImageName }) => importImage(cli, file, name ?? null));
   addPush(cli, group);
   addRemove(cli, group);
   addVerify(cli, group);
@@ -116,17 +115,17 @@ async function serverAsTarget(
 
 async function push(session: Session, target: Client, ref: string): Promise<number> {
   const archive = await openArchive(await remoteArchive(session.client, ref), `The image ${ref}`);
-  return send(session, target, archive, undefined);
+  return send(session, target, archive, null);
 }
 
-async function importImage(session: Session, path: string, named: string | undefined): Promise<number> {
-  const file = await session.world.openFile(path).catch((error: unknown) => {
-    throw new CliError(`${path} cannot be read: ${message(error)}`);
-  });
+/** The file is looked into first: one that is no image starts no server. */
+async function importImage({ world, run }: Cli, file: string, named: ImageName | null): Promise<void> {
+  const opened = await world.openFile(file);
   try {
-    return await send(session, session.client, await openArchive(file, path), named);
+    const archive = await openArchive(opened, file === '-' ? 'Standard input' : file);
+    await run({}, (session) => send(session, session.client, archive, named));
   } finally {
-    await file.close();
+    await opened.close();
   }
 }
 
@@ -134,9 +133,9 @@ async function send(
   { world, json, print, printJson, say }: Session,
   target: Client,
   archive: Awaited<ReturnType<typeof openArchive>>,
-  named: string | undefined,
+  named: ImageName | null,
 ): Promise<number> {
-  const [name, tag] = named?.split(':') ?? [archive.header.name, archive.header.tag];
+  const { name, tag } = named ?? archive.header;
   if (!name) throw new CliError('the image has no name. Give it one: --name NAME[:TAG].', 2);
   const progress = progressOn(world);
   let sent: Awaited<ReturnType<typeof uploadImage>>;

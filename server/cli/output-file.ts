@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CliError, codeOf, message } from './cli-error.ts';
+import { CliError, ClosedPipeError, codeOf, message } from './cli-error.ts';
 import { contentRuns } from './content-runs.ts';
 import type { NewFile } from './world.ts';
 
@@ -12,6 +12,8 @@ import type { NewFile } from './world.ts';
  */
 export async function createFile(path: string): Promise<NewFile> {
   if (path === '-') return standardOutput();
+  if (path === '')
+    throw new CliError('the name of the file is empty. Name one, or - for standard output.', 2);
   const { target, mode } = await replaceable(path);
   const folder = dirname(target);
   // Not made of the target's name, which may be as long as a name can be.
@@ -112,10 +114,15 @@ function cannot(path: string, error: unknown): CliError {
   return new CliError(`${path} cannot be written: ${message(error)}. Write elsewhere, or mend that.`);
 }
 
+/** Whoever reads our output may have had enough of it: that needs no words. */
+function closedOr(error: Error): CliError {
+  return codeOf(error) === 'EPIPE' ? new ClosedPipeError() : cannot('standard output', error);
+}
+
 function standardOutput(): NewFile {
   const write = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
-      process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+      process.stdout.write(bytes, (error) => (error ? reject(closedOr(error)) : resolve()));
     });
   return { write, finish: async () => {}, discard: async () => {} };
 }

@@ -1,4 +1,4 @@
-import { baseUrl, listen, listenOrOff } from './arguments.ts';
+import { baseUrl, listen, listenOrOff, path } from './arguments.ts';
 import type { Cli } from './command.ts';
 import { dataFolder } from './session.ts';
 import { contextLimit, setting } from './setting.ts';
@@ -20,7 +20,7 @@ export function addServe({ program, world, globals, end }: Cli): void {
     .option('--admin-listen <address>', 'API for operators (default: 127.0.0.1:8081)', listen)
     .option('--tftp-listen <address>', 'TFTP for firmware, or off (default: 0.0.0.0:69)', listenOrOff)
     .option('--boot-url <url>', 'address of the boot plane as hosts see it', baseUrl)
-    .option('--images <dir>', 'folder of the Dockerfiles (default: the one that comes with Warmboot)')
+    .option('--images <dir>', 'folder of the Dockerfiles (default: the one that comes with Warmboot)', path)
     .addHelpText(
       'after',
       `

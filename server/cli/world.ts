@@ -11,7 +11,10 @@ export interface CliWorld {
   now(): number;
   /** A small UTF-8 file. Rejects as `node:fs/promises` does, with `code` ENOENT, EACCES, … */
   readFile(path: string): Promise<string>;
-  /** A large file, read at any place. Rejects as `node:fs/promises` does. */
+  /**
+   * A large file, read at any place, or standard input for `-`.
+   * @throws CliError when it cannot be read, or is a folder
+   */
   openFile(path: string): Promise<ReadableFile>;
   /**
    * A new file that gets its name when it is complete, or standard output for `-`. Runs of zeros take no room.

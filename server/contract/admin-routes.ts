@@ -203,7 +203,8 @@ export const getDisk = createRoute({
   request: {
     params: z.object({ file: z.string().openapi({ description: 'LAYOUT.img, or LAYOUT.img.zst' }) }),
     query: z.object({
-      a: z.string().openapi({ description: 'image of slot a: digest, or NAME[:TAG]' }),
+      // Needed, and refused in the words of the boot plane where it is missing.
+      a: z.string().optional().openapi({ description: 'image of slot a, needed: digest, or NAME[:TAG]' }),
       b: z.string().optional().openapi({ description: 'and so on, up to h' }),
       sector: z.string().optional().openapi({ description: '512 or 4096' }),
       seed: z

@@ -7,8 +7,10 @@ import type {
   ContextSpool,
 } from '../core/build-ports.ts';
 import { parseImageRef } from '../core/digest.ts';
+import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { EventKind, NewEvent } from '../core/events.ts';
+import { noImage } from '../core/no-image.ts';
 import type { Clock, NewId, Store } from '../core/ports.ts';
 import type { BuildUseCases } from '../core/use-cases.ts';
 import { BuildLog } from './build-log.ts';
@@ -84,7 +86,8 @@ export function buildCases(context: BuildContext): BuildUseCases {
         const stored = told(build, 'image-stored', 'built', { digest });
         await keeper.commit(built.draft, { name, tag }, [stored, ...events], ended);
       }
-    } catch (error) {
+    } catch (failure) {
+      const error = explained(failure, 'build again');
       const message = error instanceof Error ? error.message : String(error);
       const status = signal.aborted ? 'interrupted' : 'failed';
       if (!signal.aborted && !(error instanceof WarmbootError)) context.onError(error);
@@ -195,7 +198,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
     async image(text) {
       const ref = parseImageRef(text);
       const image = ref && (await store.image(ref));
-      if (!image) throw new WarmbootError('not-found', `There is no image ${text.slice(0, 128)}.`);
+      if (!image) throw noImage('not-found', text);
       return image;
     },
 

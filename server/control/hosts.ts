@@ -8,6 +8,7 @@ import type { Assignment, Enrolment, Host } from '../core/host.ts';
 import { unsafeCharacter } from '../core/kernel-arguments.ts';
 import { type Mac, parseMac } from '../core/mac.ts';
 import { type NextStep, nextStep } from '../core/next-step.ts';
+import { noImage } from '../core/no-image.ts';
 import type { Decision, Records } from '../core/ports.ts';
 import { requireRoom } from '../core/slot-room.ts';
 import type { HostChanges, HostUseCases, NewHost, Reassigned } from '../core/use-cases.ts';
@@ -202,7 +203,7 @@ async function target({ store, library }: Context, text: string): Promise<Target
       `"${text.slice(0, 80)}" names no image. Write NAME, NAME:TAG or sha256:….`,
     );
   const image = await store.image(ref);
-  if (!image) throw noImage(text);
+  if (!image) throw noImage('invalid', text);
   if (image.kind !== 'os')
     throw new WarmbootError('invalid', `${text} is an ${image.kind}, which no host can run as its OS.`);
   const index = await library.index(image.digest);
@@ -219,15 +220,11 @@ function assignable(
   { assignment, filesystemBytes }: Target,
   layoutName: string,
 ): Assignment {
-  if (!records.image({ kind: 'digest', digest: assignment.digest })) throw noImage(assignment.ref);
+  if (!records.image({ kind: 'digest', digest: assignment.digest })) throw noImage('invalid', assignment.ref);
   // A layout file that was removed must not stop its hosts.
   const layout = layouts.get(layoutName);
   if (layout) requireRoom(assignment.ref, filesystemBytes, layout, layouts);
   return assignment;
-}
-
-function noImage(text: string): WarmbootError {
-  return new WarmbootError('invalid', `There is no image ${text}. Build it, or see the images there are.`);
 }
 
 /** Checks the fields that both enrolling and changing a host can set. */

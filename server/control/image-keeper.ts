@@ -2,6 +2,7 @@ import type { BuildRecord } from '../core/build-ports.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { ImageFiles, SealedDraft } from '../core/file-ports.ts';
 import type { ImageIndex } from '../core/image-index.ts';
+import { requireInstallerKind } from '../core/installer.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { NewId, NewImage, Store } from '../core/ports.ts';
 import { type Collected, collectGarbage } from './garbage.ts';
@@ -12,7 +13,7 @@ export type ImageKeeper = {
   lease(): Lease;
   /**
    * Makes a draft an image, with all that is told in the same transaction. When it fails nothing of the draft remains.
-   * @throws WarmbootError when a chunk it counts on is not there
+   * @throws WarmbootError when a chunk it counts on is not there, or an OS would get the installer's tag
    */
   commit(
     draft: SealedDraft,
@@ -72,6 +73,7 @@ export function imageKeeper(context: KeeperContext): ImageKeeper {
       const mine = lease();
       const commit = await alone(async () => {
         try {
+          requireInstallerKind({ name, tag }, draft.kind);
           const image = newImage(draft, await files.publish(draft.id, draft.digest));
           // Rows of its chunks come before the image that uses them.
           mine.pin([draft.digest, ...image.uses.map(({ sha256 }) => sha256)]);

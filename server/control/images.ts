@@ -1,6 +1,7 @@
 import { parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
+import { noImage } from '../core/no-image.ts';
 import type { Store } from '../core/ports.ts';
 import type { ImageNeed } from '../core/upkeep-port.ts';
 import type { StoreUseCases } from '../core/use-cases.ts';
@@ -16,7 +17,7 @@ export function imageRemoval(context: {
 }): StoreUseCases['remove'] {
   return async (text) => {
     const ref = parseImageRef(text);
-    const none = new WarmbootError('not-found', `There is no image ${text.slice(0, 128)}.`);
+    const none = noImage('not-found', text);
     if (!ref) throw none;
     const done = await context.store.upkeep.removeTags(ref, ({ digest, tagsLeft, needs }) => {
       const working = needs.filter(({ why }) => why !== 'slot');
@@ -37,9 +38,13 @@ function inUse(text: string, needs: readonly ImageNeed[]): WarmbootError {
   const macs = [...new Set(needs.map(({ mac }) => mac))];
   const named = macs.slice(0, NAMED).join(', ');
   const more = macs.length > NAMED ? ` and ${macs.length - NAMED} more` : '';
+  const why =
+    macs.length === 1
+      ? 'is assigned to it, runs it or is on the way to it'
+      : 'are assigned to it, run it or are on the way to it';
   return new WarmbootError(
     'conflict',
-    `${text.slice(0, 128)} stays: ${named}${more} ${macs.length === 1 ? 'is' : 'are'} assigned to it, run it or are on the way to it. Assign another image first.`,
+    `${text.slice(0, 128)} stays: ${named}${more} ${why}. Assign another image first.`,
   );
 }
 

@@ -37,6 +37,7 @@ export async function takeFile(
   name: string,
   offset: number,
   body: AsyncIterable<Uint8Array>,
+  onPiece: () => void,
 ): Promise<void> {
   const file = upload.files.get(name);
   if (!file) throw new WarmbootError('not-found', `This upload waits for no file ${name.slice(0, 64)}.`);
@@ -45,9 +46,16 @@ export async function takeFile(
       'conflict',
       `${name} has come as far as ${file.received}, not ${offset}. Go on from there.`,
     );
-  const end = await upload.draft.writeFile(name, offset, file.bytes, body);
+  const end = await upload.draft.writeFile(name, offset, file.bytes, watched(body, onPiece));
   if (end === null) throw new WarmbootError('invalid', `${name} has ${file.bytes} bytes; more were sent.`);
   file.received = Math.max(file.received, end);
+}
+
+async function* watched<Piece>(pieces: AsyncIterable<Piece>, onPiece: () => void): AsyncGenerator<Piece> {
+  for await (const piece of pieces) {
+    onPiece();
+    yield piece;
+  }
 }
 
 /** Takes frames as they come; the whole ones count when the rest does not come. @throws WarmbootError */

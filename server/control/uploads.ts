@@ -1,11 +1,12 @@
 import { type Digest, parseImageRef } from '../core/digest.ts';
+import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Checker, UploadFiles } from '../core/file-ports.ts';
 import { filesOf, parseForeignIndex } from '../core/image-index.ts';
+import { requireInstallerKind } from '../core/installer.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Clock, NewId, Store } from '../core/ports.ts';
 import type { UploadUseCases } from '../core/use-cases.ts';
-import { explained } from './disk-full.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import {
   progress,
@@ -36,6 +37,8 @@ type Upkeep = { expire(): Promise<void>; stop(): Promise<void> };
 const IDLE_MS = 60 * 60_000;
 /** Each may hold as much of the disk as its image has. */
 const MOST_UPLOADS = 32;
+/** And one that has not been heard of for so long goes where another needs its place. */
+const YIELD_MS = 5 * 60_000;
 
 /** Images that come as files or from another server: told what is missing, sent in parts, checked, committed at once. */
 export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
@@ -88,9 +91,25 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
   /** Nothing is waited for between the last look and letting in: uploads that begin together count one another. */
   async function letIn(): Promise<void> {
     if (isFull()) await expire(0);
+    for (let idlest = longestIdle(); isFull() && idlest; idlest = longestIdle())
+      await giveUpIdle(idlest, YIELD_MS);
     if (isFull())
-      throw new WarmbootError('unavailable', `${MOST_UPLOADS} uploads are open already. Try again later.`);
+      throw new WarmbootError('unavailable', `${MOST_UPLOADS} uploads are under way. Try again later.`);
     beginning += 1;
+  }
+
+  function longestIdle(): Upload | undefined {
+    const idle = [...uploads.values()].filter((each) => each.state === 'open' && idleMs(each) > YIELD_MS);
+    return idle.sort((a, b) => a.touchedAt - b.touchedAt)[0];
+  }
+
+  const idleMs = ({ touchedAt }: Upload) => clock() - touchedAt;
+
+  /** Behind what it does right now, and only if that has not touched it. */
+  function giveUpIdle(upload: Upload, least: number): Promise<void> {
+    return upload.alone(async () => {
+      if (upload.state === 'open' && idleMs(upload) >= least) await giveUp(upload);
+    });
   }
 
   /** Looks up what is missing. @param lengths of the index's chunks */
@@ -158,6 +177,8 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
         );
       const parsed = parseForeignIndex(indexText);
       if (!parsed.ok) throw new WarmbootError('invalid', `The index cannot be taken: ${parsed.reason}.`);
+      // Before anything is sent for nothing; the commit is what counts.
+      requireInstallerKind(ref, parsed.value.kind);
       const lengths = rawLengths(parsed.value);
       const digest = `sha256:${sha256Hex(indexText)}` as Digest;
       await letIn();
@@ -181,7 +202,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
 
     putFile: (id, name, offset, body) =>
       work(id, async (upload) => {
-        await takeFile(upload, name, offset, body);
+        await takeFile(upload, name, offset, body, () => touch(upload));
         return progress(upload);
       }),
 
@@ -222,14 +243,11 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
     },
   };
 
-  async function expire(idleMs: number): Promise<void> {
+  /** @param storedMs how long one that is stored is remembered, for whoever asks once more */
+  async function expire(storedMs: number): Promise<void> {
     for (const upload of [...uploads.values()]) {
-      if (upload.state === 'stored' && clock() - upload.touchedAt >= Math.min(idleMs, IDLE_MS))
-        uploads.delete(upload.id);
-      else if (clock() - upload.touchedAt >= IDLE_MS)
-        await upload.alone(async () => {
-          if (upload.state === 'open' && clock() - upload.touchedAt >= IDLE_MS) await giveUp(upload);
-        });
+      if (upload.state === 'stored' && idleMs(upload) >= storedMs) uploads.delete(upload.id);
+      else if (idleMs(upload) >= IDLE_MS) await giveUpIdle(upload, IDLE_MS);
     }
   }
 }

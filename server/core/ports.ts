@@ -206,9 +206,14 @@ export type ImageLibrary = {
   /**
    * @returns null when the image does not exist, or has no such file (an installer has no partition)
    * @throws WarmbootError `unavailable` while it is known to be damaged
+   * @param check for readers that nobody checks behind: reading fails at a wrong byte of `data`, and before the end of any
+   * other file that is read as a whole and is not what its sha256 says. `raw` is always checked
    */
-  open(digest: Digest, file: ImageFile): Promise<ByteSource | null>;
-  /** Frames.json and data that belong together: opened one after the other they may not. Null and errors as in `open`. */
+  open(digest: Digest, file: ImageFile, check?: 'checked'): Promise<ByteSource | null>;
+  /**
+   * Frames.json and data that belong together: opened one after the other they may not. The data is checked. Null and errors
+   * as in `open`.
+   */
   encoding(digest: Digest): Promise<ImageEncoding | null>;
   /**
    * @returns null when the image does not exist (any more)

@@ -3,6 +3,7 @@ import type { DiskLayout } from '../core/disk-layout.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { slotNames } from '../core/host.ts';
 import type { ImageFrames, ImageIndex } from '../core/image-index.ts';
+import { INSTALLER, installerOf } from '../core/installer.ts';
 import { keep } from '../core/keep.ts';
 import { composedDiskGuid, type Sha256Hex } from '../core/partition-guid.ts';
 import type { ByteSource, ImageFile, ImageLibrary, Store } from '../core/ports.ts';
@@ -73,20 +74,16 @@ export function diskCases(around: DiskSurroundings): DiskUseCases {
   }
 
   async function open(digest: Digest, file: ImageFile): Promise<ByteSource> {
-    const found = await library.open(digest, file);
+    const found = await library.open(digest, file, 'checked');
     if (found) return found;
     throw removed(digest);
   }
 
   async function loader() {
-    const installer = await images.image({ kind: 'tag', name: 'installer', tag: 'latest' });
-    const index = installer && (await library.index(installer.digest));
-    if (!installer || !index)
-      throw new WarmbootError(
-        'unavailable',
-        'The boot loader of a disk comes from the installer, and none was built yet. Run: warmboot build installer',
-      );
-    const archive = await library.open(installer.digest, 'loader');
+    const { digest } = installerOf(await images.image(INSTALLER));
+    const index = await library.index(digest);
+    if (!index) throw removed(digest);
+    const archive = await library.open(digest, 'loader', 'checked');
     if (!archive)
       throw new WarmbootError(
         'unavailable',

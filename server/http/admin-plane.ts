@@ -1,6 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { z } from 'zod';
 import * as routes from '../contract/admin-routes.ts';
 import type { ContextSpool } from '../core/build-ports.ts';
 import type { Digest } from '../core/digest.ts';
@@ -19,6 +18,7 @@ import type {
 import { orderOf } from './build-order.ts';
 import { bearerToken } from './caller.ts';
 import { diskRoute } from './disk-route.ts';
+import { refusalOf } from './plain-words.ts';
 import { problem, problemOf } from './problem.ts';
 import { sse } from './sse.ts';
 import { addStoreRoutes } from './store-routes.ts';
@@ -50,7 +50,7 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
   const app = new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (result.success) return;
-      throw refusalOf(result.error);
+      throw refusalOf(result.error, 'the request');
     },
   });
   app.onError((error, c) => problemOf(c, error, logger));
@@ -146,6 +146,8 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
   app.openapi(routes.getBuild, async (c) => c.json(await builds.find(c.req.valid('param').id), 200));
   app.get('/api/v1/builds/:id/log', async (c) => {
     const build = await builds.find(c.req.param('id'));
+    // Who was cut off has the entries up to this one.
+    const seen = Number(c.req.header('last-event-id') ?? 0) || 0;
     return sse(c, async (stream, gone) => {
       const signal = AbortSignal.any([gone, plane.stopping]);
       for await (const news of builds.log(build.id, signal)) {
@@ -154,6 +156,7 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
           continue;
         }
         const { number, ...entry } = news;
+        if (number <= seen) continue;
         await stream.writeSSE({ id: String(number), event: 'entry', data: JSON.stringify(entry) });
       }
       if (!signal.aborted)
@@ -242,13 +245,4 @@ function hasLabel(labels: Readonly<Record<string, string>>, selector: string): b
   const [key = '', ...rest] = selector.split('=');
   const value = rest.length > 0 ? rest.join('=') : undefined;
   return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
-}
-
-function refusalOf(error: z.ZodError): WarmbootError {
-  const [issue] = error.issues;
-  const where = issue?.path.join('.') || 'the request';
-  return new WarmbootError(
-    'malformed',
-    `The request cannot be taken: ${where}: ${issue?.message ?? 'is not valid'}.`,
-  );
 }

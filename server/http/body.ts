@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { ZodType } from 'zod';
 import { nested } from '../contract/host-plane.ts';
 import { WarmbootError } from '../core/errors.ts';
+import { refusalOf } from './plain-words.ts';
 
 /** What a client may send at most: a report with its log, a host with its labels. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -17,12 +18,7 @@ export async function bodyOf<T>(
   const input = isForm ? nested(new URLSearchParams(bytes.toString('utf8'))) : json(bytes);
   const parsed = schema.safeParse(input);
   if (parsed.success) return { value: parsed.data, bytes };
-  const [issue] = parsed.error.issues;
-  const where = issue?.path.join('.') || 'the body';
-  throw new WarmbootError(
-    'malformed',
-    `The request cannot be taken: ${where}: ${issue?.message ?? 'is not valid'}.`,
-  );
+  throw refusalOf(parsed.error, 'the body');
 }
 
 async function limited(c: Context): Promise<Buffer> {

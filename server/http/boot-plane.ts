@@ -7,6 +7,7 @@ import { claimSchema, reportSchema } from '../contract/host-plane.ts';
 import { cpioArchive } from '../core/cpio.ts';
 import { parseDigest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
+import { INSTALLER, installerOf } from '../core/installer.ts';
 import { autoexecScript, discoveryScript, diskScript, entryScript, installerScript } from '../core/ipxe.ts';
 import { type IpxeUrl, ipxeSafe } from '../core/ipxe-values.ts';
 import { parseMac } from '../core/mac.ts';
@@ -150,10 +151,9 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
   }
 
   async function installerFile(c: Context<Env>, file: ImageFile): Promise<Response> {
-    const installer = await plane.images.image({ kind: 'tag', name: 'installer', tag: 'latest' });
-    const bytes = installer && (await library.open(installer.digest, file));
-    if (!bytes)
-      throw new WarmbootError('unavailable', 'No installer was built yet. Run: warmboot build installer');
+    const { digest } = installerOf(await plane.images.image(INSTALLER));
+    const bytes = await library.open(digest, file);
+    if (!bytes) throw new WarmbootError('unavailable', 'The installer was removed a moment ago. Ask again.');
     return sendBytes(c, bytes, 'application/octet-stream', 'no-cache');
   }
 }

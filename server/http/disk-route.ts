@@ -17,6 +17,12 @@ export function diskRoute(disks: DiskUseCases) {
         'not-found',
         `There is no ${file.slice(0, 64)}: a disk is LAYOUT.img or LAYOUT.img.zst.`,
       );
+    const twice = Object.entries(c.req.queries()).find(([, values]) => values.length > 1);
+    if (twice)
+      throw new WarmbootError(
+        'malformed',
+        `"${twice[0].slice(0, 32)}" is given more than once. Give it once.`,
+      );
     const { sector = '512', seed = '', ...slots } = c.req.query();
     if (!/^\d{1,6}$/.test(sector)) throw new WarmbootError('malformed', '"sector" is 512 or 4096.');
     if (seed.length > 128) throw new WarmbootError('malformed', '"seed" has 128 characters at most.');

@@ -1,7 +1,9 @@
+import { STATUS_CODES } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { explained } from '../core/disk-trouble.ts';
 import { type ErrorCode, WarmbootError } from '../core/errors.ts';
 import type { Logger } from '../core/ports.ts';
 
@@ -16,17 +18,11 @@ const STATUS = {
   unavailable: 503,
 } as const satisfies Record<ErrorCode, ContentfulStatusCode>;
 
-const TITLE: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
+/** Names of statuses by RFC 9110 where Node has older ones. */
+const TITLE: Readonly<Record<number, string | undefined>> = {
+  ...STATUS_CODES,
   413: 'Content Too Large',
-  416: 'Range Not Satisfiable',
   422: 'Unprocessable Content',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
 };
 
 /** Answers with a problem document (RFC 9457). `detail` is one sentence: what, why, what to do. */
@@ -47,7 +43,9 @@ export function problemOf(c: Context, error: unknown, logger: Logger): Response 
     logger.error({ err: error, path: c.req.path }, 'answer broke off');
     return RESPONSE_ALREADY_SENT;
   }
-  if (error instanceof WarmbootError) return problem(c, STATUS[error.code], error.message);
+  const told = explained(error, 'try again');
+  if (told !== error) logger.warn({ err: error, path: c.req.path }, 'the disk is full');
+  if (told instanceof WarmbootError) return problem(c, STATUS[told.code], told.message);
   if (error instanceof HTTPException)
     return problem(
       c,

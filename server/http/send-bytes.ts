@@ -25,7 +25,8 @@ export async function sendBytes(
   const headers = { etag, 'accept-ranges': 'bytes', 'cache-control': caching, 'content-type': type };
   if (namesWeakly(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers);
   const ifMatch = c.req.header('if-match');
-  if (ifMatch !== undefined && !namesStrongly(ifMatch, etag)) return c.body(null, 412, headers);
+  if (ifMatch !== undefined && !namesStrongly(ifMatch, etag))
+    return problem(c, 412, 'It is not what it was when it was first asked for. Ask for all of it again.');
   const ifRange = c.req.header('if-range');
   // Range is defined for GET alone (RFC 9110, 14.2): HEAD tells the length of the whole.
   const mayRange = c.req.method === 'GET' && (ifRange === undefined || ifRange === etag);

@@ -5,7 +5,9 @@ import { bodyLimit } from 'hono/body-limit';
 import type { ImageView } from '../contract/admin-plane.ts';
 import * as routes from '../contract/admin-routes.ts';
 import { parseImageRef } from '../core/digest.ts';
+import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
+import { noImage } from '../core/no-image.ts';
 import type { ImageLibrary, StoredImage } from '../core/ports.ts';
 import type {
   BuildUseCases,
@@ -46,7 +48,7 @@ export function addStoreRoutes(
     const { digest, tags } = await builds.image(text);
     const ref = parseImageRef(text);
     const archive = await imageArchive(library, digest, ref?.kind === 'tag' ? ref : (tags[0] ?? null));
-    if (!archive) throw new WarmbootError('not-found', `There is no image ${text.slice(0, 128)}.`);
+    if (!archive) throw noImage('not-found', text);
     // Another build of the name may come: only the digest's bytes are for ever.
     return (await sendBytes(c, archive, 'application/x-tar', 'no-cache')) as never;
   });
@@ -60,8 +62,9 @@ export function addStoreRoutes(
           }, signal);
           await stream.writeSSE({ event: 'end', data: JSON.stringify(found) });
         } catch (error) {
-          if (!(error instanceof WarmbootError)) throw error;
-          await stream.writeSSE({ event: 'refused', data: JSON.stringify({ detail: error.message }) });
+          const told = explained(error, 'check again');
+          if (!(told instanceof WarmbootError)) throw error;
+          await stream.writeSSE({ event: 'refused', data: JSON.stringify({ detail: told.message }) });
         }
       }) as never;
     const gone = AbortSignal.any([c.req.raw.signal, plane.stopping]);

@@ -11,14 +11,14 @@ export type Db = Database.Database;
  */
 export function openDatabase(file: string, migrationsDir: string, logInto: (line: string) => void): Db {
   const db = new Database(file);
-  // Readers and the one writer do not wait for each other.
-  db.pragma('journal_mode = WAL');
-  // What was answered with 2xx is still there after a power cut; WAL with NORMAL would lose the last commits.
-  db.pragma('synchronous = FULL');
-  db.pragma('foreign_keys = ON');
-  // Another process (a backup, sqlite3 at the shell) may hold the file for a moment.
-  db.pragma('busy_timeout = 5000');
   try {
+    // Readers and the one writer do not wait for each other.
+    db.pragma('journal_mode = WAL');
+    // What was answered with 2xx is still there after a power cut; WAL with NORMAL would lose the last commits.
+    db.pragma('synchronous = FULL');
+    db.pragma('foreign_keys = ON');
+    // Another process (a backup, sqlite3 at the shell) may hold the file for a moment.
+    db.pragma('busy_timeout = 5000');
     migrate(db, migrationsDir, logInto);
   } catch (error) {
     db.close();

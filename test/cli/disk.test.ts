@@ -48,6 +48,8 @@ test('writes what the server sends, with holes for zeros, and asks for what was 
     '/api/v1/disks/two-slots.img?a=debian-13%3Anext&b=debian-12&seed=x+y',
   );
   expect(readdirSync(folder)).toEqual(['disk.img']);
+  const told = await run([...command, '--json', '--server', server.url]);
+  expect(JSON.parse(told.stdout)).toEqual({ file: target(), bytes: content.length });
 });
 
 test('--zst and --sector; 4096 says what it means', async () => {
@@ -103,7 +105,9 @@ test('a connection that breaks leaves nothing', async () => {
 test('wrong use', async () => {
   const refused = async (...args: string[]) => (await run(['disk', 'two-slots', ...args])).stderr;
   expect(await refused('-o', target())).toContain('--slot');
-  expect(await refused('--slot', 'z=one', '-o', target())).toContain('SLOT=IMAGE');
+  expect(await refused('--slot', 'z=one', '-o', target())).toMatch(
+    /It is SLOT=IMAGE, as in a=debian-13\. See --help\.\n$/,
+  );
   expect(await refused('--slot', 'a=one', '--slot', 'a=two', '-o', target())).toContain(
     'Slot a was named before',
   );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { tarHeader, tarPadding } from '../../server/contract/image-archive.ts';
 import { runningServer, type TestServer } from '../fixtures/running-server.ts';
+import { adminServer } from './admin-server.ts';
 import { type Ran, run } from './run.ts';
 
 let source: TestServer;
@@ -35,6 +36,15 @@ test('export and import: the same image on another server, its digest on stdout'
   expect([exported.code, exported.stdout]).toEqual([0, '']);
   expect(exported.stderr).toContain(`one is in ${file('one.tar')}.`);
   expect(readdirSync(folder)).toEqual(['one.tar']);
+  const told = await on(source, 'image', 'export', 'one', file('one.tar'), '--json');
+  const { size } = statSync(file('one.tar'));
+  expect(JSON.parse(told.stdout)).toEqual({ digest: source.one.digest, file: file('one.tar'), bytes: size });
+  const both = await on(source, 'image', 'export', 'one', '-', '--json');
+  expect([both.code, both.stdout, both.stderr]).toEqual([
+    2,
+    '',
+    expect.stringContaining('both want standard'),
+  ]);
   const imported = await on(target, 'image', 'import', file('one.tar'));
   expect([imported.code, imported.stdout]).toEqual([0, `${source.one.digest}\n`]);
   expect(imported.stderr).toContain('3 of 3 chunks were sent');
@@ -60,6 +70,54 @@ test('push --to: from the server to another one, with its own token', async () =
   expect([code, stdout]).toEqual([0, `${source.one.digest}\n`]);
 });
 
+test('push of what is not there: the sentence of the server', async () => {
+  const to = ['--to', target.running.adminUrl, '--to-token', target.token];
+  const { code, stderr } = await on(source, 'image', 'push', 'nope', ...to);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^warmboot: There is no image nope\./)]);
+});
+
+test('Ctrl-C during a push: nothing of it stays at the target', async () => {
+  const stop = new AbortController();
+  const argv = ['image', 'push', 'one', '--server', source.running.adminUrl, '--token', source.token];
+  const { code } = await run([...argv, '--to', target.running.adminUrl, '--to-token', target.token], {
+    signal: stop.signal,
+    onStderr: (text) => {
+      if (text.includes('send')) stop.abort();
+    },
+  });
+  expect(code).toBe(130);
+  const left = ['images', 'packs'].flatMap((name) => readdirSync(join(target.dataDir, name)));
+  expect(left.filter((name) => name.includes('tmp'))).toEqual([]);
+});
+
+test.each([
+  ['before anything is sent', 'POST /api/v1/uploads'],
+  ['when it is stored', 'POST /api/v1/uploads/u1/commit'],
+])('a digest that the target makes up is not passed on, %s', async (_when, liar) => {
+  const { digest } = source.one;
+  const lie = `sha256:${'0'.repeat(64)}`;
+  const said = (path: string) => (path === liar ? lie : digest);
+  const image = (await source.admin('/api/v1/images/one')).json;
+  const upload = { id: 'u1', status: 'open', missing: [], missingChunks: 0, missingBytes: 0, files: [] };
+  const fake = await adminServer({
+    'POST /api/v1/uploads': () => ({ ...upload, digest: said('POST /api/v1/uploads') }),
+    'POST /api/v1/uploads/u1/commit': () => ({ ...image, digest: said('POST /api/v1/uploads/u1/commit') }),
+    'DELETE /api/v1/uploads/u1': (_, response) => void response.writeHead(204).end(),
+  });
+  const { code, stdout, stderr } = await on(
+    source,
+    'image',
+    'push',
+    'one',
+    '--to',
+    fake.url,
+    '--to-token',
+    't',
+  );
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toContain(`the server calls the image ${lie}, but its index has the digest ${digest}`);
+});
+
 test('push --server: from the data folder to the server named; its token is not given away', async () => {
   const note = readFileSync(join(source.dataDir, 'server.json'), 'utf8');
   const world = { files: { 'data/server.json': note, 'data/admin.token': `${source.token}\n` } };
@@ -80,7 +138,10 @@ test('rm, as `image` and as `images`; what is in use and what is not there', asy
   expect([removed.code, removed.stdout]).toEqual([0, '']);
   expect(removed.stderr).toMatch(/^one is removed\. \d+ KiB are free again\.\n$/);
   const none = await on(target, 'image', 'rm', 'one');
-  expect([none.code, none.stderr]).toEqual([1, 'warmboot: There is no image one.\n']);
+  expect([none.code, none.stderr]).toEqual([
+    1,
+    'warmboot: There is no image one. Build it, or see which there are with warmboot images.\n',
+  ]);
   await target.admin('/api/v1/hosts', { body: { macs: ['52:54:00:00:99:01'], image: 'two' } });
   const used = await on(target, 'image', 'rm', 'two', '--json');
   expect([used.code, used.stderr]).toEqual([
@@ -114,6 +175,35 @@ test('a file that cannot be written or read is said in a sentence', async () => 
   expect(readdirSync(folder).filter((name) => /none|part/.test(name))).toEqual([]);
   const read = await on(target, 'image', 'import', file('missing.tar'));
   expect([read.code, read.stderr]).toEqual([1, expect.stringContaining('cannot be read: ENOENT')]);
+});
+
+test.each([
+  ['a chunk', () => join(source.dataDir, 'packs', 'build-two.pack')],
+  ['the kernel', () => join(source.dataDir, 'images', source.two.digest.slice(7), 'kernel')],
+  ['the index', () => join(source.dataDir, 'images', source.two.digest.slice(7), 'index.json')],
+])('what is stored with a wrong byte is never written as an image or a disk: %s', async (what, path) => {
+  const whole = readFileSync(path());
+  const wrong = Buffer.from(whole);
+  wrong[40] = (wrong[40] ?? 0) ^ 1;
+  writeFileSync(path(), wrong);
+  try {
+    const exported = ['image', 'export', 'two', file('two.tar')];
+    const disks = ['', '--zst'].map((zst) =>
+      ['disk', 'two-slots', '--slot', 'a=two', '-o', file('two.img'), zst].filter(Boolean),
+    );
+    for (const argv of what === 'the index' ? [exported] : [exported, ...disks]) {
+      const { code, stderr } = await on(source, ...argv);
+      expect([code, stderr], argv.join(' ')).toEqual([
+        1,
+        expect.stringMatching(
+          /broke off in the middle of its answer .*Its log says why; `warmboot image verify`/,
+        ),
+      ]);
+    }
+    expect(readdirSync(folder).filter((name) => name.startsWith('two') || name.startsWith('.'))).toEqual([]);
+  } finally {
+    writeFileSync(path(), whole);
+  }
 });
 
 /** A tar of these members. */

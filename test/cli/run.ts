@@ -41,7 +41,7 @@ export async function run(argv: readonly string[], options: WorldOptions = {}): 
       if (text === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
       return text;
     },
-    openFile,
+    openFile: (path) => openFile(path, given.signal ?? new AbortController().signal),
     createFile,
     ...given,
     stdout: {

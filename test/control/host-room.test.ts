@@ -83,6 +83,6 @@ test('an image that is removed while it is assigned is refused', async () => {
   });
   await expect(racing.reassign(MAC, 'two', false)).rejects.toMatchObject({
     code: 'invalid',
-    message: 'There is no image two. Build it, or see the images there are.',
+    message: 'There is no image two. Build it, or see which there are with warmboot images.',
   });
 });

@@ -248,3 +248,13 @@ test('a pack that is missing as a whole is damage of each of its chunks', async 
   await world.build('one', { chunks: seeds(0, 3) });
   await expectWhole(one, seeds(0, 3));
 });
+
+test("an OS never gets the installer's tag, whoever built it, and nothing of it stays", async () => {
+  const { sealed, lease } = await world.draft('draft', { chunks: ['a'] });
+  const tag = { name: 'installer', tag: 'latest' };
+  await expect(world.keeper.commit(sealed, tag, [])).rejects.toMatchObject({ code: 'invalid' });
+  lease.release();
+  expect(await world.store.images()).toEqual([]);
+  expect(readdirSync(join(world.dataDir, 'packs'))).toEqual([]);
+  expect(readdirSync(join(world.dataDir, 'images'))).toEqual([]);
+});

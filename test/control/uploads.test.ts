@@ -125,6 +125,14 @@ test('a full disk is said; what has come stays, and the rest can be sent when th
   await uploads.commit(id);
 });
 
+test('no OS comes under the name that machines netboot into', async () => {
+  const { uploads } = cases();
+  const refused = { code: 'invalid', message: expect.stringContaining('cannot be installer:latest') };
+  await expect(uploads.begin(testIndex({}).text, 'installer', 'latest')).rejects.toMatchObject(refused);
+  await uploads.begin(testIndex({}).text, 'installer', 'experiment');
+  await uploads.stop();
+});
+
 const noSpace = async (): Promise<never> => {
   throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
 };
@@ -187,6 +195,27 @@ test('so many uploads are open at once and no more, also when they begin togethe
   const [first] = begun;
   if (first?.status === 'fulfilled') await uploads.remove(first.value.id);
   await uploads.begin(testIndex({}).text, 'x', 'more');
+  await uploads.stop();
+});
+
+test('where all places are taken, the upload that was silent for longest makes room, after five minutes', async () => {
+  const { uploads, time } = cases();
+  const ids: string[] = [];
+  for (let i = 0; i < 32; i += 1) {
+    time.now = i;
+    ids.push((await uploads.begin(testIndex({}).text, 'x', `${i}`)).id);
+  }
+  const [first = '', second = '', third = ''] = ids;
+  time.now = 5 * 60_000;
+  await expect(uploads.begin(testIndex({}).text, 'x', 'more')).rejects.toMatchObject({ code: 'unavailable' });
+  // The first is still sending; the second has been silent for longest then.
+  time.now += 3;
+  await uploads.putFile(first, 'kernel', 0, body(Buffer.from('ker')));
+  await uploads.begin(testIndex({}).text, 'x', 'more');
+  await uploads.find(first);
+  await uploads.find(third);
+  await expect(uploads.find(second)).rejects.toMatchObject({ code: 'not-found' });
+  expect(drafts().filter((name) => name.includes(second))).toEqual([]);
   await uploads.stop();
 });
 

@@ -60,7 +60,9 @@ function composing() {
     images: {
       image: async (ref) =>
         ({
-          digest: ref.kind === 'tag' && ref.name === 'installer' ? INSTALLER : digest,
+          ...(ref.kind === 'tag' && ref.name === 'installer'
+            ? { digest: INSTALLER, kind: 'installer' }
+            : { digest, kind: 'os' }),
         }) as StoredImage,
     },
     library,

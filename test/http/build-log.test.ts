@@ -19,4 +19,8 @@ test('the log of a build tells while it waits, numbers its entries, and ends wit
       'event: entry\ndata: {"phase":"docker","message":"one"}\nid: 1\n\n' +
       `event: end\ndata: ${JSON.stringify(build)}\n\n`,
   );
+  const rest = await app.request('/api/v1/builds/b1/log', {
+    headers: { authorization: 'Bearer x', 'last-event-id': '1' },
+  });
+  expect(await rest.text()).not.toContain('event: entry');
 });

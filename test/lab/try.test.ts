@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { diskMachineArguments, sectorsOf } from '../../lab/disk-machine.ts';
-import { layoutFor } from '../../lab/try-layout.ts';
+import { filesystemBytesIn, layoutFor } from '../../lab/try-layout.ts';
 import { parseTryOptions } from '../../lab/try-options.ts';
 
 test('what try can be asked for', () => {
@@ -75,4 +75,16 @@ test('an image is tried on the smallest disk that holds it', () => {
     'x:1 needs slots of 9663676416 bytes, those of the layouts here have 8589934592 at most: write a layout',
   );
   expect(parseTryOptions(['alma-9', '--layout', 'four-slots'])).toMatchObject({ layout: 'four-slots' });
+});
+
+test('what is neither a file nor an image is called so', () => {
+  const images = [
+    { digest: 'sha256:1', tags: ['web:latest', 'web:2'], filesystemBytes: 5 },
+    { digest: 'sha256:2', tags: ['installer:latest'], filesystemBytes: null },
+  ];
+  for (const what of ['web', 'web:2', 'sha256:1']) expect(filesystemBytesIn(images, what)).toBe(5);
+  expect(filesystemBytesIn(images, 'installer')).toBe(0);
+  expect(() => filesystemBytesIn(images, '/tmp/nope.img')).toThrow(
+    'there is neither a file nor an image /tmp/nope.img',
+  );
 });
