@@ -7,10 +7,10 @@ const done = build({ status: 'succeeded', digest: ONE, endedAt: NOW });
 const entries = [
   { phase: 'docker', message: '[stage-0 2/2] RUN apt-get update' },
   { phase: 'docker', message: '\x1b[32mGet:1\x1b[0m trixie\x07 InRelease' },
-  { phase: 'pack', message: '10 chunks', bytesDone: 0, bytesTotal: 2_000_000_000 },
-  { phase: 'pack', message: '11 chunks', bytesDone: 100_000, bytesTotal: 2_000_000_000 },
-  { phase: 'pack', message: '500 chunks', bytesDone: 1_000_000_000, bytesTotal: 2_000_000_000 },
-  { phase: 'pack', message: '900 chunks', bytesDone: 2_000_000_000, bytesTotal: 2_000_000_000 },
+  { phase: 'layers', message: '10 chunks', bytesDone: 0, bytesTotal: 2_000_000_000 },
+  { phase: 'layers', message: '11 chunks', bytesDone: 100_000, bytesTotal: 2_000_000_000 },
+  { phase: 'layers', message: '500 chunks', bytesDone: 1_000_000_000, bytesTotal: 2_000_000_000 },
+  { phase: 'layers', message: '900 chunks', bytesDone: 2_000_000_000, bytesTotal: 2_000_000_000 },
   { phase: 'pack', message: 'syncing' },
 ].map((entry) => sseText('entry', entry));
 
@@ -35,9 +35,9 @@ test('progress as lines on stderr, the digest alone on stdout', async () => {
   expect(stderr).toMatchInlineSnapshot(`
     "docker: [stage-0 2/2] RUN apt-get update
     docker: Get:1 trixie\\x07 InRelease
-    chunks: 0% of 1.9 GiB (10 chunks)
-    chunks: 50% of 1.9 GiB (500 chunks)
-    chunks: 100% of 1.9 GiB (900 chunks)
+    layers: 0% of 1.9 GiB (10 chunks)
+    layers: 50% of 1.9 GiB (500 chunks)
+    layers: 100% of 1.9 GiB (900 chunks)
     pack: syncing
     "
   `);
@@ -68,7 +68,7 @@ test('on a terminal one line changes, and a phase that is over stays', async () 
   const lines = stderr.split('\n').map((line) => line.split('\r').at(-1)?.replace('\x1b[K', ''));
   expect(lines).toEqual([
     'docker      Get:1 trixie\\x07 InRelease',
-    'chunks      1.9 GiB',
+    'layers      1.9 GiB',
     'pack        syncing',
     '',
   ]);

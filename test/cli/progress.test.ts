@@ -29,8 +29,8 @@ function output(columns: number | undefined): Output & { text(): string; shown()
   };
 }
 
-const chunks = (bytesDone: number) => ({
-  phase: 'pack',
+const layers = (bytesDone: number) => ({
+  phase: 'layers',
   message: '',
   bytesDone,
   bytesTotal: 100 * 1024 ** 2,
@@ -39,12 +39,12 @@ const chunks = (bytesDone: number) => ({
 test('a bar with share, amount, rate and time', () => {
   const to = output(80);
   const progress = new LiveProgress(to, Date.now);
-  progress.step(chunks(0));
+  progress.step(layers(0));
   vi.advanceTimersByTime(2000);
-  progress.step(chunks(50 * 1024 ** 2));
-  expect(to.shown()).toEqual(['chunks      ██████░░░░░░  50%  50 MiB of 100 MiB  25 MiB/s  2 s left']);
+  progress.step(layers(50 * 1024 ** 2));
+  expect(to.shown()).toEqual(['layers      ██████░░░░░░  50%  50 MiB of 100 MiB  25 MiB/s  2 s left']);
   progress.end('done');
-  expect(to.shown()).toEqual(['chunks      100 MiB  2.0 s', '']);
+  expect(to.shown()).toEqual(['layers      100 MiB  2.0 s', '']);
 });
 
 test('the seconds go on while nothing happens, and stop at the end', () => {
@@ -66,7 +66,7 @@ test('a line never reaches the last column, however narrow the terminal', () => 
     const to = output(columns);
     const progress = new LiveProgress(to, Date.now);
     progress.step({ phase: 'docker', message: 'x'.repeat(200) });
-    progress.step(chunks(1));
+    progress.step(layers(1));
     progress.end('done');
     for (const line of to.shown()) expect(line.length).toBeLessThan(columns);
   }
@@ -75,9 +75,9 @@ test('a line never reaches the last column, however narrow the terminal', () => 
 test('a count that begins anew in the same phase has a rate of its own', () => {
   const to = output(80);
   const progress = new LiveProgress(to, Date.now);
-  progress.step(chunks(90 * 1024 ** 2));
+  progress.step(layers(90 * 1024 ** 2));
   vi.advanceTimersByTime(1000);
-  progress.step(chunks(0));
+  progress.step(layers(0));
   expect(to.shown()[0]).not.toContain('/s');
   progress.end('done');
 });
@@ -87,18 +87,18 @@ test('plain: each message once, a count each quarter or each ten seconds', () =>
   const progress = new PlainProgress(to, Date.now);
   progress.step({ phase: 'pack', message: 'syncing' });
   progress.step({ phase: 'pack', message: 'syncing' });
-  for (let share = 0; share <= 100; share += 5) progress.step(chunks(share * 1024 ** 2));
-  progress.step({ ...chunks(3 * 1024 ** 2), phase: 'write' });
+  for (let share = 0; share <= 100; share += 5) progress.step(layers(share * 1024 ** 2));
+  progress.step({ ...layers(3 * 1024 ** 2), phase: 'write' });
   vi.advanceTimersByTime(11_000);
-  progress.step({ ...chunks(4 * 1024 ** 2), phase: 'write' });
+  progress.step({ ...layers(4 * 1024 ** 2), phase: 'write' });
   expect(to.text()).toBe(
     [
       'pack: syncing',
-      'chunks: 0% of 100 MiB',
-      'chunks: 25% of 100 MiB',
-      'chunks: 50% of 100 MiB',
-      'chunks: 75% of 100 MiB',
-      'chunks: 100% of 100 MiB',
+      'layers: 0% of 100 MiB',
+      'layers: 25% of 100 MiB',
+      'layers: 50% of 100 MiB',
+      'layers: 75% of 100 MiB',
+      'layers: 100% of 100 MiB',
       'write: 3% of 100 MiB',
       'write: 4% of 100 MiB, 93 KiB/s, 17 min 36 s left',
       '',
