@@ -72,7 +72,7 @@ test('on a terminal one line changes, and a phase that is over stays', async () 
     'pack        syncing',
     '',
   ]);
-  expect(stderr).toContain('\rchunks      ████░░░░  50%  954 MiB of 1.9 GiB  500 chunks');
+  expect(stderr).toContain('\rlayers      ████░░░░  50%  954 MiB of 1.9 GiB  500 chunks');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
   expect(stderr.replaceAll('\x1b[K', '')).not.toMatch(/[\x1b\x07]/);
 });
