@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { Compressor } from 'zstd-napi';
+import { LEVEL } from '../server/build/store-partition.ts';
 import { CHUNKING, type ChunkingRule } from '../server/core/chunks.ts';
 import type { FilesystemPlan } from '../server/filesystems/piece.ts';
 import { makeImage } from './images.ts';
@@ -17,7 +18,7 @@ const RULES: readonly Partial<ChunkingRule>[] = [
   { modulus: 16, minBlocks: 4, maxBlocks: 64 },
   { modulus: 32, minBlocks: 4, maxBlocks: 128 },
 ];
-const LEVELS = [1, 3, 4, 5, 6];
+const LEVELS = [1, 3, 5, 6, 7];
 const ROUNDS = 3;
 
 await requireTools({ casync: 'casync', zck: 'zchunk', docker: 'docker.io', mmdebstrap: 'mmdebstrap' });
@@ -54,7 +55,7 @@ const raw = join(folder, 'server.raw');
 writePartition(server, raw);
 const cpu: Record<'ours' | 'casync' | 'zchunk', number[]> = { ours: [], casync: [], zchunk: [] };
 for (let round = 0; round < ROUNDS; round += 1) {
-  cpu.ours.push(fetched(null, server, CHUNKING, 3).cpu);
+  cpu.ours.push(fetched(null, server, CHUNKING, LEVEL).cpu);
   const store = join(folder, `store-${round}`);
   cpu.casync.push(await cpuOf(`casync make --store=${store}.castr ${store}.caibx ${raw}`));
   cpu.zchunk.push(await cpuOf(`zck -o ${store}.zck ${raw}`));

@@ -8,6 +8,7 @@ import { closeSync, openSync, readdirSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { Compressor } from 'zstd-napi';
+import { LEVEL } from '../server/build/store-partition.ts';
 import type { FilesystemPlan } from '../server/filesystems/piece.ts';
 import { blockHashes } from './blocks.ts';
 import { type ImageName, makeImage } from './images.ts';
@@ -79,7 +80,7 @@ function image(name: ImageName) {
 function ours(old: FilesystemPlan | null, next: FilesystemPlan): number {
   const have = old ? chunkSet(old) : new Map<string, number>();
   const compressor = new Compressor();
-  compressor.setParameters({ compressionLevel: 3 });
+  compressor.setParameters({ compressionLevel: LEVEL });
   let bytes = 0;
   chunkSet(next, (sha256, data) => {
     if (!have.has(sha256)) bytes += compressor.compress(data).length;

@@ -22,6 +22,7 @@ import type { BuildRequest, BuildResult, Report } from './messages.ts';
 import { FILESYSTEM_UUID, planFilesystem } from './plan-filesystem.ts';
 import { roomNote } from './room-note.ts';
 import { openSource, type Source } from './source.ts';
+import { spareMemory } from './spare-memory.ts';
 import type { BuildStorage } from './storage.ts';
 import { storeLoader } from './store-loader.ts';
 import { type StoredPartition, storePartition } from './store-partition.ts';
@@ -94,7 +95,9 @@ async function buildIn(
     const tree = mergeLayers(layers);
     if (agent && !hasAgent(tree))
       addLayers(tree, await saveAgent(docker, agent, work, around), layers.length);
-    report({ phase: 'layers', message: `${layersOf(layers.length)}, ${countFiles(tree)} files` });
+    const files = countFiles(tree);
+    spareMemory(files);
+    report({ phase: 'layers', message: `${layersOf(layers.length)}, ${files} files` });
     return await storeTree({ request, recipe, image, tree, draft }, around);
   } catch (error) {
     await draft.discard();

@@ -8,8 +8,8 @@ import type { ChunkLookup } from './build-image.ts';
 import type { PackedChunk, Report } from './messages.ts';
 import { partitionChunks } from './partition-chunks.ts';
 
-/** zstd's own default: of the levels that keep up with a disk, the one that packs best (docs/decisions/0002-chunks.md). */
-const LEVEL = 3;
+/** The lowest with which no host fetches more than other tools would have it fetch (docs/decisions/0002-chunks.md). */
+export const LEVEL = 6;
 const REPORT_EVERY = 64 * 1024 * 1024;
 
 /** What a partition became. */
