@@ -118,11 +118,7 @@ let first: BuiltImage;
 
 test('a Dockerfile becomes an image whose filesystem is what docker export shows', async () => {
   first = (await build('test-os')) as BuiltImage;
-  expect(first).toMatchObject({
-    kind: 'os',
-    os: { id: 'debian', version: '13' },
-    kernel: { release: '6.1.0-test', bytes: 7 },
-  });
+  expect(first.kind).toBe('os');
   expect(progress.map(({ phase }) => phase)).toEqual(expect.arrayContaining(['docker', 'layers', 'pack']));
   const raw = await rawImage(first);
   execFileSync('/sbin/e2fsck', ['-fn', raw], { stdio: 'ignore' });
@@ -144,6 +140,11 @@ test('data is what the frames of its chunks make, in the order of the index', as
   const folder = imageFolder(dataDir, first.digest);
   const index = parseIndex(readFileSync(join(folder, 'index.json'), 'utf8'));
   if (!index.ok) throw new Error('index');
+  expect(index.value).toMatchObject({
+    kind: 'os',
+    os: { id: 'debian', version: '13' },
+    kernel: { release: '6.1.0-test', bytes: 7 },
+  });
   const laid = layOutFrames(first.digest as Digest, index.value.chunks, (each) => places.get(each)?.bytes);
   if (!laid.ok) throw new Error(laid.reason);
   const extents = dataExtents(laid.value, places);
@@ -156,12 +157,7 @@ test('data is what the frames of its chunks make, in the order of the index', as
 
 test('the same again: same digest, nothing stored twice', async () => {
   const again = (await build('test-os')) as BuiltImage;
-  expect(again).toMatchObject({
-    digest: first.digest,
-    packBytes: 0,
-    chunks: [],
-    reusedChunks: first.chunkCount,
-  });
+  expect(again).toMatchObject({ digest: first.digest, packBytes: 0, chunks: [] });
   expect(readdirSync(join(dataDir, 'packs'))).toEqual(['build-1.pack']);
 }, 120_000);
 
