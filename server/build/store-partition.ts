@@ -8,7 +8,7 @@ import type { ChunkLookup } from './build-image.ts';
 import type { PackedChunk, Report } from './messages.ts';
 import { partitionChunks } from './partition-chunks.ts';
 
-/** The lowest with which no host fetches more than other tools would have it fetch (docs/decisions/0002-chunks.md). */
+/** What hosts fetch counts more than what a build computes, as far as this (docs/decisions/0002-chunks.md). */
 export const LEVEL = 6;
 const REPORT_EVERY = 64 * 1024 * 1024;
 
