@@ -1,5 +1,4 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger as Pino } from 'pino';
 import { ensureFolder } from './blobs/atomic.ts';
@@ -47,11 +46,13 @@ import { LARGE_BODIES, listen } from './http/listen.ts';
 import { manifestKey, newManifestKeyPem } from './keys/manifest-key.ts';
 import { secretFile } from './keys/secret-file.ts';
 import { newId, newToken, sameText, sha256Hex } from './keys/tokens.ts';
+import { ownAddresses } from './own-addresses.ts';
+import { type RunningNote, writeRunningNote } from './running-note.ts';
 import { lockData } from './store/data-lock.ts';
 import { openDatabase } from './store/database.ts';
 import { sqliteStore } from './store/store.ts';
 import { firstOf, generatedFiles } from './tftp/files.ts';
-import { nbpFolder } from './tftp/nbp-files.ts';
+import { nbpFolder, nbpFolders } from './tftp/nbp-files.ts';
 import { startTftp } from './tftp/server.ts';
 
 export type Running = {
@@ -196,10 +197,13 @@ async function join(
     return { ...answer, boot: null };
   }
 
-  const nbps = nbpFolder({});
+  const nbps = nbpFolder(nbpFolders(boot.nbpFolders));
   const missing = await nbps.missing();
   if (missing.length > 0)
-    room('tftp').warn({ missing }, 'network boot programs are missing: install the package ipxe');
+    room('tftp').warn(
+      { missing },
+      'network boot programs are missing: install the package ipxe, or name a folder with --nbp-dir',
+    );
   // The boot plane must know its own port before it can name itself: it listens first, then learns what to answer.
   const plane: { fetch: ReturnType<typeof bootPlane>['fetch'] } = {
     fetch: () => new Response(null, { status: 503 }),
@@ -222,19 +226,20 @@ async function join(
   });
   plane.fetch = app.fetch;
 
-  let tftpPort: number | null = null;
+  let tftp: RunningNote['tftp'] = null;
   if (boot.tftp) {
     const files = firstOf(
       generatedFiles({ 'autoexec.ipxe': () => autoexecScript({ bootUrl: url }) }),
       nbps.files,
     );
-    const tftp = await startTftp({ ...boot.tftp, files, logger: room('tftp') });
-    closers.push(tftp.close);
-    tftpPort = tftp.port;
+    const { port, close } = await startTftp({ ...boot.tftp, files, logger: room('tftp') });
+    closers.push(close);
+    tftp = { host: boot.tftp.host, port };
   }
   closers.push(await startTicker(context, TICK_MS, (err) => room('control').error({ err }, 'tick failed')));
-  closers.push(await announce(dataDir, { adminUrl, instance }), letGo);
-  return { ...answer, boot: { url, port: bootAt.port, tftpPort } };
+  const note = { adminUrl, instance, pid: process.pid, bootUrl: url, tftp };
+  closers.push(await writeRunningNote(dataDir, note), letGo);
+  return { ...answer, boot: { url, port: bootAt.port, tftpPort: tftp?.port ?? null } };
 }
 
 /** Opens the data folder for this process alone, and makes in it what is missing. */
@@ -343,26 +348,7 @@ function requestOf(id: string, order: BuildOrder, contextPath: string | null): B
   };
 }
 
-/** Writes where the running server is, for the command line on this machine. @returns how to take it back */
-async function announce(
-  dataDir: string,
-  facts: { adminUrl: string; instance: string },
-): Promise<() => Promise<void>> {
-  const file = path.join(dataDir, 'server.json');
-  await writeFile(`${file}.tmp`, `${JSON.stringify(facts)}\n`);
-  await rename(`${file}.tmp`, file);
-  return () => rm(file, { force: true });
-}
-
 function urlOf({ host, port }: { host: string; port: number }): string {
   const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
-}
-
-/** This machine's IPv4 addresses that others can reach. */
-function ownAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((all) => all ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address);
 }

@@ -16,6 +16,8 @@ export type Config = {
     readonly listen: Listen;
     /** Null: TFTP is off. */
     readonly tftp: Listen | null;
+    /** Where network boot programs are looked for, before the folders of the package `ipxe`. */
+    readonly nbpFolders: readonly string[];
     /** The server as hosts see it; null: from the address it listens on, which must then be one. */
     readonly url: string | null;
   } | null;

@@ -9,6 +9,7 @@ import { openFile } from './cli/files.ts';
 import { createFile } from './cli/output-file.ts';
 import type { CliWorld, Output, OwnServerOptions, ServeOptions } from './cli/world.ts';
 import type { Config } from './config.ts';
+import { examine } from './examine.ts';
 
 /** The only reader of environment, arguments and signals: gives them to the command line, and the command line a server. */
 
@@ -67,14 +68,22 @@ function loggerAt(level: string) {
   return pino({ level, redact: ['token', '*.token'] }, pino.destination({ dest: 2, sync: false }));
 }
 
-async function serve(options: ServeOptions, world: CliWorld): Promise<number> {
-  const logger = loggerAt(world.env.WARMBOOT_LOG ?? 'info');
-  const config: Config = {
+function serverConfig(options: ServeOptions): Config {
+  return {
     ...baseConfig(options),
     adminListen: options.adminListen,
-    boot: { listen: options.bootListen, tftp: options.tftpListen, url: options.bootUrl },
+    boot: {
+      listen: options.bootListen,
+      tftp: options.tftpListen,
+      url: options.bootUrl,
+      nbpFolders: options.nbpDirs.map((dir) => path.resolve(dir)),
+    },
   };
-  const running: Running = await start(config, logger);
+}
+
+async function serve(options: ServeOptions, world: CliWorld): Promise<number> {
+  const logger = loggerAt(world.env.WARMBOOT_LOG ?? 'info');
+  const running: Running = await start(serverConfig(options), logger);
   if (running.newAdminToken !== null) world.stderr.write(`token ${running.newAdminToken}\n`);
   const ready = {
     ready: true,
@@ -107,6 +116,7 @@ const world: CliWorld = {
     const adminListen = { host: '127.0.0.1', port: 0 };
     return start({ ...baseConfig(options), adminListen, boot: null }, loggerAt('warn'));
   },
+  examine: (options) => examine(serverConfig(options)),
   serve,
 };
 

@@ -20,6 +20,11 @@ export function path(text: string): string {
   return text;
 }
 
+/** Paths with `:` between them, as in PATH. */
+export function pathList(text: string): readonly string[] {
+  return text.split(':').map(path);
+}
+
 /** `k=v`, given any number of times. */
 export function label(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const match = /^([^=]+)=(.*)$/s.exec(text);

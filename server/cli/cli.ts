@@ -5,6 +5,7 @@ import { addBuild } from './build.ts';
 import { CliError, ClosedPipeError, InterruptedError, message } from './cli-error.ts';
 import type { Cli } from './command.ts';
 import { addDisk } from './disk.ts';
+import { addDoctor } from './doctor.ts';
 import { addEnrol } from './enrol.ts';
 import { addEvents } from './events.ts';
 import { addHost } from './host.ts';
@@ -65,6 +66,7 @@ const COMMANDS = [
   addRemove,
   addEvents,
   addDisk,
+  addDoctor,
 ];
 
 function exitCodeOf(error: unknown, { stderr, signal }: CliWorld): number {

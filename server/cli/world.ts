@@ -1,3 +1,5 @@
+import type { FindingView } from '../contract/finding.ts';
+
 /** Everything outside that a command may touch. `main.ts` fills it from the process; tests fill it by hand. */
 export interface CliWorld {
   /** As `warmboot --version` prints it. */
@@ -26,6 +28,8 @@ export interface CliWorld {
    * `server.json`. Nothing is printed on stdout. Rejects with a WarmbootError whose message is shown as it is.
    */
   startServer(options: OwnServerOptions): Promise<OwnServer>;
+  /** What a look at this machine finds, as it is found; see `contract/finding.ts`. */
+  examine(options: ServeOptions): AsyncIterable<FindingView>;
   /** Runs `warmboot serve` until `world.signal` is aborted. @returns the exit code */
   serve(options: ServeOptions, world: CliWorld): Promise<number>;
 }
@@ -83,4 +87,6 @@ export interface ServeOptions extends OwnServerOptions {
   readonly tftpListen: Listen | null;
   /** Without a slash at its end; null: to be derived from where the boot plane listens. */
   readonly bootUrl: string | null;
+  /** Folders of network boot programs, before the package's own. */
+  readonly nbpDirs: readonly string[];
 }

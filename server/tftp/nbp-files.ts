@@ -21,7 +21,13 @@ export const NBP_NAMES: readonly string[] = [
   'snponly-arm64.efi',
 ];
 
-export const DEFAULT_NBP_FOLDERS: readonly string[] = ['/usr/lib/ipxe'];
+/** Of the package `ipxe` (Debian, Ubuntu). */
+const PACKAGE_FOLDERS: readonly string[] = ['/usr/lib/ipxe'];
+
+/** @param own folders of the operator's choice, which come first */
+export function nbpFolders(own: readonly string[]): readonly string[] {
+  return [...own, ...PACKAGE_FOLDERS];
+}
 
 /** They are read whole and shared by all transfers: 1,000 machines that boot at once read the disk once. */
 const MAX_NBP_BYTES = 16 * 1024 * 1024;
@@ -35,11 +41,7 @@ export type NbpFolder = {
 };
 
 /** @param folders searched in this order, at each request, so that a package installed later is found without a restart */
-export function nbpFolder({
-  folders = DEFAULT_NBP_FOLDERS,
-}: {
-  readonly folders?: readonly string[];
-} = {}): NbpFolder {
+export function nbpFolder(folders: readonly string[]): NbpFolder {
   const read = sharedReads();
 
   async function find(name: string): Promise<string | null> {

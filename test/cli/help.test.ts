@@ -37,6 +37,8 @@ test('--help is short and complete', async () => {
       events [options]                List what happened, the newest last.
       disk [options] <layout>         Write a complete bootable disk; the same input gives the same
                                       bytes.
+      doctor [options]                Look whether this machine and its network can boot hosts, and say
+                                      how to mend what cannot.
 
       demo        build two images, netboot a virtual machine, jump from one image to the other
       test [unit|interop|e2e]

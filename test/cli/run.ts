@@ -34,6 +34,9 @@ export async function run(argv: readonly string[], options: WorldOptions = {}): 
     signal: new AbortController().signal,
     now: () => NOW,
     startServer: () => Promise.reject(new Error('no server of its own in this test')),
+    examine: () => {
+      throw new Error('no look at the machine in this test');
+    },
     serve: () => Promise.reject(new Error('no serve in this test')),
     readFile: async (path) => {
       if (denied.includes(path)) throw Object.assign(new Error(`EACCES: ${path}`), { code: 'EACCES' });

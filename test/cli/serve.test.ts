@@ -22,6 +22,7 @@ test('defaults', async () => {
     adminListen: { host: '127.0.0.1', port: 8081 },
     tftpListen: { host: '0.0.0.0', port: 69 },
     bootUrl: null,
+    nbpDirs: [],
   });
 });
 
@@ -47,6 +48,7 @@ test('a flag beats its variable', async () => {
     WARMBOOT_TFTP_LISTEN: 'off',
     WARMBOOT_BOOT_URL: 'http://10.0.0.1/',
     WARMBOOT_IMAGES: '/srv/images',
+    WARMBOOT_NBP_DIR: '/srv/nbp:/opt/ipxe',
   };
   expect((await served([], env)).options).toEqual({
     data: '/srv/env',
@@ -55,6 +57,7 @@ test('a flag beats its variable', async () => {
     adminListen: { host: '::1', port: 0 },
     tftpListen: null,
     bootUrl: 'http://10.0.0.1',
+    nbpDirs: ['/srv/nbp', '/opt/ipxe'],
   });
   const flags = [
     '--data',
@@ -66,7 +69,7 @@ test('a flag beats its variable', async () => {
     '--tftp-listen',
     '[::]:83',
   ];
-  flags.push('--boot-url', 'http://boot:81/x/', '--images', './here');
+  flags.push('--boot-url', 'http://boot:81/x/', '--images', './here', '--nbp-dir', 'one', '--nbp-dir', 'two');
   expect((await served(flags, env)).options).toEqual({
     data: '/srv/flag',
     images: './here',
@@ -74,6 +77,7 @@ test('a flag beats its variable', async () => {
     adminListen: { host: '0.0.0.0', port: 82 },
     tftpListen: { host: '::', port: 83 },
     bootUrl: 'http://boot:81/x',
+    nbpDirs: ['one', 'two'],
   });
   expect((await served(['--tftp-listen', 'off'])).options?.tftpListen).toBeNull();
 });

@@ -34,7 +34,7 @@ async function content(files: TftpFiles, name: string): Promise<string | object 
 }
 
 test('the first folder that has it wins; links stay inside the folders', async () => {
-  const nbp = nbpFolder({ folders: [own, join(root, 'absent'), packaged] });
+  const nbp = nbpFolder([own, join(root, 'absent'), packaged]);
   expect(await content(nbp.files, 'undionly.kpxe')).toBe('own bios');
   expect(await content(nbp.files, 'ipxe.efi')).toBe('efi');
   expect(await content(nbp.files, 'ipxe.lkrn')).toBe('bios');
@@ -57,13 +57,13 @@ test.each([
   ['x'.repeat(300), 'longer'],
   ['', 'empty'],
 ])('%j is refused, and the text says why', async (name, why) => {
-  const nbp = nbpFolder({ folders: [packaged] });
+  const nbp = nbpFolder([packaged]);
   expect(await nbp.find(name)).toBeNull();
   expect(await nbp.files(name, from)).toMatchObject({ refused: expect.stringContaining(why), code: 2 });
 });
 
 test('not served and not installed are two things', async () => {
-  const nbp = nbpFolder({ folders: [packaged] });
+  const nbp = nbpFolder([packaged]);
   expect(await content(nbp.files, 'pxelinux.0')).toEqual({
     refused: 'pxelinux.0 is not served here',
     code: 1,
@@ -76,7 +76,7 @@ test('not served and not installed are two things', async () => {
 
 test('a changed file is read again, an unchanged one is shared', async () => {
   const folder = await mkdtemp(join(root, 'changing-'));
-  const nbp = nbpFolder({ folders: [folder] });
+  const nbp = nbpFolder([folder]);
   await writeFile(join(folder, 'ipxe.pxe'), 'first');
   expect(await content(nbp.files, 'ipxe.pxe')).toBe('first');
   await writeFile(join(folder, 'ipxe.pxe'), 'second');
@@ -86,7 +86,7 @@ test('a changed file is read again, an unchanged one is shared', async () => {
 test('generated files come first, by exact name', async () => {
   const files = firstOf(
     generatedFiles({ 'autoexec.ipxe': ({ address }) => `for ${address}` }),
-    nbpFolder({ folders: [packaged] }).files,
+    nbpFolder([packaged]).files,
   );
   expect(await content(files, 'autoexec.ipxe')).toBe('for 192.0.2.1');
   expect(await content(files, 'toString')).toMatchObject({ code: 1 });

@@ -1,0 +1,70 @@
+import { engineFacts } from './build/docker/engine-facts.ts';
+import { bootUrl, type Config } from './config.ts';
+import { type Finding, ok, problem } from './core/finding.ts';
+import { bootUrlFinding } from './doctor/boot-url.ts';
+import { dockerFinding } from './doctor/docker.ts';
+import { nbpFinding } from './doctor/nbps.ts';
+import { portFinding, type WantedPort } from './doctor/ports.ts';
+import { httpFinding } from './doctor/reach.ts';
+import { dataFolderFindings } from './doctor/space.ts';
+import { ownAddresses } from './own-addresses.ts';
+import { type RunningNote, readRunningNote } from './running-note.ts';
+import { askTftp } from './tftp/ask.ts';
+import { nbpFolder, nbpFolders } from './tftp/nbp-files.ts';
+
+/**
+ * `doctor`: looks at everything that a server with this configuration needs, the quick things first. Where one runs on the
+ * data folder it is asked instead of its ports being tried. Changes nothing.
+ */
+export async function* examine(config: Config): AsyncGenerator<Finding> {
+  const running = await readRunningNote(config.dataDir);
+  if (running) yield* examineRunning(config.dataDir, running);
+  else yield* examinePorts(config);
+  yield* await dataFolderFindings(config.dataDir);
+  const folders = nbpFolders(config.boot?.nbpFolders ?? []);
+  yield nbpFinding(await nbpFolder(folders).missing(), folders);
+  yield dockerFinding(engineFacts);
+}
+
+async function* examineRunning(
+  dataDir: string,
+  { pid, bootUrl: url, tftp }: RunningNote,
+): AsyncGenerator<Finding> {
+  yield ok('server', `a server runs on ${dataDir} (process ${pid})`);
+  yield bootUrlFinding({ said: url, url, ownAddresses: ownAddresses() });
+  yield httpFinding(url);
+  if (!tftp) return;
+  const address = tftp.host === '0.0.0.0' ? '127.0.0.1' : tftp.host === '::' ? '::1' : tftp.host;
+  const refusal = await askTftp(address, tftp.port, 'autoexec.ipxe');
+  yield refusal === null
+    ? ok('tftp-reach', `TFTP gives autoexec.ipxe on port ${tftp.port}`)
+    : problem(
+        'tftp-reach',
+        `TFTP on port ${tftp.port} gives no file: ${refusal}`,
+        'Look into the log of the server.',
+      );
+}
+
+async function* examinePorts({ adminListen, boot }: Config): AsyncGenerator<Finding> {
+  for (const wanted of wantedPorts({ adminListen, boot })) yield portFinding(wanted);
+  if (!boot) return;
+  const url = bootUrl(boot.url, boot.listen, ownAddresses());
+  yield bootUrlFinding({ said: boot.url, url, ownAddresses: ownAddresses() });
+}
+
+function wantedPorts({ adminListen, boot }: Pick<Config, 'adminListen' | 'boot'>): WantedPort[] {
+  const wanted: WantedPort[] = [
+    { check: 'admin-port', name: 'the admin plane', kind: 'tcp', ...adminListen, flag: '--admin-listen' },
+  ];
+  if (!boot) return wanted;
+  wanted.push({
+    check: 'boot-port',
+    name: 'the boot plane',
+    kind: 'tcp',
+    ...boot.listen,
+    flag: '--boot-listen',
+  });
+  if (boot.tftp)
+    wanted.push({ check: 'tftp-port', name: 'TFTP', kind: 'udp', ...boot.tftp, flag: '--tftp-listen' });
+  return wanted;
+}
