@@ -3,13 +3,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
+import { examine } from './app/examine.ts';
 import { type Running, start } from './app.ts';
 import { runCli } from './cli/cli.ts';
 import { openFile } from './cli/files.ts';
 import { createFile } from './cli/output-file.ts';
 import type { CliWorld, Output, OwnServerOptions, ServeOptions } from './cli/world.ts';
 import type { Config } from './config.ts';
-import { examine } from './examine.ts';
 
 /** The only reader of environment, arguments and signals: gives them to the command line, and the command line a server. */
 

@@ -3,10 +3,30 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
+/** What the joiner of rooms may import: every room. */
+const JOINS = [
+  ...[
+    'blobs',
+    'build',
+    'contract',
+    'control',
+    'core',
+    'disks',
+    'doctor',
+    'http',
+    'keys',
+    'store',
+    'tftp',
+  ].map((room) => `server/${room}`),
+  'server/config.ts',
+  'pino',
+  'node:',
+];
+
 /**
  * The architecture, as a table: which room may import which rooms and packages. `node:` stands for Node's own modules;
- * a room may always import itself. `app.ts` alone joins rooms into a server and `examine.ts` into a look at one; `main.ts` alone
- * reads the outside world.
+ * a room may always import itself. `app.ts` alone, with the pieces of it in `app/`, joins rooms; `main.ts` alone reads the outside
+ * world.
  */
 const ALLOW: Readonly<Record<string, readonly string[]>> = {
   'server/core': [],
@@ -41,25 +61,13 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
   'server/cli': ['server/contract', 'server/docker-context', 'commander', 'zod', 'node:'],
   'server/config.ts': ['server/core'],
   'server/doctor': ['server/core', 'node:'],
-  'server/own-addresses.ts': ['node:'],
-  'server/running-note.ts': ['node:'],
   'server/build-child.ts': ['server/core', 'server/build', 'server/blobs', 'node:'],
   'server/check-child.ts': ['server/core', 'server/blobs', 'node:'],
-  'server/app.ts': [
-    ...['blobs', 'build', 'contract', 'control', 'core', 'disks', 'http', 'keys', 'store', 'tftp'].map(
-      (room) => `server/${room}`,
-    ),
-    ...['config.ts', 'own-addresses.ts', 'running-note.ts'].map((file) => `server/${file}`),
-    'pino',
-    'node:',
-  ],
-  'server/examine.ts': [
-    ...['build', 'core', 'doctor', 'tftp'].map((room) => `server/${room}`),
-    ...['config.ts', 'own-addresses.ts', 'running-note.ts'].map((file) => `server/${file}`),
-  ],
+  'server/app': JOINS,
+  'server/app.ts': ['server/app', ...JOINS],
   'server/main.ts': [
     'server/app.ts',
-    'server/examine.ts',
+    'server/app',
     'server/cli',
     'server/config.ts',
     'package.json',

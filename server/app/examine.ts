@@ -1,16 +1,16 @@
-import { engineFacts } from './build/docker/engine-facts.ts';
-import { bootUrl, type Config } from './config.ts';
-import { type Finding, ok, problem } from './core/finding.ts';
-import { bootUrlFinding } from './doctor/boot-url.ts';
-import { dockerFinding } from './doctor/docker.ts';
-import { nbpFinding } from './doctor/nbps.ts';
-import { portFinding, type WantedPort } from './doctor/ports.ts';
-import { httpFinding } from './doctor/reach.ts';
-import { dataFolderFindings } from './doctor/space.ts';
+import { engineFacts } from '../build/docker/engine-facts.ts';
+import { bootUrl, type Config } from '../config.ts';
+import { type Finding, ok, problem } from '../core/finding.ts';
+import { bootUrlFinding } from '../doctor/boot-url.ts';
+import { dockerFinding } from '../doctor/docker.ts';
+import { nbpFinding } from '../doctor/nbps.ts';
+import { portFinding, type WantedPort } from '../doctor/ports.ts';
+import { httpFinding } from '../doctor/reach.ts';
+import { dataFolderFindings } from '../doctor/space.ts';
+import { askTftp } from '../tftp/ask.ts';
+import { nbpFolder, nbpFolders } from '../tftp/nbp-files.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { type RunningNote, readRunningNote } from './running-note.ts';
-import { askTftp } from './tftp/ask.ts';
-import { nbpFolder, nbpFolders } from './tftp/nbp-files.ts';
 
 /**
  * `doctor`: looks at everything that a server with this configuration needs, the quick things first. Where one runs on the

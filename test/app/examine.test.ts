@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Config } from '../server/config.ts';
-import type { Finding } from '../server/core/finding.ts';
-import { examine } from '../server/examine.ts';
-import { MIGRATIONS, runningServer, type TestServer } from './fixtures/running-server.ts';
+import { examine } from '../../server/app/examine.ts';
+import type { Config } from '../../server/config.ts';
+import type { Finding } from '../../server/core/finding.ts';
+import { MIGRATIONS, runningServer, type TestServer } from '../fixtures/running-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ async function look(
   const listen = { host: '127.0.0.1', port: 0 };
   const config: Config = {
     dataDir,
-    imagesDir: join(import.meta.dirname, '../images'),
+    imagesDir: join(import.meta.dirname, '../../images'),
     migrationsDir: MIGRATIONS,
     adminListen: listen,
     boot: { listen, tftp: listen, url: null, nbpFolders: [], ...boot },
