@@ -1,0 +1,163 @@
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Awaited, LogRecord, Seen, Source } from '../../lab/feed.ts';
+import type { Guest } from '../../lab/guest.ts';
+import type { Machine } from '../../lab/machine.ts';
+import { SERVER_ADDRESS } from '../../lab/network.ts';
+import type { Rack } from '../../lab/rack.ts';
+import { biosDisk, DISK_SPEAKS, uefiDisk } from './disk-that-speaks.ts';
+import { NETWORKS } from './paths.ts';
+import { newGuest, plan, startRack } from './support.ts';
+
+/** From power-on to the installer's kernel, or to the disk where that is not to be had. Some machines at once: each waits for packets much of its time. */
+
+/** One machine's power-on, as it is watched. */
+class Boot {
+  readonly #rack: Rack;
+  readonly #guest: Guest;
+  readonly #since: number;
+
+  constructor(rack: Rack, guest: Guest) {
+    this.#rack = rack;
+    this.#guest = guest;
+    this.#since = rack.feed.mark();
+  }
+
+  /** A request of this machine, answered with success. */
+  asks(path: string): Promise<Seen<'log'>> {
+    return this.#see({
+      source: 'log',
+      what: `${path} asked for by ${this.#guest.name}`,
+      match: ({ record }) => record.path === path && Number(record.status) < 400 && this.#isOurs(record),
+    });
+  }
+
+  says(what: RegExp): Promise<Seen<'serial'>> {
+    return this.#see({
+      source: 'serial',
+      guest: this.#guest.name,
+      what: `${what.source} on ${this.#guest.name}`,
+      match: ({ line }) => what.test(line),
+    });
+  }
+
+  /** Names of the files of this size or more that came by TFTP. */
+  tftpFiles(atLeastBytes: number): string[] {
+    return this.#rack.feed
+      .since(this.#since, 'log')
+      .map(({ record }) => record)
+      .filter(
+        (record) =>
+          record.outcome === 'complete' && Number(record.bytes) >= atLeastBytes && this.#isOurs(record),
+      )
+      .map(({ file }) => String(file));
+  }
+
+  #see<S extends Source>(wanted: Pick<Awaited<S>, 'source' | 'what' | 'match' | 'guest'>): Promise<Seen<S>> {
+    // Three machines share two processors.
+    const timeoutMs = 60_000 * this.#rack.accelerator.slowness;
+    return this.#rack.feed.seen({ ...wanted, since: this.#since, timeoutMs });
+  }
+
+  #isOurs({ client }: LogRecord): boolean {
+    return typeof client === 'string' && this.#rack.dhcp.macOf(client) === this.#guest.mac;
+  }
+}
+
+/** Switches a new machine on, watches, and switches it off. */
+async function watch(
+  rack: Rack,
+  name: string,
+  parts: Partial<Machine>,
+  look: (boot: Boot) => Promise<void>,
+  baseDisk?: string,
+): Promise<void> {
+  const { guest } = await newGuest(rack, name.replaceAll(/\W+/g, '-'), parts, baseDisk);
+  const boot = new Boot(rack, guest);
+  await guest.powerOn();
+  try {
+    await look(boot);
+  } finally {
+    await guest.powerOff();
+  }
+}
+
+async function reachesInstaller(boot: Boot): Promise<void> {
+  await boot.asks('/boot/script');
+  await boot.asks('/boot/installer/vmlinuz');
+  await boot.says(/Linux version \d/);
+}
+
+const folder = (name: string) => `paths-${name.replaceAll(/\W+/g, '-')}`;
+let rack: Rack;
+const takeDown = () => rack?.close();
+
+describe.each(NETWORKS)('$name', ({ name, dhcp, serve, paths }) => {
+  beforeAll(async () => {
+    rack = await startRack(folder(name), { dhcp, serve });
+  });
+  afterAll(takeDown);
+
+  test.concurrent.each(paths)('$name reaches the installer', async ({ name, parts, nbp }) => {
+    await watch(rack, name, parts, async (boot) => {
+      await reachesInstaller(boot);
+      const transfers = boot.tftpFiles(10_000);
+      if (nbp === null) expect(transfers).toEqual([]);
+      else {
+        expect(new Set(transfers)).toEqual(new Set([nbp.file]));
+        expect(transfers.length).toBeLessThanOrEqual(nbp.times);
+      }
+    });
+  });
+});
+
+describe('the user-data script of a cloud, which chains to us', () => {
+  // Not ours: the cloud's own server, with what a customer wrote.
+  const userData = `#!ipxe\nchain --autofree http://${SERVER_ADDRESS}:8080/boot.ipxe || exit 1\n`;
+  const cloud = createServer((_, answer) => answer.end(userData));
+  beforeAll(async () => {
+    rack = await startRack('paths-user-data', {
+      dhcp: { bootFile: `http://${SERVER_ADDRESS}:9000/user-data` },
+    });
+    await new Promise<void>((resolve) => cloud.listen(9000, SERVER_ADDRESS, resolve));
+  });
+  afterAll(() => {
+    cloud.close();
+    return takeDown();
+  });
+
+  test('BIOS reaches the installer', async () => {
+    await watch(rack, 'cloud', { firmware: 'bios' }, reachesInstaller);
+  });
+});
+
+describe('where the installer is not to be had, the disk is', () => {
+  beforeAll(async () => {
+    const isScript = (path: string) => path.startsWith('/boot/script');
+    rack = await startRack('paths-failing', {
+      meddle: (path) => (isScript(path) ? { kind: 'refuse', status: 503 } : undefined),
+    });
+  });
+  afterAll(takeDown);
+
+  test.concurrent('BIOS, a server that answers 503, a disk that is the third', async () => {
+    const disk = await biosDisk(join(plan().folder, 'bios-disk.img'));
+    const parts = { firmware: 'bios', disksBefore: 2 } as const;
+    const look = async (boot: Boot) => {
+      await boot.says(/gave no boot script/);
+      await boot.says(/trying disk 3/);
+      await boot.says(DISK_SPEAKS);
+    };
+    await watch(rack, 'bios-503', parts, look, disk);
+  });
+
+  test.concurrent('UEFI, a server that answers 503, the disk with our label', async () => {
+    const disk = await uefiDisk(join(plan().folder, 'uefi-disk.img'));
+    const look = async (boot: Boot) => {
+      await boot.says(/gave no boot script/);
+      await boot.says(DISK_SPEAKS);
+    };
+    await watch(rack, 'uefi-503', { disksBefore: 1 }, look, disk);
+  });
+});
