@@ -37,7 +37,7 @@ export function qemuArguments(
   args.push(...networkCard(parts, files.tap), ...startMedium(parts));
 
   for (let i = 0; i < parts.disksBefore; i += 1) {
-    args.push('-blockdev', `driver=null-co,node-name=before${i},size=64M,read-zeroes=on`);
+    args.push('-blockdev', `driver=null-co,node-name=before${i},size=67108864,read-zeroes=on`);
     args.push('-device', `virtio-blk-pci,drive=before${i},bootindex=${2 + i}`);
   }
   // Not flushing to the real disk is safe here: the virtual power cord is pulled, never that of the machine below.
