@@ -51,8 +51,7 @@ export async function startBootServices(
   const url = bootUrl(boot.url, at, ownAddresses());
   plane.fetch = bootPlane({
     ...parts,
-    bootUrl: url,
-    installerArguments: INSTALLER_ARGUMENTS,
+    scripts: { bootUrl: url, installerArguments: INSTALLER_ARGUMENTS },
     findNbp: nbps.find,
     logger: room('http'),
     onRequest: accessLog(room('http'), seen.note),
