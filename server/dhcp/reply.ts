@@ -87,7 +87,7 @@ function replyOptions(
 
 /** A boot server says again which item of its menu was asked for. */
 function pxeOptions(request: DhcpPacket, kind: BootOffer['kind']): Buffer {
-  const inside = new Map([[PXE_OPTION.discoveryControl as number, Buffer.from([TAKE_BOOT_FILE])]]);
+  const inside = new Map<number, Buffer>([[PXE_OPTION.discoveryControl, Buffer.from([TAKE_BOOT_FILE])]]);
   const asked = kind === 'ack' ? request.options.get(OPTION.vendorOptions) : undefined;
   const wanted = asked && readSubOptions(asked);
   const item = wanted && !('refused' in wanted) ? wanted.get(PXE_OPTION.bootItem) : undefined;
