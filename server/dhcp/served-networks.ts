@@ -27,7 +27,7 @@ type Wish = {
 };
 
 /** Interfaces come and go while a server runs; between two looks, milliseconds. */
-const LOOK_MS = 5_000;
+const LOOK_MS = 1_000;
 
 /**
  * Keeps sockets open on the interfaces that are wanted and there.
