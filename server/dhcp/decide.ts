@@ -34,8 +34,8 @@ export type BootOffer = {
 /** An NBP by its name or as a URL, or iPXE's entry script, which is a URL too. */
 export type BootFile = { readonly by: 'tftp' | 'http'; readonly name: string } | { readonly by: 'script' };
 
-/** Somebody may wait for the answer that does not come, so that the log says why. */
-export type NoOffer = { readonly kind: 'none'; readonly reason: string };
+/** Why nothing is sent, for the log: `info` where the operator wants it so, `warn` where the machine will not boot. */
+export type NoOffer = { readonly kind: 'none'; readonly reason: string; readonly level: 'info' | 'warn' };
 
 /**
  * What kind of answer a packet wants: an OFFER without an address to a DISCOVER, beside that of the network's DHCP server; an
@@ -55,11 +55,12 @@ export function decide(
   limits: ProxyLimits,
 ): BootOffer | NoOffer {
   const unserved = unservedBecause(host, limits);
-  if (unserved !== null) return { kind: 'none', reason: unserved };
+  if (unserved !== null) return { kind: 'none', reason: unserved, level: 'info' };
   if (client.kind === 'ipxe') return { kind, client, firmware: 'iPXE', file: { by: 'script' } };
   const choices = client.architectures.map(nbpFor);
   const choice = choices.find((each) => 'name' in each) ?? choices[0];
-  if (!choice || 'refused' in choice) return { kind: 'none', reason: choice?.refused ?? 'no architecture' };
+  if (!choice || 'refused' in choice)
+    return { kind: 'none', reason: choice?.refused ?? 'no architecture', level: 'warn' };
   const { name, firmware } = choice;
   // How it loads is told by its vendor class, whatever the architecture's own number for HTTP says.
   return { kind, client, firmware, file: { by: client.kind === 'http' ? 'http' : 'tftp', name } };

@@ -1,6 +1,14 @@
 import type { Mac } from '../core/mac.ts';
 import type { Logger } from '../core/ports.ts';
-import { type Door, decide, isLimited, type KnownHost, type ProxyLimits, wantedAnswer } from './decide.ts';
+import {
+  type Door,
+  decide,
+  isLimited,
+  type KnownHost,
+  type NoOffer,
+  type ProxyLimits,
+  wantedAnswer,
+} from './decide.ts';
 import { type Decision, decisionLog } from './decision-log.ts';
 import { interfaceTowards, type UsableInterface } from './interfaces.ts';
 import { type NetbootClient, netbootClient } from './netboot-client.ts';
@@ -102,19 +110,19 @@ function answer(
   network: ProxyNetwork,
 ): Decision {
   const { packet, client, kind, at } = asked;
-  const none = (reason: string): Decision => ({
+  const none = ({ reason, level }: Omit<NoOffer, 'kind'>): Decision => ({
     client: client.name,
-    level: 'warn',
+    level,
     fields: { reason },
     text: 'proxyDHCP gives no answer',
   });
   const offer = decide(client, kind, host, limits);
-  if (offer.kind === 'none') return none(offer.reason);
-  let said = none('no interface is served');
+  if (offer.kind === 'none') return none(offer);
+  let said = none({ reason: 'no interface is served', level: 'warn' });
   for (const on of placesFor(asked, network)) {
     const made = reply(packet, offer, placeOn(on, bootUrl, tftpHost));
     if ('kind' in made) {
-      said = none(made.reason);
+      said = none(made);
       continue;
     }
     network.send({ datagram: made.datagram, ...destination(asked, on) });

@@ -25,7 +25,11 @@ const IP_UDP_BYTES = 28;
 export function reply(request: DhcpPacket, offer: BootOffer, place: ProxyPlace): Reply | NoOffer {
   const file = fileText(offer.file, place);
   if (file === null)
-    return { kind: 'none', reason: 'its firmware loads by TFTP, and TFTP is off (--tftp-listen)' };
+    return {
+      kind: 'none',
+      reason: 'its firmware loads by TFTP, and TFTP is off (--tftp-listen)',
+      level: 'warn',
+    };
   const server = offer.file.by === 'tftp' && place.tftpAddress !== null ? place.tftpAddress : place.address;
   const packet: DhcpPacket = {
     op: 'reply',
@@ -46,7 +50,11 @@ export function reply(request: DhcpPacket, offer: BootOffer, place: ProxyPlace):
   const datagram = encode(packet);
   const most = mostBytes(request);
   if (datagram.length > most)
-    return { kind: 'none', reason: `the answer has ${datagram.length} bytes, and it takes ${most}` };
+    return {
+      kind: 'none',
+      reason: `the answer has ${datagram.length} bytes, and it takes ${most}`,
+      level: 'warn',
+    };
   return { datagram, file };
 }
 
