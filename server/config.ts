@@ -15,8 +15,8 @@ export type Config = {
   /** Null for the server that a command starts for itself: admin plane and builds, no host can reach it. */
   readonly boot: {
     readonly listen: Listen;
-    /** Null: TFTP is off. */
-    readonly tftp: Listen | null;
+    /** Null: TFTP is off. `singlePort`: all transfers from the listening port, not each from its own. */
+    readonly tftp: (Listen & { readonly singlePort?: boolean }) | null;
     /** Where network boot programs are looked for, before the folders of the package `ipxe`. */
     readonly nbpFolders: readonly string[];
     /** The server as hosts see it; null: from the address it listens on, which must then be one. */

@@ -74,7 +74,7 @@ function serverConfig(options: ServeOptions): Config {
     adminListen: options.adminListen,
     boot: {
       listen: options.bootListen,
-      tftp: options.tftpListen,
+      tftp: options.tftpListen && { ...options.tftpListen, singlePort: options.tftpSinglePort },
       url: options.bootUrl,
       nbpFolders: options.nbpDirs.map((dir) => path.resolve(dir)),
       proxyDhcp: options.proxyDhcp,

@@ -49,7 +49,7 @@ export function proxySettings(flags: ProxyFlags, world: CliWorld): ServeOptions[
 }
 
 export const PROXY_VARIABLES =
-  'WARMBOOT_PROXY_DHCP,\nWARMBOOT_PROXY_DHCP_LABELS, WARMBOOT_PROXY_DHCP_INTERFACE (with commas between names)';
+  'WARMBOOT_PROXY_DHCP, WARMBOOT_PROXY_DHCP_LABELS, WARMBOOT_PROXY_DHCP_INTERFACE (with commas between names)';
 
 function clients(text: string): Clients {
   if (text === 'all' || text === 'known' || text === 'off') return text;

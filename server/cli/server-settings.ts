@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { baseUrl, listen, listenOrOff, path, pathList } from './arguments.ts';
+import { baseUrl, listen, listenOrOff, path, pathList, yesOrNo } from './arguments.ts';
 import { addProxyFlags, PROXY_VARIABLES, type ProxyFlags, proxySettings } from './proxy-settings.ts';
 import { dataFolder, type GlobalOptions } from './session.ts';
 import { contextLimit, setting } from './setting.ts';
@@ -11,6 +11,7 @@ export interface ServerFlags extends ProxyFlags {
   readonly bootListen?: Listen;
   readonly adminListen?: Listen;
   readonly tftpListen?: Listen | 'off';
+  readonly tftpSinglePort?: boolean;
   readonly bootUrl?: string;
   readonly images?: string;
   readonly nbpDir?: readonly string[];
@@ -21,6 +22,10 @@ export function addServerFlags(command: Command): Command {
     .option('--boot-listen <address>', 'HTTP for firmware and hosts (default: 0.0.0.0:8080)', listen)
     .option('--admin-listen <address>', 'API for operators (default: 127.0.0.1:8081)', listen)
     .option('--tftp-listen <address>', 'TFTP for firmware, or off (default: 0.0.0.0:69)', listenOrOff)
+    .option(
+      '--tftp-single-port',
+      'TFTP answers from its listening port only, for NAT, firewalls and containers (default: a port for each transfer)',
+    )
     .option('--boot-url <url>', 'address of the boot plane as hosts see it', baseUrl)
     .option('--images <dir>', 'folder of the Dockerfiles (default: the one that comes with Warmboot)', path)
     .option(
@@ -42,6 +47,7 @@ export function serverSettings(flags: ServerFlags, world: CliWorld, globals: Glo
     adminListen: flags.adminListen ??
       setting(world, 'ADMIN_LISTEN', listen) ?? { host: '127.0.0.1', port: 8081 },
     tftpListen: tftp === 'off' ? null : tftp,
+    tftpSinglePort: flags.tftpSinglePort ?? setting(world, 'TFTP_SINGLE_PORT', yesOrNo) ?? false,
     ...contextLimit(world),
     bootUrl: flags.bootUrl ?? setting(world, 'BOOT_URL', baseUrl) ?? null,
     nbpDirs: flags.nbpDir ?? setting(world, 'NBP_DIR', pathList) ?? [],
@@ -50,4 +56,5 @@ export function serverSettings(flags: ServerFlags, world: CliWorld, globals: Glo
 }
 
 export const SERVER_VARIABLES = `Each flag has a variable, which it overrides: WARMBOOT_BOOT_LISTEN, WARMBOOT_ADMIN_LISTEN, WARMBOOT_TFTP_LISTEN,
-WARMBOOT_BOOT_URL, WARMBOOT_IMAGES, WARMBOOT_NBP_DIR (with : between folders), ${PROXY_VARIABLES}.`;
+WARMBOOT_TFTP_SINGLE_PORT (yes or no), WARMBOOT_BOOT_URL, WARMBOOT_IMAGES, WARMBOOT_NBP_DIR (with : between folders),
+${PROXY_VARIABLES}.`;

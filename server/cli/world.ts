@@ -85,6 +85,7 @@ export interface ServeOptions extends OwnServerOptions {
   readonly adminListen: Listen;
   /** Null: `off`. */
   readonly tftpListen: Listen | null;
+  readonly tftpSinglePort: boolean;
   /** Without a slash at its end; null: to be derived from where the boot plane listens. */
   readonly bootUrl: string | null;
   /** Folders of network boot programs, before the package's own. */

@@ -62,7 +62,7 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
   app.get('/boot/script', async (c) => {
     const mac = parseMac(c.req.query('mac') ?? '');
     if (!mac) throw new WarmbootError('malformed', 'Say which machine asks: ?mac=52:54:00:12:34:56.');
-    return ipxe(c, hostScript(scripts, mac, await machines.bootChoice(mac)));
+    return ipxe(c, hostScript(scripts, mac, await machines.bootChoice(mac), c.req.query('arch')));
   });
 
   app.get('/boot/nbp/:file', (c) => nbp(c, c.req.param('file')));

@@ -21,6 +21,7 @@ test('defaults', async () => {
     bootListen: { host: '0.0.0.0', port: 8080 },
     adminListen: { host: '127.0.0.1', port: 8081 },
     tftpListen: { host: '0.0.0.0', port: 69 },
+    tftpSinglePort: false,
     bootUrl: null,
     nbpDirs: [],
     proxyDhcp: null,
@@ -47,6 +48,7 @@ test('a flag beats its variable', async () => {
     WARMBOOT_BOOT_LISTEN: '10.0.0.1:80',
     WARMBOOT_ADMIN_LISTEN: '[::1]:0',
     WARMBOOT_TFTP_LISTEN: 'off',
+    WARMBOOT_TFTP_SINGLE_PORT: 'yes',
     WARMBOOT_BOOT_URL: 'http://10.0.0.1/',
     WARMBOOT_IMAGES: '/srv/images',
     WARMBOOT_NBP_DIR: '/srv/nbp:/opt/ipxe',
@@ -57,6 +59,7 @@ test('a flag beats its variable', async () => {
     bootListen: { host: '10.0.0.1', port: 80 },
     adminListen: { host: '::1', port: 0 },
     tftpListen: null,
+    tftpSinglePort: true,
     bootUrl: 'http://10.0.0.1',
     nbpDirs: ['/srv/nbp', '/opt/ipxe'],
     proxyDhcp: null,
@@ -78,11 +81,14 @@ test('a flag beats its variable', async () => {
     bootListen: { host: '0.0.0.0', port: 81 },
     adminListen: { host: '0.0.0.0', port: 82 },
     tftpListen: { host: '::', port: 83 },
+    tftpSinglePort: true,
     bootUrl: 'http://boot:81/x',
     nbpDirs: ['one', 'two'],
     proxyDhcp: null,
   });
   expect((await served(['--tftp-listen', 'off'])).options?.tftpListen).toBeNull();
+  expect((await served(['--tftp-single-port'])).options?.tftpSinglePort).toBe(true);
+  expect((await served([], { WARMBOOT_TFTP_SINGLE_PORT: 'no' })).options?.tftpSinglePort).toBe(false);
 });
 
 test.each([

@@ -24,6 +24,27 @@ describe('a host gets', () => {
   });
 });
 
+describe('an architecture', () => {
+  const scriptFor = (kind: 'disk' | 'installer' | 'discovery', buildarch: string) =>
+    hostScript(base, mac, { kind, reason, append: '' }, buildarch);
+
+  test.each(['', 'i386', 'x86_64'])('%j has an installer', (buildarch) => {
+    expect(scriptFor('installer', buildarch)).toContain('/boot/installer/vmlinuz');
+    expect(scriptFor('discovery', buildarch)).toContain('/boot/installer/vmlinuz');
+  });
+  test.each(['arm64', 'arm32', 'riscv64', 'x86_64 || reboot'])('%j has none', (buildarch) => {
+    for (const kind of ['installer', 'discovery'] as const) {
+      const script = scriptFor(kind, buildarch);
+      expect(script).not.toContain('vmlinuz');
+      expect(script).not.toContain('|| reboot');
+      expect(script).toMatch(/there is no installer for \S+.*, so this machine can only boot its own disk/);
+    }
+  });
+  test('boots its disk as any other', () => {
+    expect(scriptFor('disk', 'arm64')).toBe(scriptFor('disk', 'x86_64'));
+  });
+});
+
 const kernelLine = (append: string) =>
   hostScript(base, mac, { kind: 'installer', reason, append })
     .split('\n')
