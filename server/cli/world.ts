@@ -90,4 +90,10 @@ export interface ServeOptions extends OwnServerOptions {
   readonly bootUrl: string | null;
   /** Folders of network boot programs, before the package's own. */
   readonly nbpDirs: readonly string[];
+  /** Null: off. `labels` is a selector as it was written; no `interfaces` means all but loopback. */
+  readonly proxyDhcp: {
+    readonly clients: 'all' | 'known';
+    readonly labels: string | null;
+    readonly interfaces: readonly string[];
+  } | null;
 }
