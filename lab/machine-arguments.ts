@@ -63,9 +63,10 @@ function boardOf(
     case 'x86-32':
       return { program, args: [...machine, '-accel', 'tcg', '-cpu', 'qemu32'] };
     case 'arm64':
+      // A processor with random numbers, or the firmware has no network stack; its pointer authentication is slow to translate.
       return {
         program: 'qemu-system-aarch64',
-        args: ['-machine', 'virt', '-accel', 'tcg,thread=multi', '-cpu', 'cortex-a57'],
+        args: ['-machine', 'virt', '-accel', 'tcg,thread=multi', '-cpu', 'max,pauth-impdef=on'],
       };
     default:
       return processor satisfies never;

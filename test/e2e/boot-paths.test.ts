@@ -6,6 +6,7 @@ import type { Guest } from '../../lab/guest.ts';
 import type { Machine } from '../../lab/machine.ts';
 import { SERVER_ADDRESS } from '../../lab/network.ts';
 import type { Rack } from '../../lab/rack.ts';
+import { runsAll } from '../all.ts';
 import { biosDisk, DISK_SPEAKS, uefiDisk } from './disk-that-speaks.ts';
 import { NETWORKS } from './paths.ts';
 import { newGuest, plan, startRack } from './support.ts';
@@ -112,6 +113,34 @@ describe.each(NETWORKS)('$name', ({ name, dhcp, serve, paths }) => {
   });
 });
 
+describe('a machine that no installer runs on is told why', () => {
+  beforeAll(async () => {
+    rack = await startRack('paths-no-installer');
+  });
+  afterAll(takeDown);
+
+  const onArm = [
+    { start: 'pxe', nbp: ['ipxe-arm64.efi'] },
+    { start: 'http', nbp: [] },
+  ] as const;
+  test.concurrent.each(runsAll() ? onArm : onArm.slice(0, 1))('arm64 by $start', async ({ start, nbp }) => {
+    await watch(rack, `arm64-${start}`, { processor: 'arm64', start }, async (boot) => {
+      await boot.asks('/boot/script');
+      await boot.says(/there is no installer for arm64/);
+      expect(boot.tftpFiles(10_000)).toEqual(nbp);
+    });
+  });
+
+  test.concurrent('32-bit x86', async () => {
+    const disk = await biosDisk(join(plan().folder, 'old-disk.img'));
+    const look = async (boot: Boot) => {
+      await boot.says(/processor is a 32-bit one/);
+      await boot.says(DISK_SPEAKS);
+    };
+    await watch(rack, 'old', { firmware: 'bios', processor: 'x86-32' }, look, disk);
+  });
+});
+
 describe('the user-data script of a cloud, which chains to us', () => {
   // Not ours: the cloud's own server, with what a customer wrote.
   const userData = `#!ipxe\nchain --autofree http://${SERVER_ADDRESS}:8080/boot.ipxe || exit 1\n`;
@@ -159,5 +188,58 @@ describe('where the installer is not to be had, the disk is', () => {
       await boot.says(DISK_SPEAKS);
     };
     await watch(rack, 'uefi-503', { disksBefore: 1 }, look, disk);
+  });
+});
+
+describe('a boot file that is not there', () => {
+  beforeAll(async () => {
+    rack = await startRack('paths-no-nbp', { dhcp: { bootFile: 'nothing.kpxe' } });
+  });
+  afterAll(takeDown);
+
+  const firmwares = [
+    { firmware: 'bios', make: biosDisk },
+    { firmware: 'uefi', make: uefiDisk },
+  ] as const;
+  test.concurrent.each(runsAll() ? firmwares : firmwares.slice(0, 1))(
+    '$firmware goes on to the disk',
+    async (given) => {
+      const { firmware, make } = given;
+      const disk = await make(join(plan().folder, `${firmware}-no-nbp.img`));
+      await watch(
+        rack,
+        `${firmware}-no-nbp`,
+        { firmware },
+        async (boot) => void (await boot.says(DISK_SPEAKS)),
+        disk,
+      );
+    },
+  );
+});
+
+describe.runIf(runsAll())('a server that goes away', () => {
+  test('while the installer is fetched: the disk', async () => {
+    let asked: () => void = () => {};
+    const kernelAsked = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const meddle = (path: string) => {
+      if (path !== '/boot/installer/vmlinuz') return undefined;
+      asked();
+      return { kind: 'cut', at: 1_000_000 } as const;
+    };
+    rack = await startRack('paths-gone', { meddle });
+    try {
+      const disk = await biosDisk(join(plan().folder, 'gone-disk.img'));
+      const look = async (boot: Boot) => {
+        await kernelAsked;
+        await rack.server.kill();
+        await boot.says(/a file of the installer could not be fetched/);
+        await boot.says(DISK_SPEAKS);
+      };
+      await watch(rack, 'gone', { firmware: 'bios' }, look, disk);
+    } finally {
+      await takeDown();
+    }
   });
 });

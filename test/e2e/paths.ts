@@ -73,6 +73,25 @@ export const NETWORKS: readonly Network[] = [
     ),
   },
   {
+    name: 'a DHCP server that gives addresses only, and our proxyDHCP',
+    dhcp: 'addresses',
+    serve: ['--proxy-dhcp'],
+    paths: some(
+      [bios('rtl8139'), uefi('virtio'), http('virtio')],
+      [
+        bios('virtio'),
+        bios('e1000'),
+        bios('e1000e'),
+        uefi('e1000'),
+        uefi('e1000e'),
+        uefi('rtl8139'),
+        http('e1000'),
+        medium('bios', 'disc', 'virtio'),
+        medium('uefi', 'stick', 'virtio'),
+      ],
+    ),
+  },
+  {
     name: 'a DHCP server with one boot file for all, for BIOS',
     dhcp: { bootFile: 'undionly.kpxe' },
     serve: [],
