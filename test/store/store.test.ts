@@ -36,23 +36,28 @@ const digest = fc.constantFrom('a', 'b', 'c').map(digestOf);
 const hostAt = (number: number): fc.Arbitrary<Host> => {
   const id = `host-${number}`;
   const claim = fc.option(fc.record({ tokenHash: text, claimedFor: text, used: fc.boolean() }));
-  const someEnrolment: fc.Arbitrary<Enrolment> = fc.record({
-    id: fc.constant(id),
-    status: fc.constantFrom('discovered', 'approved', 'retired'),
-    macs: fc
-      .integer({ min: 1, max: 3 })
-      .map((count) => Array.from({ length: count }, (_, i) => macAt(number * 8 + 3 - i))),
-    assignment: fc.option(fc.record({ ref: text, digest })),
-    layout: text,
-    diskRule: text,
-    labels: fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), text, { noNullPrototype: true }),
-    wipe: fc.boolean(),
-    append: text,
-    switchMode: fc.constantFrom('kexec', 'reboot'),
-    claim,
-    serial: fc.maxSafeNat(),
-    createdAt: time,
-  });
+  const someEnrolment: fc.Arbitrary<Enrolment> = fc
+    .record({
+      id: fc.constant(id),
+      status: fc.constantFrom('discovered', 'ignored', 'approved', 'retired'),
+      macs: fc
+        .integer({ min: 1, max: 3 })
+        .map((count) => Array.from({ length: count }, (_, i) => macAt(number * 8 + 3 - i))),
+      assignment: fc.option(fc.record({ ref: text, digest })),
+      layout: text,
+      diskRule: text,
+      labels: fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), text, { noNullPrototype: true }),
+      wipe: fc.boolean(),
+      append: text,
+      switchMode: fc.constantFrom('kexec', 'reboot'),
+      claim,
+      serial: fc.maxSafeNat(),
+      createdAt: time,
+      byHand: fc.boolean(),
+      forgetAt: fc.option(time),
+    } as const)
+    // Only who waits for approval is forgotten.
+    .map((made) => (['discovered', 'ignored'].includes(made.status) ? made : { ...made, forgetAt: null }));
   const progress = fc.option(
     fc.record({ phase: text, bytesDone: fc.maxSafeNat(), bytesTotal: fc.maxSafeNat() }),
   );
