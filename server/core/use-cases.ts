@@ -1,11 +1,11 @@
 import type { Attempt } from './attempt.ts';
-import type { BootChoice } from './boot-choice.ts';
 import type { BuildOrder, BuildProgress, BuildRecord } from './build-ports.ts';
 import type { Digest } from './digest.ts';
 import type { DiscoveryDecision, DiscoveryPolicy, PolicyEdition } from './discovery.ts';
 import type { Disk } from './disk-layout.ts';
 import type { Event } from './events.ts';
 import type { Host } from './host.ts';
+import type { HostBoot } from './host-script.ts';
 import type { SaidInventory } from './inventory.ts';
 import type { Manifest } from './manifest.ts';
 import type { NextStep } from './next-step.ts';
@@ -66,7 +66,7 @@ export type Told = {
   /** False for a MAC that no host has. */
   readonly isKnown: boolean;
   readonly step: NextStep;
-  readonly boot: BootChoice & { readonly append: string };
+  readonly boot: HostBoot;
   /** Null for a host that was approved. */
   readonly discovery: DiscoveryDecision | null;
 };
@@ -107,7 +107,7 @@ export type MachineUseCases = {
   /** Begins to listen at once: whoever reads the manifest after this misses no change. */
   listen(mac: string): Promise<Wait>;
   /** What a machine that netboots gets; an unknown one is sent to discovery. */
-  bootChoice(mac: string): Promise<BootChoice & { readonly append: string }>;
+  bootChoice(mac: string): Promise<HostBoot>;
   /** The partition table for the disk that the host's open install attempt has chosen, for sfdisk(8). */
   partitionTable(mac: string, attempt: string | null, disk: Disk, caller: Caller): Promise<string>;
   claim(mac: string, claim: { readonly attempt: string; readonly tokenHash: string }): Promise<ClaimAnswer>;
