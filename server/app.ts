@@ -4,6 +4,7 @@ import { startBootServices } from './app/boot-services.ts';
 import { diskLayouts } from './app/disk-layouts.ts';
 import { dockerBuilder } from './app/docker-builder.ts';
 import { openData } from './app/open-data.ts';
+import { startProxy } from './app/proxy-dhcp.ts';
 import { writeRunningNote } from './app/running-note.ts';
 import { startChecker } from './blobs/check-process.ts';
 import { contextSpool } from './blobs/context-spool.ts';
@@ -15,6 +16,7 @@ import { buildLogs } from './build/build-logs.ts';
 import type { Config } from './config.ts';
 import { buildCases } from './control/builds.ts';
 import type { Context } from './control/context.ts';
+import { discoveryCases } from './control/discovery.ts';
 import { garbageWatch } from './control/garbage-watch.ts';
 import { hostCases } from './control/hosts.ts';
 import { imageKeeper } from './control/image-keeper.ts';
@@ -37,10 +39,17 @@ import { newId, sameText, sha256Hex } from './keys/tokens.ts';
 export type Running = {
   /** How the command line reaches it. */
   readonly adminUrl: string;
-  readonly boot: { readonly url: string; readonly port: number; readonly tftpPort: number | null } | null;
+  readonly boot: RunningBoot | null;
   /** Made now, at the first start; null when there was one. */
   readonly newAdminToken: string | null;
   close(): Promise<void>;
+};
+
+export type RunningBoot = {
+  readonly url: string;
+  readonly port: number;
+  readonly tftpPort: number | null;
+  readonly proxyDhcp: { readonly interfaces: readonly string[]; readonly relayed: boolean } | null;
 };
 
 const TICK_MS = 1_000;
@@ -104,7 +113,12 @@ async function join(
     manifest: MANIFEST,
   };
   const hosts = hostCases(context);
-  const machines: MachineUseCases = { ...manifestCases(context), ...reportCases(context) };
+  const discovery = discoveryCases(context);
+  const machines: MachineUseCases = {
+    ...manifestCases(context),
+    ...reportCases(context),
+    takeInventory: discovery.takeInventory,
+  };
   const contexts = await contextSpool({
     dataDir,
     maxBytes: maxContextBytes,
@@ -148,6 +162,7 @@ async function join(
   const instance = newId();
   const admin = adminPlane({
     hosts,
+    discovery,
     builds,
     contexts,
     images: {
@@ -181,9 +196,11 @@ async function join(
   );
   closers.push(await startTicker(context, TICK_MS, (err) => room('control').error({ err }, 'tick failed')));
   const { url, port, tftp } = services;
-  const note = { adminUrl, instance, pid: process.pid, bootUrl: url, tftp };
+  const proxy = await startProxy(boot, services, store, room('dhcp'), closers);
+  const proxyDhcp = proxy && { interfaces: proxy.interfaces(), relayed: proxy.takesRelayed };
+  const note = { adminUrl, instance, pid: process.pid, bootUrl: url, tftp, proxyDhcp };
   closers.push(await writeRunningNote(dataDir, note), letGo);
-  return { ...answer, boot: { url, port, tftpPort: tftp?.port ?? null } };
+  return { ...answer, boot: { url, port, tftpPort: tftp?.port ?? null, proxyDhcp } };
 }
 
 function urlOf({ host, port }: { host: string; port: number }): string {

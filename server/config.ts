@@ -1,5 +1,6 @@
 import { WarmbootError } from './core/errors.ts';
 import { type IpxeUrl, ipxeUrl } from './core/ipxe-values.ts';
+import { parseSelector, type Selector } from './core/selector.ts';
 
 export type Listen = { readonly host: string; readonly port: number };
 
@@ -14,14 +15,40 @@ export type Config = {
   /** Null for the server that a command starts for itself: admin plane and builds, no host can reach it. */
   readonly boot: {
     readonly listen: Listen;
-    /** Null: TFTP is off. */
-    readonly tftp: Listen | null;
+    /** Null: TFTP is off. `singlePort`: all transfers from the listening port, not each from its own. */
+    readonly tftp: (Listen & { readonly singlePort?: boolean }) | null;
     /** Where network boot programs are looked for, before the folders of the package `ipxe`. */
     readonly nbpFolders: readonly string[];
     /** The server as hosts see it; null: from the address it listens on, which must then be one. */
     readonly url: string | null;
+    /** Null: proxyDHCP is off. */
+    readonly proxyDhcp: ProxyDhcpSettings | null;
   } | null;
 };
+
+/** Whom proxyDHCP serves, and where. */
+export type ProxyDhcpSettings = {
+  readonly clients: 'all' | 'known';
+  /** A label selector as it was written; null: no such limit. */
+  readonly labels: string | null;
+  /** Names of interfaces; empty for all but loopback. */
+  readonly interfaces: readonly string[];
+};
+
+/** @throws WarmbootError for a selector that is none */
+export function proxyLimits({ clients, labels }: ProxyDhcpSettings): {
+  readonly clients: 'all' | 'known';
+  readonly selector: Selector | null;
+} {
+  if (labels === null) return { clients, selector: null };
+  const selector = parseSelector(labels);
+  if ('refused' in selector)
+    throw new WarmbootError(
+      'invalid',
+      `The label selector of --proxy-dhcp-labels is not one: ${selector.refused}.`,
+    );
+  return { clients, selector };
+}
 
 /** How hosts name this server: as the operator says, or by the address it listens on. */
 export function bootUrl(said: string | null, listening: Listen, ownAddresses: readonly string[]): IpxeUrl {

@@ -74,9 +74,10 @@ function serverConfig(options: ServeOptions): Config {
     adminListen: options.adminListen,
     boot: {
       listen: options.bootListen,
-      tftp: options.tftpListen,
+      tftp: options.tftpListen && { ...options.tftpListen, singlePort: options.tftpSinglePort },
       url: options.bootUrl,
       nbpFolders: options.nbpDirs.map((dir) => path.resolve(dir)),
+      proxyDhcp: options.proxyDhcp,
     },
   };
 }
@@ -91,6 +92,7 @@ async function serve(options: ServeOptions, world: CliWorld): Promise<number> {
     bootUrl: running.boot?.url,
     bootPort: running.boot?.port,
     tftpPort: running.boot?.tftpPort,
+    proxyDhcp: running.boot?.proxyDhcp,
   };
   world.stdout.write(`${JSON.stringify(ready)}\n`);
   await new Promise<void>((resolve) => {

@@ -78,7 +78,7 @@ test('import reads pipes and standard input, and leaves nothing behind', async (
     expect([code, stdout], `${line}: ${stderr}`).toEqual([0, `${one.digest}\n`]);
   }
   expect(readdirSync(folder).toSorted()).toEqual(before);
-}, 30_000);
+});
 
 test.each([
   ['warmboot image export one "$at"', 'is a folder'],

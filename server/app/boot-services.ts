@@ -1,11 +1,12 @@
 import type { Logger as Pino } from 'pino';
 import { bootUrl, type Config, type Listen } from '../config.ts';
-import { autoexecScript } from '../core/ipxe.ts';
+import { hostScript } from '../core/host-script.ts';
+import { autoexecScript, entryScript } from '../core/ipxe.ts';
 import { accessLog } from '../http/access-log.ts';
 import { type BootPlane, bootPlane } from '../http/boot-plane.ts';
 import type { lastSeen } from '../http/last-seen.ts';
 import { listen } from '../http/listen.ts';
-import { firstOf, generatedFiles } from '../tftp/files.ts';
+import { bootFiles } from '../tftp/boot-files.ts';
 import { nbpFolder, nbpFolders } from '../tftp/nbp-files.ts';
 import { startTftp } from '../tftp/server.ts';
 import { ownAddresses } from './own-addresses.ts';
@@ -49,20 +50,25 @@ export async function startBootServices(
   const at = await listen({ fetch: (...args) => plane.fetch(...args) }, boot.listen);
   closers.push(at.close);
   const url = bootUrl(boot.url, at, ownAddresses());
+  const scripts = { bootUrl: url, installerArguments: INSTALLER_ARGUMENTS };
   plane.fetch = bootPlane({
     ...parts,
-    bootUrl: url,
-    installerArguments: INSTALLER_ARGUMENTS,
+    scripts,
     findNbp: nbps.find,
     logger: room('http'),
     onRequest: accessLog(room('http'), seen.note),
   }).fetch;
 
   if (!boot.tftp) return { url, port: at.port, tftp: null };
-  const files = firstOf(
-    generatedFiles({ 'autoexec.ipxe': () => autoexecScript({ bootUrl: url }) }),
-    nbps.files,
-  );
+  const files = bootFiles({
+    nbps: nbps.files,
+    autoexec: autoexecScript(scripts),
+    entry: entryScript(scripts),
+    hostScript: async (mac) => hostScript(scripts, mac, await parts.machines.bootChoice(mac)),
+    nowMs: () => performance.now(),
+    onLoop: (fields) =>
+      room('tftp').info(fields, 'iPXE was told to load itself: it gets the script autoexec.ipxe instead'),
+  });
   const { port, close } = await startTftp({ ...boot.tftp, files, logger: room('tftp') });
   closers.push(close);
   return { url, port: at.port, tftp: { host: boot.tftp.host, port } };

@@ -10,6 +10,7 @@ export type RunningNote = {
   /** As hosts are told. */
   readonly bootUrl: string;
   readonly tftp: { readonly host: string; readonly port: number } | null;
+  readonly proxyDhcp: { readonly interfaces: readonly string[] } | null;
 };
 
 /** @returns how to take it back */

@@ -57,6 +57,12 @@ export function listenOrOff(text: string): Listen | 'off' {
   return text === 'off' ? text : listen(text);
 }
 
+/** For the variable of a flag that has no value. */
+export function yesOrNo(text: string): boolean {
+  if (text !== 'yes' && text !== 'no') throw new InvalidArgumentError('It is yes or no.');
+  return text === 'yes';
+}
+
 /** An absolute http(s) address; without the slash at its end. */
 export function baseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -85,8 +85,15 @@ export interface ServeOptions extends OwnServerOptions {
   readonly adminListen: Listen;
   /** Null: `off`. */
   readonly tftpListen: Listen | null;
+  readonly tftpSinglePort: boolean;
   /** Without a slash at its end; null: to be derived from where the boot plane listens. */
   readonly bootUrl: string | null;
   /** Folders of network boot programs, before the package's own. */
   readonly nbpDirs: readonly string[];
+  /** Null: off. `labels` is a selector as it was written; no `interfaces` means all but loopback. */
+  readonly proxyDhcp: {
+    readonly clients: 'all' | 'known';
+    readonly labels: string | null;
+    readonly interfaces: readonly string[];
+  } | null;
 }

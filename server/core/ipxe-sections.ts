@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: iPXE has the same ${…} as JavaScript, and expands it itself.
 
 import type { InstallerScript } from './ipxe.ts';
+import { disk, failure, lastWord, SHELL_KEY, tried } from './ipxe-steps.ts';
 import { type IpxeUrl, ipxeText } from './ipxe-values.ts';
 
 /** The lines of which the scripts in `ipxe.ts` are made. */
@@ -12,74 +13,6 @@ import { type IpxeUrl, ipxeText } from './ipxe-values.ts';
 const STALL_MS = { script: 10_000, file: 30_000 } as const;
 /** Tries of one request. Pauses between them: 1, 2, 4, … seconds. */
 const TRIES = { dhcp: 3, script: 6, file: 5 } as const;
-/** Milliseconds that a message stays on the screen, with a way into the shell, before the disk is booted. */
-const LAST_WORD_MS = 10_000;
-/** Ctrl-B, iPXE's own key. */
-const SHELL_KEY = '0x02';
-
-/** `command` is tried until it works; `failed` is the label to go to when it never does. Needs `next` as the label after it. */
-type Tried = { label: string; doing: string; command: string; tries: number; failed: string };
-
-/**
- * A request with its retries. `inc x x` doubles. Only `||` and `&&` with `goto` are used, for iPXE ends a script at the first
- * command that fails unheeded.
- */
-function tried({ label, doing, command, tries, failed }: Tried): string[] {
-  return [
-    'set try:int32 1',
-    'set pause:int32 1000',
-    `:${label}`,
-    `echo Warmboot: ${doing} (try \${try} of ${tries})`,
-    `${command} && goto ${label}_done ||`,
-    `iseq \${try} ${tries} && goto ${failed} ||`,
-    'inc try',
-    `prompt --key ${SHELL_KEY} --timeout \${pause} Warmboot: failed, trying again in \${pause} ms. Ctrl-B opens a shell. && shell ||`,
-    'inc pause ${pause}',
-    `goto ${label}`,
-    `:${label}_done`,
-  ];
-}
-
-/** The end of every script: the disk, with a last chance to read and to type. */
-function failure(label: string, ...messages: string[]): string[] {
-  return [
-    `:${label}`,
-    'echo',
-    ...messages.map((message) => `echo Warmboot: ${message}`),
-    'echo Warmboot: this machine: MAC ${netX/mac} address ${netX/ip} gateway ${netX/gateway} server ${next-server}',
-    'goto last_word',
-  ];
-}
-
-function lastWord(): string[] {
-  return [
-    ':last_word',
-    `prompt --key ${SHELL_KEY} --timeout ${LAST_WORD_MS} Warmboot: booting the disk in ${LAST_WORD_MS / 1000} seconds. Ctrl-B opens a shell. && shell ||`,
-    ...disk(),
-  ];
-}
-
-/**
- * BIOS: the first two disks, for the first may be an empty data disk; then back to the firmware. UEFI: the disk whose
- * boot partition carries our label, at once (a firmware that goes on by itself may first try every other network
- * entry, a minute and more); then `exit 1`, since firmware takes a plain `exit` as "booted" and stops there (tinkerbell#984).
- */
-function disk(): string[] {
-  return [
-    'imgfree',
-    'iseq ${platform} efi && goto efi ||',
-    'sanboot --no-describe --drive 0x80 ||',
-    'echo Warmboot: the first disk does not boot, trying the second',
-    'sanboot --no-describe --drive 0x81 ||',
-    'goto firmware',
-    ':efi',
-    'sanboot --no-describe --drive 0 --filename \\EFI\\BOOT\\BOOTX64.EFI --label WARMBOOT ||',
-    ':firmware',
-    'echo Warmboot: going on to the next boot entry of the firmware',
-    'exit 1',
-  ];
-}
-
 /** The address of the machine's own script. `hexhyp` and `uristring` keep what the machine says about itself inside its parameter. */
 function ownScript(bootUrl: IpxeUrl): string {
   const query = [
@@ -169,6 +102,7 @@ function loadInstaller(what: string, { bootUrl, mac, args, reason }: InstallerSc
     `echo Warmboot: ${what}`,
     `echo Warmboot: ${ipxeText(reason)}`,
     'imgfree',
+    ...need64Bits(),
     ...fetch('kernel', 'kernel', '/boot/installer/vmlinuz', words),
     ...fetch('initrd', 'initrd', '/boot/installer/initrd.img'),
     ...fetch('config', 'initrd', '/boot/installer/config.img'),
@@ -179,7 +113,31 @@ function loadInstaller(what: string, { bootUrl, mac, args, reason }: InstallerSc
       'a file of the installer could not be fetched. See above for which, and the last error.',
       'Was the installer image built on the server?',
     ),
+    ...failure(
+      'no_64_bits',
+      "this machine's processor is a 32-bit one. Warmboot installs on 64-bit processors only.",
+    ),
     ...failure('boot_failed', "the installer's kernel did not start. Secure Boot, memory, architecture?"),
+    ...lastWord(),
+  ];
+}
+
+/**
+ * Bit 29 of the extended features is "long mode". The control, a bit that every processor with PXE has (0: floating point),
+ * tells a 32-bit processor from an iPXE that was built without the command.
+ */
+function need64Bits(): string[] {
+  return ['cpuid --ext 29 && goto is_64_bits ||', 'cpuid 0 && goto no_64_bits ||', ':is_64_bits'];
+}
+
+/** @param architecture as iPXE calls it */
+export function noInstallerLines(architecture: string, reason: string): string[] {
+  return [
+    ...failure(
+      'no_installer',
+      ipxeText(reason),
+      `there is no installer for ${ipxeText(architecture)}, so this machine can only boot its own disk.`,
+    ),
     ...lastWord(),
   ];
 }

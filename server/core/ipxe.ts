@@ -1,4 +1,11 @@
-import { autoexecLines, discoveryLines, diskLines, entryLines, installerLines } from './ipxe-sections.ts';
+import {
+  autoexecLines,
+  discoveryLines,
+  diskLines,
+  entryLines,
+  installerLines,
+  noInstallerLines,
+} from './ipxe-sections.ts';
 import type { IpxeSafe, IpxeUrl } from './ipxe-values.ts';
 import type { Mac } from './mac.ts';
 
@@ -46,6 +53,11 @@ export function discoveryScript(given: InstallerScript): string {
 /** The machine's own disk: by `sanboot`; where that finds none, by a status that makes the firmware go on to its next entry. */
 export function diskScript(given: { readonly reason: string }): string {
   return script('disk', diskLines(given.reason));
+}
+
+/** Why a machine that should get the installer gets none: no installer runs on it. Then its disk. */
+export function noInstallerScript(given: { readonly architecture: string; readonly reason: string }): string {
+  return script('no-installer', noInstallerLines(given.architecture, given.reason));
 }
 
 /** iPXE knows a script by its first line, whatever its name or media type. */

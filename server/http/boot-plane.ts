@@ -3,13 +3,15 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { inventorySchema, MAX_INVENTORY_BYTES } from '../contract/discovery.ts';
 import { claimSchema, reportSchema } from '../contract/host-plane.ts';
 import { cpioArchive } from '../core/cpio.ts';
 import { parseDigest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
+import { hostScript, type ScriptBase } from '../core/host-script.ts';
+import { hostState } from '../core/host-state.ts';
 import { INSTALLER, installerOf } from '../core/installer.ts';
-import { autoexecScript, discoveryScript, diskScript, entryScript, installerScript } from '../core/ipxe.ts';
-import { type IpxeUrl, ipxeSafe } from '../core/ipxe-values.ts';
+import { autoexecScript, entryScript } from '../core/ipxe.ts';
 import { parseMac } from '../core/mac.ts';
 import { IMAGE_FILES, type ImageFile, type ImageLibrary, type Logger, type Store } from '../core/ports.ts';
 import type { DiskUseCases, MachineUseCases } from '../core/use-cases.ts';
@@ -28,10 +30,8 @@ export type BootPlane = {
   readonly disks: DiskUseCases;
   readonly library: ImageLibrary;
   readonly images: Pick<Store, 'image'>;
-  /** The server as hosts see it; absolute URLs come from here, never from a Host header. */
-  readonly bootUrl: IpxeUrl;
-  /** Kernel arguments of the installer: its consoles. */
-  readonly installerArguments: string;
+  /** Absolute URLs come from here, never from a Host header. */
+  readonly scripts: ScriptBase;
   readonly key: { readonly publicPem: string; sign(body: Buffer): string };
   /** Finds an NBP by name on this machine's disk. */
   findNbp(name: string): Promise<string | null>;
@@ -52,9 +52,10 @@ const TYPE: Readonly<Record<ImageFile, string>> = {
   loader: 'application/octet-stream',
 };
 
-/** What firmware, installers and agents ask for. Nothing here changes the fleet but claims and reports. */
+/** What firmware, installers and agents ask for. Nothing here changes the fleet but claims, reports and inventories. */
 export function bootPlane(plane: BootPlane): Hono<Env> {
-  const { machines, library, bootUrl, key, logger } = plane;
+  const { machines, library, scripts, key, logger } = plane;
+  const { bootUrl } = scripts;
   const app = new Hono<Env>();
   app.use(plane.onRequest);
   app.onError((error, c) => problemOf(c, error, logger));
@@ -63,11 +64,7 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
   app.get('/boot/script', async (c) => {
     const mac = parseMac(c.req.query('mac') ?? '');
     if (!mac) throw new WarmbootError('malformed', 'Say which machine asks: ?mac=52:54:00:12:34:56.');
-    const { kind, reason, append } = await machines.bootChoice(mac);
-    if (kind === 'disk') return ipxe(c, diskScript({ reason }));
-    const args = ipxeSafe(append === '' ? plane.installerArguments : append);
-    const given = { bootUrl, mac, reason, ...(args && { args }) };
-    return ipxe(c, kind === 'installer' ? installerScript(given) : discoveryScript(given));
+    return ipxe(c, hostScript(scripts, mac, await machines.bootChoice(mac), c.req.query('arch')));
   });
 
   app.get('/boot/nbp/:file', (c) => nbp(c, c.req.param('file')));
@@ -118,6 +115,12 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
         'The claim was refused: another token holds this host, or no such install of it is open.',
       );
     return c.json({ claimed: true }, answer === 'new' ? 201 : 200);
+  });
+  app.post('/boot/hosts/:mac/inventory', async (c) => {
+    const { value } = await bodyOf(c, inventorySchema, MAX_INVENTORY_BYTES);
+    const address = c.env.incoming.socket.remoteAddress ?? 'unknown';
+    const host = await machines.takeInventory(c.req.param('mac'), value, address, callerOf(c));
+    return c.json({ state: hostState(host) }, 200);
   });
   app.post('/boot/hosts/:mac/reports', async (c) => {
     const { value, bytes } = await bodyOf(c, reportSchema);

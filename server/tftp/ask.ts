@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
-import { openTransferSocket } from './door.ts';
+
 import { decode, ERROR_CODE, encodeError, encodeRequest } from './packet.ts';
+import { UDP } from './udp.ts';
 
 const PATIENCE_MS = 3_000;
 
@@ -16,16 +17,15 @@ export async function askTftp(address: string, port: number, name: string): Prom
   const heard = new Promise<string | null>((resolve) => {
     hear = resolve;
   });
-  const socket = await openTransferSocket(isIPv6(address) ? '::' : '0.0.0.0', (datagram, from) => {
+  const own = await UDP.openTransferPort(isIPv6(address) ? '::' : '0.0.0.0', (datagram, from) => {
     const packet = decode(datagram);
     if (packet.kind === 'error') return hear(`it says: ${packet.message || `error ${packet.code}`}`);
     if (packet.kind !== 'oack' && packet.kind !== 'data') return;
     // The server would send the file again and again to somebody who has gone.
-    const enough = encodeError(ERROR_CODE.undefined, 'only looking');
-    socket.send(enough, from.port, from.address, () => hear(null));
+    own.send(encodeError(ERROR_CODE.undefined, 'only looking'), from);
+    hear(null);
   });
-  socket.on('error', (error) => hear(error.message));
-  const ask = () => socket.send(request, port, address, (error) => error && hear(error.message));
+  const ask = () => own.send(request, { address, port });
   const again = setInterval(ask, 1_000);
   const giveUp = setTimeout(() => hear(`no answer in ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
   try {
@@ -34,6 +34,6 @@ export async function askTftp(address: string, port: number, name: string): Prom
   } finally {
     clearInterval(again);
     clearTimeout(giveUp);
-    socket.close();
+    await own.close();
   }
 }

@@ -2,7 +2,6 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { neededNbps } from '../core/client-architecture.ts';
 import { fileOf, type TftpFile, type TftpFiles, type TftpRefusal } from './files.ts';
-import { refuseName } from './names.ts';
 
 /** Network boot programs (NBPs) out of folders of the operator's choice: the `ipxe` package's, or one of one's own. */
 
@@ -62,8 +61,6 @@ export function nbpFolder(folders: readonly string[]): NbpFolder {
   }
 
   async function files(name: string): Promise<TftpFile | TftpRefusal | null> {
-    const refused = refuseName(name);
-    if (refused !== null) return { refused, code: 2 };
     const path = await find(name);
     if (path !== null) return fileOf(await read(path));
     if (!NBP_NAMES.includes(name))

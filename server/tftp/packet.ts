@@ -78,7 +78,8 @@ export function decode(datagram: Buffer): TftpPacket | Refusal {
 function decodeRequest(datagram: Buffer, kind: 'read' | 'write'): Request | Refusal {
   if (datagram.length > MAX_REQUEST_BYTES) return illegal(`request of more than ${MAX_REQUEST_BYTES} bytes`);
   const words = stringsOf(datagram.subarray(2));
-  if (words === null || words.length < 2) return illegal('request without file name and mode');
+  if (words === null) return illegal('request does not end with a zero byte');
+  if (words.length < 2) return illegal('request without file name and mode');
   // Only now is tftp2's parser safe: both strings are there and end.
   const parsed = Packet.parse(datagram);
   const name = words[0] ?? '';

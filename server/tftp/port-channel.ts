@@ -1,51 +1,49 @@
-import type { RemoteInfo } from 'node:dgram';
-import { openTransferSocket } from './door.ts';
-import { decode, ERROR_CODE, encodeError } from './packet.ts';
-import type { Channel } from './session.ts';
+import type { OpenedChannel } from './channel.ts';
+import { decode, ERROR_CODE, encodeError, type Refusal, type TftpPacket } from './packet.ts';
+import type { Network, Peer } from './udp.ts';
 
 /** Strangers told about their mistake, in one transfer: a port must not become a mirror for forged addresses. */
 const STRANGERS_ANSWERED = 8;
 
 type Given = {
+  readonly network: Network;
   /** Address to bind to. */
   readonly host: string;
-  readonly client: Pick<RemoteInfo, 'address' | 'port'>;
+  readonly client: Peer;
   /** Gets only what came from the client's own address and port. */
-  readonly onDatagram: (datagram: Buffer) => void;
+  readonly onPacket: (packet: TftpPacket | Refusal) => void;
 };
 
 /** Ports-per-transfer, as RFC 1350 (4) has it: the server's transfer ID is the port of a new socket. */
-export async function openPortChannel({
-  host,
-  client,
-  onDatagram,
-}: Given): Promise<{ channel: Channel; closed: Promise<void> }> {
+export async function openPortChannel({ network, host, client, onPacket }: Given): Promise<OpenedChannel> {
   let strangers = 0;
-  const socket = await openTransferSocket(host, (datagram, from) => {
+  const own = await network.openTransferPort(host, (datagram, from) => {
+    const packet = decode(datagram);
     if (from.address === client.address && from.port === client.port) {
-      onDatagram(datagram);
+      onPacket(packet);
       return;
     }
-    const { kind } = decode(datagram);
-    if (kind === 'refused' || kind === 'error' || from.port === 0) return;
+    if (packet.kind === 'refused' || packet.kind === 'error' || from.port === 0) return;
     if (strangers++ >= STRANGERS_ANSWERED) return;
-    const answer = encodeError(ERROR_CODE.unknownId, 'unknown transfer ID');
-    socket.send(answer, from.port, from.address, () => undefined);
+    own.send(encodeError(ERROR_CODE.unknownId, 'unknown transfer ID'), from);
   });
-  // An error of one socket is that transfer's lost packet; its timer and its retry limit deal with it.
-  socket.on('error', () => undefined);
-  const closed = new Promise<void>((resolve) => socket.once('close', resolve));
   let open = true;
-  const channel: Channel = {
-    send: (datagram) => {
-      if (open) socket.send(datagram, client.port, client.address, () => undefined);
-    },
-    close: (last) => {
-      if (!open) return;
-      open = false;
-      if (last) socket.send(last, client.port, client.address, () => socket.close());
-      else socket.close();
+  let onClosed: (done: Promise<void>) => void = () => undefined;
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  return {
+    closed,
+    channel: {
+      send: (datagram) => {
+        if (open) own.send(datagram, client);
+      },
+      close: (last) => {
+        if (!open) return;
+        open = false;
+        if (last) own.send(last, client);
+        onClosed(own.close());
+      },
     },
   };
-  return { channel, closed };
 }

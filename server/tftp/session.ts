@@ -1,15 +1,17 @@
+import type { Channel } from './channel.ts';
 import type { TftpFile } from './files.ts';
 import type { TftpLimits } from './limits.ts';
 import { negotiate } from './options.ts';
-import { decode, ERROR_CODE, encodeData, encodeError, encodeOack, type TftpOptions } from './packet.ts';
+import {
+  ERROR_CODE,
+  encodeData,
+  encodeError,
+  encodeOack,
+  type Refusal,
+  type TftpOptions,
+  type TftpPacket,
+} from './packet.ts';
 import { begin, type Outgoing, type Step, step, type Transfer, type TransferEnd } from './transfer.ts';
-
-/** The way to one client. Ports-per-transfer gives each session a socket of its own; single-port mode would share the door. */
-export type Channel = {
-  send(datagram: Buffer): void;
-  /** Sends a last word, if there is one, and frees whatever is behind the channel. */
-  close(last: Buffer | null): void;
-};
 
 export type SessionEnd = TransferEnd & {
   readonly blockBytes: number;
@@ -37,7 +39,10 @@ export class Session {
   #queue: Outgoing[] = [];
   #pumping = false;
   #wakeMs = 0;
+  /** When a `timeout` is due; null while blocks are still being sent. */
+  #wakeAtMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = 0;
   #blocksSent = 0;
 
   constructor(given: Given) {
@@ -52,13 +57,22 @@ export class Session {
     return this.#state.answered;
   }
 
+  /** It has answered before, and now does not: what was sent last had to be sent again, and still nothing came. */
+  get stalled(): boolean {
+    return this.#state.answered && this.#state.retries > 0;
+  }
+
   start(): void {
     this.#perform(step(this.#state, { kind: 'start', atMs: this.#given.nowMs() }));
   }
 
-  /** A datagram of this session's client. What makes no sense is passed over: it may be forged, and proves nothing. */
-  receive(datagram: Buffer): void {
-    const packet = decode(datagram);
+  /** The client repeats its request. */
+  askedAgain(): void {
+    this.#perform(step(this.#state, { kind: 'again' }));
+  }
+
+  /** A packet of this session's client. What makes no sense is passed over: it may be forged, and proves nothing. */
+  receive(packet: TftpPacket | Refusal): void {
     if (packet.kind === 'ack') {
       this.#perform(step(this.#state, { kind: 'ack', block: packet.block, atMs: this.#given.nowMs() }));
     } else if (packet.kind === 'error') {
@@ -86,8 +100,8 @@ export class Session {
     } else if (wakeMs > 0) {
       this.#queue = [...this.#stillNeeded(send), ...send];
       this.#wakeMs = wakeMs;
-      clearTimeout(this.#timer);
-      if (!this.#pumping) void this.#pump();
+      this.#wakeAtMs = null;
+      if (!this.#pumping) this.#pump();
     }
   }
 
@@ -98,23 +112,60 @@ export class Session {
     return this.#queue.filter((held) => held.kind === 'data' && held.block > acked && held.block < before);
   }
 
-  async #pump(): Promise<void> {
+  /** Sends the queue. Goes on by itself where the file gives its bytes later. */
+  #pump(): void {
     this.#pumping = true;
     try {
       for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-        const made = this.#datagramOf(next);
-        const datagram = Buffer.isBuffer(made) ? made : await made;
-        if (this.#state.end) return;
-        this.#given.channel.send(datagram);
+        const datagram = this.#datagramOf(next);
+        if (Buffer.isBuffer(datagram)) {
+          this.#given.channel.send(datagram);
+          continue;
+        }
+        datagram.then((late) => this.#goOn(late)).catch(() => this.#readFailed());
+        return;
       }
-      this.#timer = setTimeout(() => {
-        this.#perform(step(this.#state, { kind: 'timeout', atMs: this.#given.nowMs() }));
-      }, this.#wakeMs);
     } catch {
-      this.abort('the server could not read the file');
-    } finally {
-      this.#pumping = false;
+      this.#readFailed();
     }
+    this.#pumping = false;
+    this.#wakeIn(this.#wakeMs);
+  }
+
+  #goOn(datagram: Buffer): void {
+    if (this.#state.end) return;
+    this.#given.channel.send(datagram);
+    this.#pump();
+  }
+
+  #readFailed(): void {
+    this.abort('the server could not read the file');
+  }
+
+  /**
+   * Most pauses end early, with an ACK. So a running timer is left to run, and looks when it fires whether the end of the pause has moved;
+   * only a shorter pause needs another timer.
+   */
+  #wakeIn(pauseMs: number): void {
+    if (this.#state.end) return;
+    const dueMs = this.#given.nowMs() + pauseMs;
+    this.#wakeAtMs = dueMs;
+    if (this.#timer && this.#timerAtMs <= dueMs) return;
+    this.#startTimer(dueMs, pauseMs);
+  }
+
+  #startTimer(dueMs: number, pauseMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAtMs = dueMs;
+    this.#timer = setTimeout(() => this.#onTimer(), pauseMs);
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    if (this.#wakeAtMs === null) return;
+    const leftMs = this.#wakeAtMs - this.#given.nowMs();
+    if (leftMs > 0) this.#startTimer(this.#wakeAtMs, Math.ceil(leftMs));
+    else this.#perform(step(this.#state, { kind: 'timeout' }));
   }
 
   #datagramOf(next: Outgoing): Buffer | Promise<Buffer> {

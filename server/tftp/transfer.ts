@@ -58,7 +58,9 @@ export type TransferEvent =
   | { readonly kind: 'start'; readonly atMs: number }
   /** `block`: the 16 bits of the datagram. */
   | { readonly kind: 'ack'; readonly block: number; readonly atMs: number }
-  | { readonly kind: 'timeout'; readonly atMs: number }
+  | { readonly kind: 'timeout' }
+  /** The client repeats its request. */
+  | { readonly kind: 'again' }
   | { readonly kind: 'abort'; readonly reason: string };
 
 /** `offset` and `length` in bytes of the file as it is sent. */
@@ -107,6 +109,8 @@ export function step(state: Transfer, event: TransferEvent): Step {
       return onAck(state, event.block, event.atMs);
     case 'timeout':
       return onTimeout(state);
+    case 'again':
+      return state.answered ? nothing(state) : flight(state, null);
     case 'abort':
       return finish(state, 'aborted', event.reason);
     default:
@@ -171,7 +175,8 @@ function slide(state: Transfer): Step {
 function onTimeout(state: Transfer): Step {
   const allowed = state.answered ? state.limits.retries : state.limits.retriesUnanswered;
   if (state.retries < allowed) {
-    return rewind({ ...state, retries: state.retries + 1, backOff: state.backOff + 1 });
+    const next = { ...state, retries: state.retries + 1, backOff: state.backOff + 1 };
+    return mayRepeat(next) ? rewind(next) : { state: next, send: [], wakeMs: pauseMs(next) };
   }
   if (state.answered && state.sent === state.lastBlock) {
     return finish(state, 'unsure', 'the last blocks were sent, their ACK never came');
@@ -181,6 +186,15 @@ function onTimeout(state: Transfer): Step {
     'silent',
     state.answered ? 'the client stopped answering' : 'the client never answered',
   );
+}
+
+/**
+ * Before the client has shown that it is there, its address may be forged and the true one get what it never asked for. An OACK is
+ * no longer than the request and may be repeated; a first block of 512 bytes, for a request of 20, goes out once for each request,
+ * and the client repeats that if it gets no answer.
+ */
+function mayRepeat({ answered, acked }: Transfer): boolean {
+  return answered || acked < 0;
 }
 
 function progress(state: Transfer, acked: number, atMs: number): Transfer {

@@ -23,7 +23,7 @@ async function look(
     imagesDir: join(import.meta.dirname, '../../images'),
     migrationsDir: MIGRATIONS,
     adminListen: listen,
-    boot: { listen, tftp: listen, url: null, nbpFolders: [], ...boot },
+    boot: { listen, tftp: listen, url: null, nbpFolders: [], proxyDhcp: null, ...boot },
   };
   const found: Finding[] = [];
   for await (const finding of examine(config)) found.push(finding);

@@ -8,9 +8,11 @@ import {
   diskScript,
   entryScript,
   installerScript,
+  noInstallerScript,
 } from '../../server/core/ipxe.ts';
 import { ipxeSafe, ipxeText, ipxeUrl } from '../../server/core/ipxe-values.ts';
 import { parseMac } from '../../server/core/mac.ts';
+import { runIpxe } from './run-ipxe.ts';
 
 function known<T>(value: T | null): T {
   if (value === null) throw new Error('refused');
@@ -26,6 +28,7 @@ const SCRIPTS = {
   installer: installerScript({ bootUrl, mac, args, reason: 'debian-13 is to be installed' }),
   discovery: discoveryScript({ bootUrl, mac, reason: 'no host has this MAC' }),
   disk: diskScript({ reason: 'debian-13 is installed' }),
+  'no-installer': noInstallerScript({ architecture: 'arm64', reason: 'this machine is not known' }),
 };
 
 describe.each(Object.entries(SCRIPTS))('%s', (name, script) => {
@@ -34,9 +37,8 @@ describe.each(Object.entries(SCRIPTS))('%s', (name, script) => {
     await expect(script).toMatchFileSnapshot(golden);
   });
 
-  test('starts as iPXE wants it and ends at the disk', () => {
+  test('starts as iPXE wants it', () => {
     expect(script.startsWith('#!ipxe\n')).toBe(true);
-    expect(script).toMatch(/sanboot --no-describe --drive 0x80 \|\|\n(.*\n)*exit 1\n$/);
   });
 
   test('every label exists once, every label gone to exists', () => {
@@ -45,11 +47,78 @@ describe.each(Object.entries(SCRIPTS))('%s', (name, script) => {
     for (const [, label] of script.matchAll(/goto (\S+)/g)) expect(labels).toContain(label);
   });
 
-  test('no command can end the script by failing, but the last exit', () => {
-    const harmless = /^(#|:|echo|set |inc |goto |imgfree$|exit 1$|$)/;
-    for (const line of script.split('\n')) {
-      if (!harmless.test(line)) expect(line, line).toMatch(/ \|\|$| \|\| goto \S+$/);
-    }
+  test.each(['pcbios', 'efi'])('ends at the disk within 200 s if nothing works, on %s', (platform) => {
+    const { end, ms, ran } = runIpxe(script, { settings: { platform }, succeeds: () => false });
+    expect(end).toBe('exit 1');
+    expect(ms).toBeLessThanOrEqual(200_000);
+    const disks = ran.filter((command) => command.startsWith('sanboot'));
+    expect(disks).toHaveLength(platform === 'efi' ? 1 : 8);
+  });
+
+  test('ends in a kernel, another script, a disk, or the firmware, whatever works and what does not', () => {
+    const outcomes = fc.array(fc.boolean(), { minLength: 1, maxLength: 60 });
+    const world = fc.record({ platform: fc.constantFrom('pcbios', 'efi'), outcomes });
+    fc.assert(
+      fc.property(world, ({ platform, outcomes }) => {
+        let asked = 0;
+        const succeeds = () => outcomes[asked++ % outcomes.length] ?? false;
+        const { end } = runIpxe(script, { settings: { platform }, succeeds });
+        expect(end).toMatch(/^(boot|chain --replace .*|sanboot --no-describe .*|exit 1)$/);
+      }),
+    );
+  });
+});
+
+describe('the bounds that ipxe/README.md names', () => {
+  const nothing = () => false;
+  test('entry script: 101 s', () => {
+    expect(runIpxe(SCRIPTS.entry, { succeeds: nothing }).ms).toBe(101_000);
+  });
+  test('a file of the installer: 175 s', () => {
+    const succeeds = (command: string) => command === 'cpuid';
+    expect(runIpxe(SCRIPTS.installer, { succeeds }).ms).toBe(175_000);
+  });
+});
+
+describe('boot your disk on BIOS', () => {
+  const drives = (settings: Record<string, string>, works?: string) => {
+    const succeeds = (command: string, words: readonly string[]) =>
+      command === 'sanboot' && words.at(-1) === works;
+    return runIpxe(SCRIPTS.disk, { settings: { platform: 'pcbios', ...settings }, succeeds });
+  };
+  test('takes the first that boots, in the order of the BIOS', () => {
+    expect(drives({}, '131').end).toBe('sanboot --no-describe --drive 131');
+    expect(
+      drives({})
+        .ran.filter((command) => command.startsWith('sanboot'))
+        .join(),
+    ).toMatch(/128,.*135$/);
+  });
+  test('begins where it is told to: iPXE from a stick is disk 0x80 itself', () => {
+    expect(drives({ 'first-drive': '0x81' }, '129').end).toBe('sanboot --no-describe --drive 129');
+  });
+  test('what is no number does not keep it from the disks', () => {
+    expect(drives({ 'first-drive': 'x' }, '128').end).toBe('sanboot --no-describe --drive 128');
+  });
+});
+
+describe('the processor', () => {
+  const started = (cpuid: (words: readonly string[]) => boolean) =>
+    runIpxe(SCRIPTS.installer, {
+      settings: { platform: 'pcbios' },
+      succeeds: (command, words) =>
+        command === 'cpuid' ? cpuid(words) : ['kernel', 'initrd', 'boot'].includes(command),
+    });
+  test('of 64 bits goes on', () => {
+    expect(started(() => true).end).toBe('boot');
+  });
+  test('of 32 bits is told why, and gets its disk', () => {
+    const { end, said } = started((words) => !words.includes('29'));
+    expect(said.join('\n')).toContain("this machine's processor is a 32-bit one");
+    expect(end).toBe('exit 1');
+  });
+  test('of an iPXE without the command goes on', () => {
+    expect(started(() => false).end).toBe('boot');
   });
 });
 

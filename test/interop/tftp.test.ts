@@ -13,7 +13,7 @@ import { startTftp, type TftpService } from '../../server/tftp/server.ts';
 import { seeded } from '../tftp/simulated-network.ts';
 import { openRelay } from './lossy-relay.ts';
 
-/** Real clients against the real server on loopback; whole files are compared. */
+/** Real clients against the real server on loopback, in both of its modes; whole files are compared. */
 
 const random = seeded(1);
 const noise = (bytes: number): Buffer =>
@@ -32,6 +32,7 @@ const wanted = (name: string): string => sha256(FILES.get(name) ?? Buffer.from('
 
 let folder: string;
 let server: TftpService;
+let singlePort = false;
 let opened = 0;
 let closed = 0;
 
@@ -50,7 +51,7 @@ afterAll(() => rm(folder, { recursive: true }));
 beforeEach(async () => {
   opened = 0;
   closed = 0;
-  server = await startTftp({ host: '127.0.0.1', port: 0, files });
+  server = await startTftp({ host: '127.0.0.1', port: 0, singlePort, files });
 });
 afterEach(async () => {
   await server.close();
@@ -75,31 +76,104 @@ const CLIENTS: Record<string, Client> = {
     run('curl', '-sSf', '--tftp-blksize', '1428', '-o', to, `tftp://127.0.0.1:${port}/${name}`),
   'curl, blksize 8': (port, name, to) =>
     run('curl', '-sSf', '--tftp-blksize', '8', '-o', to, `tftp://127.0.0.1:${port}/${name}`),
+  busybox: (port, name, to) => run('busybox', 'tftp', '-g', '-r', name, '-l', to, '127.0.0.1', String(port)),
+  'busybox, blksize 1468': (port, name, to) =>
+    run('busybox', 'tftp', '-b', '1468', '-g', '-r', name, '-l', to, '127.0.0.1', String(port)),
   'curl without options': (port, name, to) =>
     run('curl', '-sSf', '--tftp-no-options', '-o', to, `tftp://127.0.0.1:${port}/${name}`),
 };
 
-describe.each(Object.entries(CLIENTS))('%s', (client, get) => {
-  test.each(['one-block', 'small', 'nbp', 'large'])('%s', async (name) => {
-    if (name === 'large' && client === 'curl, blksize 8') return; // nbp has 125,000 blocks already
-    const to = join(folder, 'got');
-    await get(server.port, name, to);
-    expect(sha256(await readFile(to))).toBe(wanted(name));
-    await rm(to);
+describe.each([
+  ['a port for each transfer', false],
+  ['single port', true],
+])('%s', (_mode, isSingle) => {
+  // Before the server is started for each test.
+  beforeAll(() => {
+    singlePort = isSingle;
   });
-});
+  afterAll(() => {
+    singlePort = false;
+  });
 
-describe("tftp2's client", () => {
-  test.each(['empty', 'one-block', 'small', 'nbp'])('%s', async (name) => {
-    const client = tftp2('127.0.0.1', server.port);
-    const got: Buffer[] = [];
-    await client.read(
-      name,
-      (data) => void got.push(data),
-      () => undefined,
+  describe.each(Object.entries(CLIENTS))('%s', (client, get) => {
+    test.each(['one-block', 'small', 'nbp', 'large'])('%s', async (name) => {
+      if (name === 'large' && client === 'curl, blksize 8') return; // nbp has 125,000 blocks already
+      const to = join(folder, 'got');
+      await get(server.port, name, to);
+      expect(sha256(await readFile(to))).toBe(wanted(name));
+      await rm(to);
+    });
+  });
+
+  describe("tftp2's client", () => {
+    test.each(['empty', 'one-block', 'small', 'nbp'])('%s', async (name) => {
+      const client = tftp2('127.0.0.1', server.port);
+      const got: Buffer[] = [];
+      await client.read(
+        name,
+        (data) => void got.push(data),
+        () => undefined,
+      );
+      client.close();
+      expect(sha256(Buffer.concat(got))).toBe(wanted(name));
+    });
+  });
+
+  describe('a network that loses, repeats and reorders 5 %', () => {
+    test.each([
+      ['tftp-hpa', 'small', 1],
+      ['atftp', 'small', 2],
+      ['atftp, blksize 1468, windowsize 16', 'nbp', 3],
+      ['curl, blksize 1428', 'nbp', 4],
+      ['busybox, blksize 1468', 'nbp', 5],
+    ])('%s: %s', async (client, name, seed) => {
+      const relay = await openRelay({ to: server.port, seed, loss: 0.05, repeat: 0.05, reorder: 0.05 });
+      const to = join(folder, 'lossy');
+      await CLIENTS[client]?.(relay.port, name, to);
+      expect(sha256(await readFile(to))).toBe(wanted(name));
+      expect(relay.lost()).toBeGreaterThan(0);
+      await relay.close();
+    });
+  });
+
+  test('a storm of garbage, then a good transfer from the same address', async () => {
+    const socket = createSocket('udp4');
+    const request = encodeRequest({
+      kind: 'read',
+      name: 'small',
+      mode: 'octet',
+      options: [['blksize', '1468']],
+    });
+    for (let sent = 0; sent < 20_000; sent++) {
+      const datagram = sent % 3 === 0 ? Buffer.from(request) : noise(Math.floor(random() * 40));
+      if (datagram.length > 0) datagram[Math.floor(random() * datagram.length)] = random() * 256;
+      await new Promise((resolve) => socket.send(datagram, server.port, '127.0.0.1', resolve));
+    }
+    socket.close();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const to = join(folder, 'after');
+    await run('tftp', '-m', 'binary', '127.0.0.1', String(server.port), '-c', 'get', 'nbp', to);
+    expect(sha256(await readFile(to))).toBe(wanted('nbp'));
+  });
+
+  test('100 clients at once all finish', async () => {
+    const limits = { transfersPerClient: 100 };
+    const service = await startTftp({ host: '127.0.0.1', port: 0, singlePort, files, limits });
+    const got = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const client = tftp2('127.0.0.1', service.port);
+        const parts: Buffer[] = [];
+        await client.read(
+          'small',
+          (data) => void parts.push(data),
+          () => undefined,
+        );
+        client.close();
+        return sha256(Buffer.concat(parts));
+      }),
     );
-    client.close();
-    expect(sha256(Buffer.concat(got))).toBe(wanted(name));
+    expect(new Set(got)).toEqual(new Set([wanted('small')]));
+    await service.close();
   });
 });
 
@@ -129,61 +203,6 @@ describe('texts', () => {
     const { stdout } = await run('tftp', '127.0.0.1', String(server.port), '-c', 'put', from, 'up');
     expect(stdout).toContain('read only');
   });
-});
-
-describe('a network that loses, repeats and reorders 5 %', () => {
-  test.each([
-    ['tftp-hpa', 'small', 1],
-    ['atftp', 'small', 2],
-    ['atftp, blksize 1468, windowsize 16', 'nbp', 3],
-    ['curl, blksize 1428', 'nbp', 4],
-  ])('%s: %s', async (client, name, seed) => {
-    const relay = await openRelay({ to: server.port, seed, loss: 0.05, repeat: 0.05, reorder: 0.05 });
-    const to = join(folder, 'lossy');
-    await CLIENTS[client]?.(relay.port, name, to);
-    expect(sha256(await readFile(to))).toBe(wanted(name));
-    expect(relay.lost()).toBeGreaterThan(0);
-    await relay.close();
-  });
-});
-
-test('a storm of garbage, then a good transfer from the same address', async () => {
-  const socket = createSocket('udp4');
-  const request = encodeRequest({
-    kind: 'read',
-    name: 'small',
-    mode: 'octet',
-    options: [['blksize', '1468']],
-  });
-  for (let sent = 0; sent < 20_000; sent++) {
-    const datagram = sent % 3 === 0 ? Buffer.from(request) : noise(Math.floor(random() * 40));
-    if (datagram.length > 0) datagram[Math.floor(random() * datagram.length)] = random() * 256;
-    await new Promise((resolve) => socket.send(datagram, server.port, '127.0.0.1', resolve));
-  }
-  socket.close();
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const to = join(folder, 'after');
-  await run('tftp', '-m', 'binary', '127.0.0.1', String(server.port), '-c', 'get', 'nbp', to);
-  expect(sha256(await readFile(to))).toBe(wanted('nbp'));
-});
-
-test('100 clients at once all finish', async () => {
-  const service = await startTftp({ host: '127.0.0.1', port: 0, files, limits: { transfersPerClient: 100 } });
-  const got = await Promise.all(
-    Array.from({ length: 100 }, async () => {
-      const client = tftp2('127.0.0.1', service.port);
-      const parts: Buffer[] = [];
-      await client.read(
-        'small',
-        (data) => void parts.push(data),
-        () => undefined,
-      );
-      client.close();
-      return sha256(Buffer.concat(parts));
-    }),
-  );
-  expect(new Set(got)).toEqual(new Set([wanted('small')]));
-  await service.close();
 });
 
 describe('by hand', () => {

@@ -107,8 +107,7 @@ export function simulate({ bytes, blksize, windowsize, seed, loss, repeat, reord
     nowMs = next.atMs;
     if (next.to === 'client') receive(next.packet);
     else if (next.to === 'server') perform(step(state, { kind: 'ack', block: next.block, atMs: nowMs }));
-    else if (next.to === 'timer' && next.generation === timer)
-      perform(step(state, { kind: 'timeout', atMs: nowMs }));
+    else if (next.to === 'timer' && next.generation === timer) perform(step(state, { kind: 'timeout' }));
     else if (
       next.to === 'client-timer' &&
       next.generation === client.timer &&

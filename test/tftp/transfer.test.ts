@@ -13,7 +13,7 @@ const blocks = (send: readonly Outgoing[]): (number | 'oack')[] =>
   send.map((packet) => (packet.kind === 'oack' ? 'oack' : packet.block));
 const start = (state: Transfer): Step => step(state, { kind: 'start', atMs: 0 });
 const ack = (state: Transfer, block: number, atMs = 1): Step => step(state, { kind: 'ack', block, atMs });
-const timeout = (state: Transfer): Step => step(state, { kind: 'timeout', atMs: 9 });
+const timeout = (state: Transfer): Step => step(state, { kind: 'timeout' });
 
 describe('RFC 1350', () => {
   test('one block at a time, and the last one short', () => {
@@ -62,6 +62,27 @@ describe('time', () => {
     for (let sent = 0; sent < 3; sent++) now = timeout(now.state);
     expect(now.state.end).toBeNull();
     expect(timeout(now.state).state.end?.reason).toBe('the client never answered');
+  });
+
+  test('before the first answer only an OACK, no longer than its request, is repeated by the clock', () => {
+    for (const [options, repeated] of [
+      [[], []],
+      [[['tsize', '0']], ['oack']],
+    ] as const) {
+      const first = start(transfer(5000, options));
+      const second = timeout(first.state);
+      expect([second.wakeMs, blocks(second.send)]).toEqual([2000, repeated]);
+      expect(blocks(timeout(second.state).send)).toEqual(repeated);
+    }
+  });
+
+  test('a request that comes again is answered again, until the client has answered', () => {
+    const again = (state: Transfer): Step => step(state, { kind: 'again' });
+    const first = timeout(start(transfer(5000)).state);
+    expect(blocks(again(first.state).send)).toEqual([1]);
+    expect(blocks(again(start(transfer(5000, [['tsize', '0']])).state).send)).toEqual(['oack']);
+    const { state } = ack(again(first.state).state, 1);
+    expect(again(state)).toEqual({ state, send: [], wakeMs: 0 });
   });
 
   test('the pause follows the round trip, but not below 50 ms', () => {

@@ -1,0 +1,51 @@
+import type { NetworkInterfaceInfo } from 'node:os';
+import { addressBytes } from './packet.ts';
+
+/** A network that this machine is in. */
+export type UsableInterface = {
+  readonly name: string;
+  /** The first IPv4 address on it. */
+  readonly address: string;
+  readonly netmask: string;
+  /** Its own hardware address. */
+  readonly mac: string;
+};
+
+/**
+ * @param all as `os.networkInterfaces()` gives it: what is up and has an address
+ * @param wanted names; empty for all but loopback
+ */
+export function usableInterfaces(
+  all: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>,
+  wanted: readonly string[],
+): readonly UsableInterface[] {
+  return Object.entries(all).flatMap(([name, addresses]) => {
+    const first = addresses?.find(({ family }) => family === 'IPv4');
+    const isWanted = wanted.length > 0 ? wanted.includes(name) : first?.internal === false;
+    if (!first || !isWanted) return [];
+    return [{ name, address: first.address, netmask: first.netmask, mac: first.mac }];
+  });
+}
+
+/** What changed between two looks; an interface with another address is another one. */
+export function changes(
+  before: readonly UsableInterface[],
+  now: readonly UsableInterface[],
+): { readonly gone: readonly UsableInterface[]; readonly come: readonly UsableInterface[] } {
+  const without = (list: readonly UsableInterface[], others: readonly UsableInterface[]) =>
+    list.filter((one) => !others.some(({ name, address }) => name === one.name && address === one.address));
+  return { gone: without(before, now), come: without(now, before) };
+}
+
+/** The interface whose network a relay is in; where it is in none of ours, the first: the relay routes to it. */
+export function interfaceTowards(
+  relay: string,
+  interfaces: readonly UsableInterface[],
+): UsableInterface | undefined {
+  return interfaces.find((each) => sameNetwork(each, relay)) ?? interfaces[0];
+}
+
+function sameNetwork({ address, netmask }: UsableInterface, other: string): boolean {
+  const [own, mask, theirs] = [address, netmask, other].map((text) => addressBytes(text).readUInt32BE(0));
+  return own !== undefined && mask !== undefined && theirs !== undefined && ((own ^ theirs) & mask) === 0;
+}

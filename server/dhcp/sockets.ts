@@ -1,0 +1,126 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { WarmbootError } from '../core/errors.ts';
+
+/** Opening UDP sockets beside whatever else speaks DHCP on this machine. */
+
+/** 67, 68 and 4011 in the field. */
+export type DhcpPorts = { readonly server: number; readonly client: number; readonly bootServer: number };
+
+export const DHCP_PORTS: DhcpPorts = { server: 67, client: 68, bootServer: 4011 };
+
+export type OnDatagram = (datagram: Buffer, from: RemoteInfo) => void;
+
+const BROADCAST = '255.255.255.255';
+const ANY = '0.0.0.0';
+
+/** Where clients ask. */
+export type ServerDoor = {
+  readonly socket: Socket;
+  /**
+   * False where another DHCP server is on this machine. Then only broadcasts are heard, which the kernel gives to both; what
+   * comes by a relay is addressed to the machine and belongs to the other.
+   */
+  readonly takesRelayed: boolean;
+};
+
+/** @throws WarmbootError when it cannot be had, with what to do */
+export async function openServerDoor(
+  { server: port }: DhcpPorts,
+  onDatagram: OnDatagram,
+): Promise<ServerDoor> {
+  try {
+    const isFree = await bound({ port, address: ANY, isShared: false }).then(wasFree, isTaken);
+    const address = isFree ? ANY : BROADCAST;
+    // Shared in any case, or our own broadcasters would find no room, nor a DHCP server that is started later.
+    const socket = await bound({ port, address, isShared: true });
+    return { socket: socket.on('message', onDatagram), takesRelayed: isFree };
+  } catch (error) {
+    throw inWords(error, port);
+  }
+}
+
+/**
+ * Sends broadcasts into the network of one of our addresses, from that address and the server's port, since firmware drops
+ * answers from others. It is connected, so that the kernel gives it nothing: what is sent to this address is for the
+ * machine's own DHCP server, renewals above all.
+ */
+export async function openBroadcaster(address: string, { server, client }: DhcpPorts): Promise<Socket> {
+  const socket = await bound({ port: server, address, isShared: true });
+  socket.setBroadcast(true);
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.connect(client, BROADCAST, () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    socket.close();
+    throw error;
+  });
+  return socket;
+}
+
+/** Where PXE firmware asks for its boot server, which it does by our address. @throws WarmbootError */
+export async function openBootServerDoor(
+  address: string,
+  { bootServer: port }: DhcpPorts,
+  onDatagram: OnDatagram,
+): Promise<Socket> {
+  const socket = await bound({ port, address, isShared: false }).catch((error: unknown) => {
+    throw inWords(error, port);
+  });
+  return socket.on('message', onDatagram);
+}
+
+type Wanted = { readonly port: number; readonly address: string; readonly isShared: boolean };
+
+export function bound({ port, address, isShared }: Wanted): Promise<Socket> {
+  const socket = createSocket({
+    type: 'udp4',
+    reuseAddr: isShared,
+    // Only addresses are ever sent to: Node's resolver would put off each datagram by a turn of the event loop.
+    lookup: (name, _options, done) => done(null, name, 4),
+  });
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
+    socket.bind({ port, address, exclusive: true }, () => {
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
+
+/** Closes it. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
+}
+
+async function wasFree(socket: Socket): Promise<true> {
+  await closed(socket);
+  return true;
+}
+
+function isTaken(error: NodeJS.ErrnoException): false {
+  if (error.code === 'EADDRINUSE') return false;
+  throw error;
+}
+
+function inWords(error: unknown, port: number): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return new WarmbootError(
+        'unavailable',
+        `proxyDHCP cannot listen on UDP port ${port}: another program has it for itself. A dnsmasq on this machine shares it with "bind-dynamic" in its configuration; else stop that program, or start without --proxy-dhcp.`,
+      );
+    case 'EACCES':
+      return new WarmbootError(
+        'unavailable',
+        `proxyDHCP cannot listen on UDP port ${port}: ports below 1024 need root. Start as root, or without --proxy-dhcp.`,
+      );
+    default:
+      return error;
+  }
+}
