@@ -16,6 +16,7 @@ import { buildLogs } from './build/build-logs.ts';
 import type { Config } from './config.ts';
 import { buildCases } from './control/builds.ts';
 import type { Context } from './control/context.ts';
+import { discoveryCases } from './control/discovery.ts';
 import { garbageWatch } from './control/garbage-watch.ts';
 import { hostCases } from './control/hosts.ts';
 import { imageKeeper } from './control/image-keeper.ts';
@@ -112,7 +113,12 @@ async function join(
     manifest: MANIFEST,
   };
   const hosts = hostCases(context);
-  const machines: MachineUseCases = { ...manifestCases(context), ...reportCases(context) };
+  const discovery = discoveryCases(context);
+  const machines: MachineUseCases = {
+    ...manifestCases(context),
+    ...reportCases(context),
+    takeInventory: discovery.takeInventory,
+  };
   const contexts = await contextSpool({
     dataDir,
     maxBytes: maxContextBytes,
@@ -156,6 +162,7 @@ async function join(
   const instance = newId();
   const admin = adminPlane({
     hosts,
+    discovery,
     builds,
     contexts,
     images: {

@@ -43,9 +43,12 @@ export async function openServerDoor(
  * Sends broadcasts into the network of one of our addresses, from that address and the server's port, since firmware drops
  * answers from others. It is connected, so that the kernel gives it nothing: what is sent to this address is for the
  * machine's own DHCP server, renewals above all.
+ * @throws WarmbootError when that server does not share the address (Kea)
  */
 export async function openBroadcaster(address: string, { server, client }: DhcpPorts): Promise<Socket> {
-  const socket = await bound({ port: server, address, isShared: true });
+  const socket = await bound({ port: server, address, isShared: true }).catch((error: unknown) => {
+    throw inWords(error, server);
+  });
   socket.setBroadcast(true);
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
@@ -113,7 +116,7 @@ function inWords(error: unknown, port: number): unknown {
     case 'EADDRINUSE':
       return new WarmbootError(
         'unavailable',
-        `proxyDHCP cannot listen on UDP port ${port}: another program has it for itself. A dnsmasq on this machine shares it with "bind-dynamic" in its configuration; else stop that program, or start without --proxy-dhcp.`,
+        `proxyDHCP cannot listen on UDP port ${port}: another program has it for itself. A dnsmasq on this machine shares it with "bind-dynamic" in its configuration, Kea never does. Stop that program, or leave out --proxy-dhcp and let it name the boot files (docs/dhcp.md).`,
       );
     case 'EACCES':
       return new WarmbootError(
