@@ -1,10 +1,9 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Awaited, LogRecord, Seen, Source } from '../../lab/feed.ts';
-import type { Guest } from '../../lab/guest.ts';
 import type { Machine } from '../../lab/machine.ts';
 import { SERVER_ADDRESS } from '../../lab/network.ts';
+import { PowerOn } from '../../lab/power-on.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
 import { biosDisk, DISK_SPEAKS, uefiDisk } from './disk-that-speaks.ts';
@@ -13,81 +12,16 @@ import { newGuest, plan, startRack } from './support.ts';
 
 /** From power-on to the installer's kernel, or to the disk where that is not to be had. Some machines at once: each waits for packets much of its time. */
 
-/** One machine's power-on, as it is watched. */
-class Boot {
-  readonly #rack: Rack;
-  readonly #guest: Guest;
-  readonly #since: number;
-
-  constructor(rack: Rack, guest: Guest) {
-    this.#rack = rack;
-    this.#guest = guest;
-    this.#since = rack.feed.mark();
-  }
-
-  /** A request of this machine, answered with success. */
-  asks(path: string): Promise<Seen<'log'>> {
-    return this.#see({
-      source: 'log',
-      what: `${path} asked for by ${this.#guest.name}`,
-      match: ({ record }) => record.path === path && Number(record.status) < 400 && this.#isOurs(record),
-    });
-  }
-
-  says(what: RegExp): Promise<Seen<'serial'>> {
-    return this.#see({
-      source: 'serial',
-      guest: this.#guest.name,
-      what: `${what.source} on ${this.#guest.name}`,
-      match: ({ line }) => what.test(line),
-    });
-  }
-
-  /** Names of the files of this size or more that came by TFTP. */
-  tftpFiles(atLeastBytes: number): string[] {
-    return this.#rack.feed
-      .since(this.#since, 'log')
-      .map(({ record }) => record)
-      .filter(
-        (record) =>
-          record.outcome === 'complete' && Number(record.bytes) >= atLeastBytes && this.#isOurs(record),
-      )
-      .map(({ file }) => String(file));
-  }
-
-  #see<S extends Source>(wanted: Pick<Awaited<S>, 'source' | 'what' | 'match' | 'guest'>): Promise<Seen<S>> {
-    // Three machines share two processors.
-    const timeoutMs = 60_000 * this.#rack.accelerator.slowness;
-    return this.#rack.feed.seen({ ...wanted, since: this.#since, timeoutMs });
-  }
-
-  #isOurs({ client }: LogRecord): boolean {
-    return typeof client === 'string' && this.#rack.dhcp.macOf(client) === this.#guest.mac;
-  }
-}
-
-/** Switches a new machine on, watches, and switches it off. */
+/** A new machine's power-on, watched. */
 async function watch(
   rack: Rack,
   name: string,
   parts: Partial<Machine>,
-  look: (boot: Boot) => Promise<void>,
+  look: (boot: PowerOn) => Promise<void>,
   baseDisk?: string,
 ): Promise<void> {
   const { guest } = await newGuest(rack, name.replaceAll(/\W+/g, '-'), parts, baseDisk);
-  const boot = new Boot(rack, guest);
-  await guest.powerOn();
-  try {
-    await look(boot);
-  } finally {
-    await guest.powerOff();
-  }
-}
-
-async function reachesInstaller(boot: Boot): Promise<void> {
-  await boot.asks('/boot/script');
-  await boot.asks('/boot/installer/vmlinuz');
-  await boot.says(/Linux version \d/);
+  await PowerOn.watch(rack, guest, look);
 }
 
 const folder = (name: string) => `paths-${name.replaceAll(/\W+/g, '-')}`;
@@ -104,8 +38,8 @@ for (const { name, dhcp, serve, paths } of NETWORKS) {
     for (const { name, parts, nbp } of paths)
       test.concurrent(`${name} reaches the installer`, async () => {
         await watch(rack, name, parts, async (boot) => {
-          await reachesInstaller(boot);
-          const transfers = boot.tftpFiles(10_000);
+          await boot.reachesInstaller();
+          const transfers = boot.nbps();
           if (nbp === null) expect(transfers).toEqual([]);
           else {
             expect(new Set(transfers)).toEqual(new Set([nbp.file]));
@@ -130,13 +64,13 @@ describe('a machine that no installer runs on is told why', () => {
     await watch(rack, `arm64-${start}`, { processor: 'arm64', start }, async (boot) => {
       await boot.asks('/boot/script');
       await boot.says(/there is no installer for arm64/);
-      expect(boot.tftpFiles(10_000)).toEqual(nbp);
+      expect(boot.nbps()).toEqual(nbp);
     });
   });
 
   test.concurrent('32-bit x86', async () => {
     const disk = await biosDisk(join(plan().folder, 'old-disk.img'));
-    const look = async (boot: Boot) => {
+    const look = async (boot: PowerOn) => {
       await boot.says(/processor is a 32-bit one/);
       await boot.says(DISK_SPEAKS);
     };
@@ -160,7 +94,7 @@ describe('the user-data script of a cloud, which chains to us', () => {
   });
 
   test('BIOS reaches the installer', async () => {
-    await watch(rack, 'cloud', { firmware: 'bios' }, reachesInstaller);
+    await watch(rack, 'cloud', { firmware: 'bios' }, async (boot) => void (await boot.reachesInstaller()));
   });
 });
 
@@ -176,7 +110,7 @@ describe('where the installer is not to be had, the disk is', () => {
   test.concurrent('BIOS, a server that answers 503, a disk that is the third', async () => {
     const disk = await biosDisk(join(plan().folder, 'bios-disk.img'));
     const parts = { firmware: 'bios', disksBefore: 2 } as const;
-    const look = async (boot: Boot) => {
+    const look = async (boot: PowerOn) => {
       await boot.says(/gave no boot script/);
       await boot.says(/trying disk 3/);
       await boot.says(DISK_SPEAKS);
@@ -186,7 +120,7 @@ describe('where the installer is not to be had, the disk is', () => {
 
   test.concurrent('UEFI, a server that answers 503, the disk with our label', async () => {
     const disk = await uefiDisk(join(plan().folder, 'uefi-disk.img'));
-    const look = async (boot: Boot) => {
+    const look = async (boot: PowerOn) => {
       await boot.says(/gave no boot script/);
       await boot.says(DISK_SPEAKS);
     };
@@ -234,7 +168,7 @@ describe.runIf(runsAll())('a server that goes away', () => {
     rack = await startRack('paths-gone', { meddle });
     try {
       const disk = await biosDisk(join(plan().folder, 'gone-disk.img'));
-      const look = async (boot: Boot) => {
+      const look = async (boot: PowerOn) => {
         await kernelAsked;
         await rack.server.kill();
         await boot.says(/a file of the installer could not be fetched/);
