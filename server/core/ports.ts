@@ -186,7 +186,10 @@ export type ByteSource = {
   readonly sizeBytes: number;
   /** Strong and quoted (RFC 9110, 8.8.3): names these very bytes. */
   readonly etag: string;
-  /** Reads a range in parts; `signal` aborts when nobody wants it any more, and files are closed. */
+  /**
+   * Reads a range in parts; `signal` aborts when nobody wants it any more, and files are closed. Asking for the next part ends
+   * the one before: its memory is used again. Who keeps a part copies it.
+   */
   read(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /**
    * Opens all that it is read from, to be called before its length is promised to anybody. Left out where nothing can be
