@@ -34,7 +34,7 @@ export function qemuArguments(
   }
   // Without random numbers OVMF has no network stack, and a fresh system waits for entropy.
   args.push('-device', 'virtio-rng-pci');
-  args.push(...networkCard(parts, files.tap), ...startMedium(parts));
+  args.push(...networkCards(parts, files.taps), ...startMedium(parts));
 
   for (let i = 0; i < parts.disksBefore; i += 1) {
     args.push('-blockdev', `driver=null-co,node-name=before${i},size=67108864,read-zeroes=on`);
@@ -73,13 +73,16 @@ function boardOf(
   }
 }
 
-function networkCard({ firmware, nic, mac, start }: Machine, tap: string): string[] {
+function networkCards({ firmware, nic, mac, moreMacs, start }: Machine, taps: readonly string[]): string[] {
   const netboots = start === 'pxe' || start === 'http';
   // OVMF has its own driver for virtio; with the ROM's iPXE driver out of the way nothing but the firmware itself netboots.
   const rom = !netboots || (firmware === 'uefi' && nic === 'virtio') ? ',romfile=' : '';
-  const order = netboots ? ',bootindex=1' : '';
-  const args = ['-netdev', `tap,id=net0,ifname=${tap},script=no,downscript=no`];
-  args.push('-device', `${NIC_MODELS[nic]},netdev=net0,mac=${mac}${order}${rom}`);
+  const args: string[] = [];
+  for (const [at, each] of [mac, ...moreMacs].entries()) {
+    const order = netboots && at === 0 ? ',bootindex=1' : '';
+    args.push('-netdev', `tap,id=net${at},ifname=${taps[at]},script=no,downscript=no`);
+    args.push('-device', `${NIC_MODELS[nic]},netdev=net${at},mac=${each}${order}${rom}`);
+  }
   // What a firmware set-up's "HTTP boot only" does: else PXE over IPv4 and IPv6 come before it.
   const pxe = ['IPv4PXESupport', 'IPv6PXESupport'];
   if (start === 'http')

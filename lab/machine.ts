@@ -15,6 +15,8 @@ export type Start = 'pxe' | 'http' | 'disc' | 'stick';
 export interface Machine {
   readonly name: string;
   readonly mac: string;
+  /** More cards, of the same model, on the same network. */
+  readonly moreMacs: readonly string[];
   readonly firmware: Firmware;
   readonly disk: DiskBus;
   readonly nic: Nic;
@@ -30,8 +32,10 @@ export interface Machine {
 
 /** The usual machine: 1 GiB of memory, an empty disk of 6 GiB. */
 export function machine(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>): Machine {
-  const size = { memoryMiB: 1024, diskBytes: 6 * 1024 ** 3, sectorBytes: 512, disksBefore: 0 } as const;
+  const size = { memoryMiB: 1024, diskBytes: 6 * 1024 ** 3, sectorBytes: 512 } as const;
   const usual = {
+    moreMacs: [],
+    disksBefore: 0,
     firmware: 'uefi',
     disk: 'virtio',
     nic: 'virtio',
@@ -50,7 +54,8 @@ export interface MachineFiles {
   readonly diskFormat: 'raw' | 'qcow2';
   readonly variables: string;
   readonly serial: string;
-  readonly tap: string;
+  /** One for each card. */
+  readonly taps: readonly string[];
 }
 
 /**

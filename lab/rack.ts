@@ -50,7 +50,8 @@ export class Rack {
   readonly #closers: Closers;
   readonly #watch: Watch;
   readonly #guests: Guest[] = [];
-  #taps = 0;
+  /** Also those that are just being put in. */
+  #machines = 0;
 
   private constructor(options: RackOptions, parts: RackParts) {
     this.#options = options;
@@ -101,12 +102,15 @@ export class Rack {
 
   /** Puts a machine into the rack, switched off. */
   async addGuest(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>, baseDisk?: string): Promise<Guest> {
-    const tap = `tap${this.#taps++}`;
-    await makeTap(tap, BRIDGE);
-    this.#closers.defer(() => removeLink(tap));
+    const at = this.#machines++;
+    const taps = [parts.mac, ...(parts.moreMacs ?? [])].map((_, card) => `tap${at}-${card}`);
+    for (const tap of taps) {
+      await makeTap(tap, BRIDGE);
+      this.#closers.defer(() => removeLink(tap));
+    }
     const guest = await Guest.create(machine(parts), {
       folder: this.#options.folder,
-      tap,
+      taps,
       feed: this.feed,
       accelerator: this.accelerator,
       ...(baseDisk === undefined ? {} : { baseDisk }),

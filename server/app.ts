@@ -4,7 +4,7 @@ import { startBootServices } from './app/boot-services.ts';
 import { diskLayouts } from './app/disk-layouts.ts';
 import { dockerBuilder } from './app/docker-builder.ts';
 import { openData } from './app/open-data.ts';
-import { startProxy } from './app/proxy-dhcp.ts';
+import { proxyNote, startProxy } from './app/proxy-dhcp.ts';
 import { writeRunningNote } from './app/running-note.ts';
 import { startChecker } from './blobs/check-process.ts';
 import { contextSpool } from './blobs/context-spool.ts';
@@ -198,7 +198,14 @@ async function join(
   const { url, port, tftp } = services;
   const proxy = await startProxy(boot, services, store, room('dhcp'), closers);
   const proxyDhcp = proxy && { interfaces: proxy.interfaces(), relayed: proxy.takesRelayed };
-  const note = { adminUrl, instance, pid: process.pid, bootUrl: url, tftp, proxyDhcp };
+  const note = {
+    adminUrl,
+    instance,
+    pid: process.pid,
+    bootUrl: url,
+    tftp,
+    proxyDhcp: boot.proxyDhcp && proxyNote(boot.proxyDhcp),
+  };
   closers.push(await writeRunningNote(dataDir, note), letGo);
   return { ...answer, boot: { url, port, tftpPort: tftp?.port ?? null, proxyDhcp } };
 }
