@@ -52,6 +52,13 @@ export function cpuSeconds(pid: number): number {
   );
 }
 
+/** Resident MiB of a process and those it started. */
+export function residentMib(pid: number): number {
+  const kib = ({ pid: each }: { pid: number }) =>
+    Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1] ?? 0);
+  return familyOf(pid).reduce((sum, each) => sum + kib(each), 0) / 1024;
+}
+
 /** Children alone: a server's workers are started by its master. Fields of /proc/PID/stat after the name, the first being the state. */
 function familyOf(root: number): { readonly pid: number; readonly fields: readonly string[] }[] {
   const all = readdirSync('/proc')
