@@ -21,7 +21,7 @@ export function cells(isQuick: boolean): Cell[] {
 export function blocksOf({ clients, rttMs, lossPercent }: Cell, windowsize: number): number {
   const lockStep = windowsize === 1;
   // A lost packet may cost a server one second.
-  if (lossPercent > 0) return lockStep ? 100 : clients > 1 ? 300 : 1600;
+  if (lossPercent > 0) return lockStep ? 100 / (clients > 1 ? 2 : 1) : clients > 1 ? 200 : 1600;
   if (clients > 1) return lockStep ? (rttMs > 0 ? 100 : 300) : 600;
   if (rttMs > 0) return lockStep ? 100 : 100 * windowsize;
   return lockStep ? 8_000 : 20_000;
