@@ -15,8 +15,8 @@ import { plainText, Tail } from './tail.ts';
 export interface GuestPlace {
   /** For its disk, firmware settings, sockets and logs; exists. */
   readonly folder: string;
-  /** Attached to the rack's bridge. */
-  readonly tap: string;
+  /** Attached to the rack's bridge, one for each of its cards. */
+  readonly taps: readonly string[];
   readonly feed: Feed;
   readonly accelerator: Accelerator;
   /** A disk to begin from instead of an empty one; it is not written to. */
@@ -52,7 +52,7 @@ export class Guest {
       diskFormat,
       variables: path('.vars.fd'),
       serial: path('.serial.log'),
-      tap: place.tap,
+      taps: place.taps,
     };
     const ovmf = parts.firmware === 'uefi' ? findOvmf() : null;
     if (ovmf !== null) await copyFile(ovmf.variables, files.variables);

@@ -12,6 +12,8 @@ export type Firmware = (typeof FIRMWARES)[number];
 export interface Machine {
   readonly name: string;
   readonly mac: string;
+  /** More cards, of the same model, on the same network. */
+  readonly moreMacs: readonly string[];
   readonly firmware: Firmware;
   readonly disk: DiskBus;
   readonly nic: Nic;
@@ -22,7 +24,7 @@ export interface Machine {
 
 /** The usual machine: 1 GiB of memory, an empty disk of 6 GiB. */
 export function machine(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>): Machine {
-  const usual = { memoryMiB: 1024, diskBytes: 6 * 1024 ** 3, sectorBytes: 512 } as const;
+  const usual = { memoryMiB: 1024, diskBytes: 6 * 1024 ** 3, sectorBytes: 512, moreMacs: [] } as const;
   return { firmware: 'uefi', disk: 'virtio', nic: 'virtio', ...usual, ...parts };
 }
 
@@ -35,7 +37,8 @@ export interface MachineFiles {
   readonly diskFormat: 'raw' | 'qcow2';
   readonly variables: string;
   readonly serial: string;
-  readonly tap: string;
+  /** One for each card. */
+  readonly taps: readonly string[];
 }
 
 const NIC_MODELS = {
@@ -79,8 +82,11 @@ export function qemuArguments(
 
   // OVMF has its own driver for virtio; with the ROM's iPXE driver out of the way nothing but the firmware itself netboots.
   const rom = parts.firmware === 'uefi' && parts.nic === 'virtio' ? ',romfile=' : '';
-  args.push('-netdev', `tap,id=net0,ifname=${files.tap},script=no,downscript=no`);
-  args.push('-device', `${NIC_MODELS[parts.nic]},netdev=net0,mac=${parts.mac},bootindex=1${rom}`);
+  for (const [at, mac] of [parts.mac, ...parts.moreMacs].entries()) {
+    args.push('-netdev', `tap,id=net${at},ifname=${files.taps[at]},script=no,downscript=no`);
+    const boots = at === 0 ? ',bootindex=1' : '';
+    args.push('-device', `${NIC_MODELS[parts.nic]},netdev=net${at},mac=${mac}${boots}${rom}`);
+  }
 
   // Not flushing to the real disk is safe here: the virtual power cord is pulled, never that of the machine below.
   const drive = `file=${files.disk},format=${files.diskFormat},if=none,id=disk0,cache=unsafe,discard=unmap,detect-zeroes=unmap`;

@@ -96,12 +96,14 @@ export class Rack {
 
   /** Puts a machine into the rack, switched off. */
   async addGuest(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>, baseDisk?: string): Promise<Guest> {
-    const tap = `tap${this.#guests.length}`;
-    await makeTap(tap, BRIDGE);
-    this.#closers.defer(() => removeLink(tap));
+    const taps = [parts.mac, ...(parts.moreMacs ?? [])].map((_, at) => `tap${this.#guests.length}-${at}`);
+    for (const tap of taps) {
+      await makeTap(tap, BRIDGE);
+      this.#closers.defer(() => removeLink(tap));
+    }
     const guest = await Guest.create(machine(parts), {
       folder: this.#options.folder,
-      tap,
+      taps,
       feed: this.feed,
       accelerator: this.accelerator,
       ...(baseDisk === undefined ? {} : { baseDisk }),

@@ -4,7 +4,7 @@ import { startBootServices } from './app/boot-services.ts';
 import { diskLayouts } from './app/disk-layouts.ts';
 import { dockerBuilder } from './app/docker-builder.ts';
 import { openData } from './app/open-data.ts';
-import { startProxy } from './app/proxy-dhcp.ts';
+import { proxyNote, startProxy } from './app/proxy-dhcp.ts';
 import { writeRunningNote } from './app/running-note.ts';
 import { startChecker } from './blobs/check-process.ts';
 import { contextSpool } from './blobs/context-spool.ts';
@@ -16,6 +16,7 @@ import { buildLogs } from './build/build-logs.ts';
 import type { Config } from './config.ts';
 import { buildCases } from './control/builds.ts';
 import type { Context } from './control/context.ts';
+import { discoveryCases } from './control/discovery.ts';
 import { garbageWatch } from './control/garbage-watch.ts';
 import { hostCases } from './control/hosts.ts';
 import { imageKeeper } from './control/image-keeper.ts';
@@ -112,7 +113,12 @@ async function join(
     manifest: MANIFEST,
   };
   const hosts = hostCases(context);
-  const machines: MachineUseCases = { ...manifestCases(context), ...reportCases(context) };
+  const discovery = discoveryCases(context);
+  const machines: MachineUseCases = {
+    ...manifestCases(context),
+    ...reportCases(context),
+    takeInventory: discovery.takeInventory,
+  };
   const contexts = await contextSpool({
     dataDir,
     maxBytes: maxContextBytes,
@@ -156,6 +162,7 @@ async function join(
   const instance = newId();
   const admin = adminPlane({
     hosts,
+    discovery,
     builds,
     contexts,
     images: {
@@ -191,7 +198,14 @@ async function join(
   const { url, port, tftp } = services;
   const proxy = await startProxy(boot, services, store, room('dhcp'), closers);
   const proxyDhcp = proxy && { interfaces: proxy.interfaces(), relayed: proxy.takesRelayed };
-  const note = { adminUrl, instance, pid: process.pid, bootUrl: url, tftp, proxyDhcp };
+  const note = {
+    adminUrl,
+    instance,
+    pid: process.pid,
+    bootUrl: url,
+    tftp,
+    proxyDhcp: boot.proxyDhcp && proxyNote(boot.proxyDhcp),
+  };
   closers.push(await writeRunningNote(dataDir, note), letGo);
   return { ...answer, boot: { url, port, tftpPort: tftp?.port ?? null, proxyDhcp } };
 }

@@ -118,7 +118,7 @@ const world: CliWorld = {
     const adminListen = { host: '127.0.0.1', port: 0 };
     return start({ ...baseConfig(options), adminListen, boot: null }, loggerAt('warn'));
   },
-  examine: (options) => examine(serverConfig(options)),
+  examine: (options, scope) => examine(serverConfig(options), scope),
   serve,
 };
 

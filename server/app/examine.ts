@@ -9,14 +9,19 @@ import { httpFinding } from '../doctor/reach.ts';
 import { dataFolderFindings } from '../doctor/space.ts';
 import { askTftp } from '../tftp/ask.ts';
 import { nbpFolder, nbpFolders } from '../tftp/nbp-files.ts';
+import { dhcpOnTheWire } from './look-at-dhcp.ts';
 import { ownAddresses } from './own-addresses.ts';
 import { type RunningNote, readRunningNote } from './running-note.ts';
 
 /**
  * `doctor`: looks at everything that a server with this configuration needs, the quick things first. Where one runs on the
  * data folder it is asked instead of its ports being tried. Changes nothing.
+ * @param wire whether to ask the network's DHCP servers, which takes some seconds
  */
-export async function* examine(config: Config): AsyncGenerator<Finding> {
+export async function* examine(
+  config: Config,
+  { wire }: { readonly wire: boolean },
+): AsyncGenerator<Finding> {
   const running = await readRunningNote(config.dataDir);
   if (running) yield* examineRunning(config.dataDir, running);
   else yield* examinePorts(config);
@@ -24,6 +29,9 @@ export async function* examine(config: Config): AsyncGenerator<Finding> {
   const folders = nbpFolders(config.boot?.nbpFolders ?? []);
   yield nbpFinding(await nbpFolder(folders).missing(), folders);
   yield dockerFinding(engineFacts);
+  if (!wire || !config.boot) return;
+  const url = running?.bootUrl ?? bootUrl(config.boot.url, config.boot.listen, ownAddresses());
+  yield* dhcpOnTheWire(url, config.boot.proxyDhcp, running);
 }
 
 async function* examineRunning(

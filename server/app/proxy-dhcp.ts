@@ -1,8 +1,9 @@
 import { isIPv6 } from 'node:net';
 import type { Logger as Pino } from 'pino';
-import { type Config, type Listen, proxyLimits } from '../config.ts';
+import { type Config, type Listen, type ProxyDhcpSettings, proxyLimits } from '../config.ts';
 import type { Store } from '../core/ports.ts';
 import { type ProxyDhcpService, startProxyDhcp } from '../dhcp/proxy-dhcp.ts';
+import type { RunningNote } from './running-note.ts';
 
 /** The port that firmware asks for its boot program; there is no way to tell it another one. */
 const TFTP_PORT = 69;
@@ -32,4 +33,9 @@ export async function startProxy(
   });
   closers.push(service.close);
   return service;
+}
+
+/** What a running server says about it to `doctor`. */
+export function proxyNote({ clients, labels, interfaces }: ProxyDhcpSettings): RunningNote['proxyDhcp'] {
+  return { wanted: interfaces, isLimited: clients === 'known' || labels !== null };
 }

@@ -10,7 +10,8 @@ export type RunningNote = {
   /** As hosts are told. */
   readonly bootUrl: string;
   readonly tftp: { readonly host: string; readonly port: number } | null;
-  readonly proxyDhcp: { readonly interfaces: readonly string[] } | null;
+  /** `wanted`: names, empty for all interfaces; `isLimited`: to some hosts. */
+  readonly proxyDhcp: { readonly wanted: readonly string[]; readonly isLimited: boolean } | null;
 };
 
 /** @returns how to take it back */

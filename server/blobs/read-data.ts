@@ -1,12 +1,12 @@
 import type { ByteRange } from '../core/byte-range.ts';
 import { type DataExtent, firstAt } from './data-extents.ts';
 import { openPacks } from './pack-files.ts';
-
-const READ_BYTES = 1024 * 1024;
+import { sharedBuffers } from './read-buffers.ts';
 
 /**
- * The bytes of a range of an image's `data`, as they are stored, in pieces of up to 1 MiB. Nothing is verified: a host
- * checks every chunk against its sha256. Leaving the loop early, or aborting, closes the files.
+ * The bytes of a range of an image's `data`, as they are stored. Pieces are as large as the buffer, from however many places
+ * they come; each is overwritten by the next. Nothing is verified: a host checks every chunk against its sha256. Leaving the
+ * loop early, or aborting, closes the files.
  * @throws DamageError when a pack is missing or too short
  */
 export async function* readData(
@@ -16,20 +16,26 @@ export async function* readData(
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const packs = openPacks(dataDir);
+  const buffer = sharedBuffers.take(range.end - range.start);
   try {
     let at = range.start;
     for (let i = firstAt(extents, (extent) => extent.dataOffset + extent.bytes > at); at < range.end; ) {
       signal?.throwIfAborted();
-      const extent = extents[i];
-      if (!extent) throw new RangeError(`data ends before ${range.end}`);
-      const into = at - extent.dataOffset;
-      const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, extent.bytes - into, range.end - at));
-      await packs.read(extent.packId, extent.offset + into, piece);
+      const piece = buffer.subarray(0, Math.min(buffer.length, range.end - at));
+      for (let filled = 0; filled < piece.length; ) {
+        const extent = extents[i];
+        if (!extent) throw new RangeError(`data ends before ${range.end}`);
+        const into = at + filled - extent.dataOffset;
+        const part = piece.subarray(filled, filled + extent.bytes - into);
+        await packs.read(extent.packId, extent.offset + into, part);
+        filled += part.length;
+        if (into + part.length === extent.bytes) i += 1;
+      }
       yield piece;
       at += piece.length;
-      if (into + piece.length === extent.bytes) i += 1;
     }
   } finally {
+    sharedBuffers.give(buffer);
     await packs[Symbol.asyncDispose]();
   }
 }

@@ -3,8 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { ByteRange } from '../core/byte-range.ts';
 import { heldSource } from '../core/held-bytes.ts';
 import type { ByteSource } from '../core/ports.ts';
-
-const READ_BYTES = 1024 * 1024;
+import { sharedBuffers } from './read-buffers.ts';
 
 /** What a file must be when it is read as a whole, and what to throw where it is not. */
 export type WholeCheck = { readonly sha256: string; damaged(): Error };
@@ -43,23 +42,28 @@ async function* checkedParts(
   for await (const part of parts) {
     sum.update(part);
     if (last) yield last;
-    last = part;
+    last = Buffer.from(part);
   }
   if (sum.digest('hex') !== sha256) throw damaged();
   if (last) yield last;
 }
 
+/** Each part is overwritten by the next. */
 async function* readParts(
   file: FileHandle,
   { start, end }: ByteRange,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  for (let at = start; at < end; ) {
-    signal.throwIfAborted();
-    const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, end - at));
-    const { bytesRead } = await file.read(piece, 0, piece.length, at);
-    if (bytesRead === 0) throw new Error(`a stored file ends at ${at}, before ${end}`);
-    yield piece.subarray(0, bytesRead);
-    at += bytesRead;
+  const buffer = sharedBuffers.take(end - start);
+  try {
+    for (let at = start; at < end; ) {
+      signal.throwIfAborted();
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at);
+      if (bytesRead === 0) throw new Error(`a stored file ends at ${at}, before ${end}`);
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  } finally {
+    sharedBuffers.give(buffer);
   }
 }

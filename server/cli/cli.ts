@@ -1,15 +1,18 @@
 import { Command, CommanderError } from 'commander';
+import { addApprove } from './approve.ts';
 import { path } from './arguments.ts';
 import { addAssign } from './assign.ts';
 import { addBuild } from './build.ts';
 import { CliError, ClosedPipeError, InterruptedError, message } from './cli-error.ts';
 import type { Cli } from './command.ts';
+import { addDiscovery } from './discovery.ts';
 import { addDisk } from './disk.ts';
 import { addDoctor } from './doctor.ts';
 import { addEnrol } from './enrol.ts';
 import { addEvents } from './events.ts';
 import { addHost } from './host.ts';
 import { addHosts } from './hosts.ts';
+import { addIgnore } from './ignore.ts';
 import { addImage } from './image.ts';
 import { addImages } from './images.ts';
 import { addReinstall } from './reinstall.ts';
@@ -58,6 +61,9 @@ const COMMANDS = [
   addImages,
   addImage,
   addEnrol,
+  addApprove,
+  addIgnore,
+  addDiscovery,
   addHosts,
   addHost,
   addAssign,
@@ -131,5 +137,6 @@ Examples:
   warmboot build debian-13
   warmboot enrol 52:54:00:12:34:56 --image debian-13 --label rack=b7
   warmboot assign 52:54:00:12:34:56 debian-13:next --wait
-  warmboot hosts --state failed
+  warmboot hosts --state discovered
+  warmboot approve 52:54:00:12:34:56 --image debian-13 --wait
   warmboot disk two-slots --slot a=debian-13 -o disk.img`;

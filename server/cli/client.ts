@@ -69,6 +69,20 @@ export class Client {
     return { raw, data: this.#read(path, raw, response, schema) };
   }
 
+  /**
+   * Reads a thing, and puts what `change` makes of it in its place, unless another has changed it meanwhile.
+   * @throws RefusedError 412 in that case
+   */
+  async edit<T>(path: string, schema: Schema<T>, change: (now: T) => T): Promise<Answer<T>> {
+    const headers = { accept: 'application/json' };
+    const found = await this.#fetch('GET', path, headers);
+    const before = this.#read(path, parse(await this.#text(found)), found, schema);
+    const edition = { ...headers, 'if-match': found.headers.get('etag') ?? '' };
+    const stored = await this.#fetch('PUT', path, edition, change(before));
+    const raw = parse(await this.#text(stored));
+    return { raw, data: this.#read(path, raw, stored, schema) };
+  }
+
   #read<T>(path: string, raw: unknown, response: Response, schema: Schema<T>): T {
     if (raw === undefined) throw this.#foreign(response);
     const read = schema.safeParse(raw);

@@ -15,17 +15,18 @@ export function addDoctor(cli: Cli): void {
       'Look whether this machine and its network can boot hosts, and say how to mend what cannot.',
     );
   addServerFlags(doctor)
+    .option('--no-wire', 'leave the network alone: do not ask its DHCP servers')
     .addHelpText(
       'after',
       `
 Looks at the machine it runs on, as the user it runs as: run it where the server runs, as root, with the same settings.
 Where a server runs on the data folder, that one is asked. To see the DHCP servers of a network it asks for an address as
-firmware does, and takes none. Nothing is changed. Exit code 1 when something is a problem.
+firmware does, for six seconds, and takes none; it needs UDP port 68 for that. Nothing is changed. Exit code 1 when something is a problem.
 ${SERVER_VARIABLES}
 
 Example: warmboot doctor --boot-url http://10.0.0.1:8080`,
     )
-    .action(async (flags: ServerFlags) => {
+    .action(async (flags: ServerFlags & { readonly wire: boolean }) => {
       const { json: asJson, server } = globals();
       if (server !== undefined)
         throw new CliError('doctor looks at the machine it runs on: run it there, without --server.', 2);
@@ -34,7 +35,8 @@ Example: warmboot doctor --boot-url http://10.0.0.1:8080`,
         findings.push(finding);
         if (!asJson) world.stdout.write(lines(finding));
       };
-      for await (const finding of world.examine(serverSettings(flags, world, globals()))) tell(finding);
+      const settings = serverSettings(flags, world, globals());
+      for await (const finding of world.examine(settings, { wire: flags.wire })) tell(finding);
       if (await isInUse(world, dataFolder(world, globals()))) tell(await installerFinding(cli));
       if (asJson) world.stdout.write(`${json({ findings })}\n`);
       else world.stdout.write(`\n${summary(findings)}\n`);

@@ -1,12 +1,14 @@
-import { type HostView, hostSchema } from '../contract/admin-plane.ts';
+import { type HostView, hostDetailSchema } from '../contract/admin-plane.ts';
 import { type AttemptView, attemptsSchema } from './attempt.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
 import { labelText } from './hosts.ts';
 import { ImageNames } from './image-names.ts';
+import { inventoryPage } from './inventory.ts';
 import { bytes, duration, percent, relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { details, table } from './table.ts';
+import { indent } from './text.ts';
 
 /** So many attempts are shown, the newest ones. */
 const ATTEMPTS_SHOWN = 10;
@@ -14,19 +16,21 @@ const ATTEMPTS_SHOWN = 10;
 export function addHost({ program, run }: Cli): void {
   program
     .command('host')
-    .description('Show one host: what it shall run, does and runs, its slots and its attempts.')
+    .description('Show one host: what it shall run, does and runs, its slots, attempts and hardware.')
     .argument('<mac>', 'any MAC of the host')
     .action((mac: string) =>
       run({}, async ({ client, json, print, printJson, world }) => {
         const path = `/api/v1/hosts/${segment(mac)}`;
-        const { raw, data } = await client.get(path, hostSchema);
+        const { raw, data } = await client.get(path, hostDetailSchema);
         if (json) {
           printJson(raw);
           return 0;
         }
         const attempts = (await client.get(`${path}/attempts`, attemptsSchema)).data;
         const names = await ImageNames.for([data], client);
-        print(hostPage(data, attempts, names, world.now(), tableWidth(world)));
+        const width = tableWidth(world);
+        print(hostPage(data, attempts, names, world.now(), width));
+        if (data.inventory) print(`\n${inventoryPage(data.inventory, world.now(), width)}`);
         return 0;
       }),
     );
@@ -58,10 +62,6 @@ function hostPage(
   if (slots !== null) parts.push(`Slots\n${indent(slots)}`);
   if (attempts.length > 0) parts.push(`Attempts\n${indent(attemptTable(attempts, now, fitTo))}`);
   return parts.join('\n');
-}
-
-function indent(text: string): string {
-  return text.replaceAll(/^(?=.)/gm, '  ');
 }
 
 function enrolment(host: HostView, now: number): string {

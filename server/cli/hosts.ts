@@ -9,10 +9,7 @@ export function addHosts({ program, run }: Cli): void {
   program
     .command('hosts')
     .description('List the hosts, with what they run and what they do.')
-    .option(
-      '--state <state>',
-      'only hosts in this state: active, installing, staging, failed, rolled-back, …',
-    )
+    .option('--state <state>', 'only hosts in this state: discovered, ignored, active, installing, failed, …')
     .option('--label <name[=value]>', 'only hosts with this label')
     .action((filter: { state?: string; label?: string }) =>
       run({}, async ({ client, json, print, printJson, say, world }) => {

@@ -59,3 +59,8 @@ export function pad(text: string, columns: number, align: 'left' | 'right' = 'le
   const space = ' '.repeat(Math.max(0, columns - width(text)));
   return align === 'left' ? text + space : space + text;
 }
+
+/** Every line that holds something, two columns to the right. */
+export function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '  ');
+}

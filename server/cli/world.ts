@@ -28,8 +28,8 @@ export interface CliWorld {
    * `server.json`. Nothing is printed on stdout. Rejects with a WarmbootError whose message is shown as it is.
    */
   startServer(options: OwnServerOptions): Promise<OwnServer>;
-  /** What a look at this machine finds, as it is found; see `contract/finding.ts`. */
-  examine(options: ServeOptions): AsyncIterable<FindingView>;
+  /** What a look at this machine finds, as it is found; see `contract/finding.ts`. `wire`: ask the network's DHCP servers too. */
+  examine(options: ServeOptions, scope: { readonly wire: boolean }): AsyncIterable<FindingView>;
   /** Runs `warmboot serve` until `world.signal` is aborted. @returns the exit code */
   serve(options: ServeOptions, world: CliWorld): Promise<number>;
 }

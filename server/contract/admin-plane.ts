@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { HOST_STATES } from '../core/host-state.ts';
+import { keptInventorySchema } from './discovery.ts';
 import { recipeOverrides } from './image-json.ts';
 
 /** The wire schemas of the admin API, `/api/v1`. The server answers with them, the command line reads with them. */
@@ -43,6 +44,16 @@ export const newHostSchema = z
     ...hostFields,
   })
   .openapi('NewHost');
+
+export const approvalSchema = z
+  .strictObject({
+    image: imageRef.optional(),
+    wipe: z.boolean().optional().openapi({ description: 'the first install may overwrite foreign data' }),
+    ...hostFields,
+  })
+  .openapi('Approval');
+
+export const ignoredSchema = z.strictObject({ ignored: z.boolean() }).openapi('Ignored');
 
 export const hostChangesSchema = z.strictObject(hostFields).openapi('HostChanges');
 
@@ -94,7 +105,7 @@ export const hostSchema = z
     mac: z.string(),
     macs: z.array(z.string()),
     state: z.enum(HOST_STATES),
-    enrolment: z.enum(['discovered', 'approved', 'retired']),
+    enrolment: z.enum(['discovered', 'ignored', 'approved', 'retired']),
     image: z.object({ ref: z.string(), digest }).nullable(),
     layout: z.string(),
     disk: z.string(),
@@ -112,6 +123,13 @@ export const hostSchema = z
   .openapi('Host');
 export type HostView = z.infer<typeof hostSchema>;
 
+/** One host, with what it said of itself. */
+export const hostDetailSchema = hostSchema
+  .extend({
+    inventory: keptInventorySchema.nullish().openapi({ description: 'null until it has said what it is' }),
+  })
+  .openapi('HostDetail');
+
 export const hostListSchema = z.object({ hosts: z.array(hostSchema) }).openapi('HostList');
 
 export const reassignedSchema = z
@@ -122,16 +140,6 @@ export const reassignedSchema = z
     reason: z.string(),
   })
   .openapi('Reassigned');
-
-export const nextSchema = z
-  .object({
-    action: z.string(),
-    reason: z.string(),
-    slot: z.string().nullable(),
-    digest: digest.nullable(),
-    attempt: z.string().nullable(),
-  })
-  .openapi('Next');
 
 export const imageSchema = z
   .object({

@@ -1,5 +1,6 @@
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
 import * as wire from './admin-plane.ts';
+import { nextSchema, policySchema } from './discovery.ts';
 
 /** The routes of the admin API with their schemas: what the OpenAPI file is made from. */
 
@@ -40,7 +41,7 @@ const HOST = `${HOSTS}/{mac}` as const;
 export const listHosts = createRoute({
   method: 'get',
   path: HOSTS,
-  summary: 'All hosts, in the order of their enrolment',
+  summary: 'All hosts, in the order of their enrolment; ignored ones only with `state=ignored`',
   request: { query: z.object({ state: z.string().optional(), label: z.string().optional() }) },
   responses: { 200: json(wire.hostListSchema, 'the hosts'), ...problems },
 });
@@ -55,7 +56,7 @@ export const getHost = createRoute({
   method: 'get',
   path: HOST,
   request: { params: macParam },
-  responses: { 200: json(wire.hostSchema, 'the host'), ...problems },
+  responses: { 200: json(wire.hostDetailSchema, 'the host'), ...problems },
 });
 export const changeHost = createRoute({
   method: 'patch',
@@ -78,9 +79,9 @@ export const listAttempts = createRoute({
 export const nextOfHost = createRoute({
   method: 'get',
   path: `${HOST}/next`,
-  summary: 'What the host would be told now, and why',
+  summary: 'What a machine would be told now, and why; also for a MAC that no host has',
   request: { params: macParam },
-  responses: { 200: json(wire.nextSchema, 'the next step'), ...problems },
+  responses: { 200: json(nextSchema, 'the next step'), ...problems },
 });
 export const reassignHost = createRoute({
   method: 'put',
@@ -106,6 +107,43 @@ export const reinstallHost = createRoute({
   summary: 'Install from the start at the next netboot',
   request: { params: macParam, body: body(wire.reinstallSchema) },
   responses: { 202: json(wire.reassignedSchema, 'the new attempt'), ...writeProblems },
+});
+
+export const approveHost = createRoute({
+  method: 'post',
+  path: `${HOST}/approve`,
+  summary: 'Let a discovered machine take part; with an image, that is the order to install it',
+  request: { params: macParam, body: body(wire.approvalSchema) },
+  responses: { 200: json(wire.hostSchema, 'the host'), ...writeProblems },
+});
+export const ignoreHost = createRoute({
+  method: 'put',
+  path: `${HOST}/ignored`,
+  summary: 'Leave a discovered machine to its disk, or let it wait again',
+  request: { params: macParam, body: body(wire.ignoredSchema) },
+  responses: { 200: json(wire.hostSchema, 'the host'), ...writeProblems },
+});
+
+export const getDiscovery = createRoute({
+  method: 'get',
+  path: '/api/v1/discovery',
+  summary: 'The rules for machines that nobody has enrolled, with an ETag',
+  responses: { 200: json(policySchema, 'the rules'), ...problems },
+});
+export const putDiscovery = createRoute({
+  method: 'put',
+  path: '/api/v1/discovery',
+  summary: 'Set the rules; If-Match names the edition that they replace',
+  request: {
+    headers: z.object({ 'if-match': z.string().optional().openapi({ description: 'needed' }) }),
+    body: body(policySchema),
+  },
+  responses: {
+    200: json(policySchema, 'the rules as they are now'),
+    ...writeProblems,
+    412: refused('they were changed meanwhile'),
+    428: refused('If-Match is missing'),
+  },
 });
 
 export const listImages = createRoute({

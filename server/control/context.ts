@@ -72,10 +72,13 @@ export async function change<Answer>(
   return answer;
 }
 
+/** Who did it. */
+export type Actor = 'operator' | 'host' | 'server';
+
 export function event(
   kind: EventKind,
   host: Host | null,
-  actor: 'operator' | 'host' | 'server',
+  actor: Actor,
   reason: string,
   data: Record<string, unknown> = {},
 ): NewEvent {

@@ -1,18 +1,15 @@
-import { type Assigned, assign, type Order, start } from '../core/assign.ts';
-import { type Attempt, isOpen, type OpenAttempt } from '../core/attempt.ts';
-import { parseImageRef } from '../core/digest.ts';
-import { parseDiskRule } from '../core/disk-rule.ts';
+import { assign, start } from '../core/assign.ts';
+import { isOpen } from '../core/attempt.ts';
 import { WarmbootError } from '../core/errors.ts';
-import type { NewEvent } from '../core/events.ts';
-import type { Assignment, Enrolment, Host } from '../core/host.ts';
-import { unsafeCharacter } from '../core/kernel-arguments.ts';
+import { type Enrolment, type Host, newEnrolment } from '../core/host.ts';
 import { type Mac, parseMac } from '../core/mac.ts';
-import { type NextStep, nextStep } from '../core/next-step.ts';
-import { noImage } from '../core/no-image.ts';
+import { isWaiting } from '../core/meet-inventory.ts';
+import { nextStep } from '../core/next-step.ts';
 import type { Decision, Records } from '../core/ports.ts';
 import { requireRoom } from '../core/slot-room.ts';
 import type { HostChanges, HostUseCases, NewHost, Reassigned } from '../core/use-cases.ts';
 import { type Context, change, event, layoutOf, slotCountOf } from './context.ts';
+import { assignable, began, checked, decided, orderFor, target } from './orders.ts';
 
 /** What operators do with hosts. */
 export function hostCases(context: Context): HostUseCases {
@@ -44,11 +41,6 @@ export function hostCases(context: Context): HostUseCases {
     list: (): Promise<readonly Host[]> => store.hosts(),
     attempts: async (macText: string) => store.attempts((await find(macText)).enrolment.id),
 
-    /** What the host would be told now, and why. */
-    async next(macText: string): Promise<NextStep> {
-      const host = await find(macText);
-      return nextStep(host, slotCountOf(context, host));
-    },
     stepOf: (host) => nextStep(host, slotCountOf(context, host)),
 
     /** Enrols a machine; with an image, that is the order to install it. */
@@ -64,22 +56,14 @@ export function hostCases(context: Context): HostUseCases {
         if (known)
           throw new WarmbootError(
             'conflict',
-            `${known.enrolment.macs.join(', ')} is enrolled already. Change that host, or remove it first.`,
+            isWaiting(known.enrolment)
+              ? `${known.enrolment.macs.join(', ')} was discovered already. Approve it: POST /api/v1/hosts/MAC/approve, or warmboot approve MAC.`
+              : `${known.enrolment.macs.join(', ')} is enrolled already. Change that host, or remove it first.`,
           );
         const enrolment: Enrolment = {
-          id,
+          ...newEnrolment(id, macs, now),
           status: 'approved',
-          macs,
-          assignment: null,
-          layout: 'two-slots',
-          diskRule: 'smallest',
-          labels: {},
           wipe: wish.wipe ?? false,
-          append: '',
-          switchMode: 'kexec',
-          claim: null,
-          serial: 0,
-          createdAt: now,
           ...facts,
         };
         const bare: Host = { enrolment, attempt: null, observation: null };
@@ -189,94 +173,4 @@ export function macOf(text: string): Mac {
 
 export function notEnrolled(mac: Mac): WarmbootError {
   return new WarmbootError('not-found', `No host has the MAC ${mac}. Enrol it with POST /api/v1/hosts.`);
-}
-
-/** An image that a host shall run, and the room it needs. */
-type Target = { readonly assignment: Assignment; readonly filesystemBytes: number };
-
-/** Resolves a reference to an OS image, or says why it cannot be one. */
-async function target({ store, library }: Context, text: string): Promise<Target> {
-  const ref = parseImageRef(text);
-  if (!ref)
-    throw new WarmbootError(
-      'invalid',
-      `"${text.slice(0, 80)}" names no image. Write NAME, NAME:TAG or sha256:….`,
-    );
-  const image = await store.image(ref);
-  if (!image) throw noImage('invalid', text);
-  if (image.kind !== 'os')
-    throw new WarmbootError('invalid', `${text} is an ${image.kind}, which no host can run as its OS.`);
-  const index = await library.index(image.digest);
-  return {
-    assignment: { ref: text, digest: image.digest },
-    filesystemBytes: index?.filesystem?.bytes ?? 0,
-  };
-}
-
-/** What was resolved is still there, and fits onto the host's disk. */
-function assignable(
-  { layouts }: Context,
-  records: Records,
-  { assignment, filesystemBytes }: Target,
-  layoutName: string,
-): Assignment {
-  if (!records.image({ kind: 'digest', digest: assignment.digest })) throw noImage('invalid', assignment.ref);
-  // A layout file that was removed must not stop its hosts.
-  const layout = layouts.get(layoutName);
-  if (layout) requireRoom(assignment.ref, filesystemBytes, layout, layouts);
-  return assignment;
-}
-
-/** Checks the fields that both enrolling and changing a host can set. */
-function checked(
-  context: Context,
-  wish: HostChanges,
-): Partial<Pick<Enrolment, 'layout' | 'diskRule' | 'labels' | 'append' | 'switchMode'>> {
-  if (wish.layout !== undefined) layoutOf(context, wish.layout);
-  const unsafe = wish.append === undefined ? null : unsafeCharacter(wish.append);
-  if (unsafe !== null)
-    throw new WarmbootError(
-      'invalid',
-      `Kernel arguments may not hold ${JSON.stringify(unsafe)}: boot loaders and shells give it a meaning of their own.`,
-    );
-  if (wish.disk !== undefined && parseDiskRule(wish.disk) === null)
-    throw new WarmbootError(
-      'invalid',
-      `"${wish.disk.slice(0, 80)}" is no disk rule. Use smallest, first-empty, serial=…, wwn=… or path=/dev/….`,
-    );
-  return {
-    ...(wish.layout !== undefined && { layout: wish.layout }),
-    ...(wish.disk !== undefined && { diskRule: wish.disk }),
-    ...(wish.labels !== undefined && { labels: wish.labels }),
-    ...(wish.append !== undefined && { append: wish.append }),
-    ...(wish.switch !== undefined && { switchMode: wish.switch }),
-  };
-}
-
-function orderFor(target: Assignment, cause: string, attemptId: string, now: number): Order {
-  return { attemptId, target, cause, fresh: false, now };
-}
-
-function decided(assigned: Assigned, answer: Reassigned, order: Order): Decision<Reassigned> {
-  const { host, superseded } = assigned;
-  const events: NewEvent[] = [event('assigned', host, 'operator', order.cause, { image: order.target })];
-  if (superseded) events.push(ended(host, superseded));
-  if (assigned.began) events.push(began(host));
-  return { answer, hosts: [host], ended: superseded ? [superseded] : [], events };
-}
-
-function began(host: Host): NewEvent {
-  const { attempt } = host;
-  return event('attempt-began', host, 'operator', attempt?.cause ?? '', {
-    attemptKind: attempt?.kind,
-    digest: attempt?.digest,
-    ref: attempt?.ref,
-  });
-}
-
-function ended(host: Host, attempt: OpenAttempt | Attempt): NewEvent {
-  return {
-    ...event('attempt-ended', host, 'operator', attempt.reason, { outcome: attempt.outcome }),
-    attempt: attempt.id,
-  };
 }

@@ -14,7 +14,7 @@ import { macOf, notEnrolled } from './hosts.ts';
 import { authorize } from './reports.ts';
 
 /** What machines ask. Nothing here changes anything: boot protocols repeat themselves. */
-export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' | 'report'> {
+export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' | 'report' | 'takeInventory'> {
   const { store, wakes, library, sha256Hex } = context;
 
   async function find(macText: string): Promise<Host> {

@@ -4,6 +4,7 @@ import { deadlineAfter } from '../core/deadlines.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Host } from '../core/host.ts';
+import { isWaiting } from '../core/meet-inventory.ts';
 import type { Report, ReportHistory, Verdict } from '../core/report.ts';
 import type { Caller, ClaimAnswer, MachineUseCases } from '../core/use-cases.ts';
 import { type Context, change, event } from './context.ts';
@@ -23,6 +24,8 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
         { macs: [mac] },
         ({ hosts: [host] }, now) => {
           if (!host) return { answer: notEnrolled(mac) };
+          // Strangers may say as much as they like: nothing of it is written down.
+          if (isWaiting(host.enrolment)) return { answer: 'refused' };
           const { attempt, enrolment } = host;
           const held = enrolment.claim;
           if (held?.claimedFor === claim.attempt) {
@@ -69,6 +72,10 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
       return change(context, { macs: [mac] }, ({ hosts: [host], reports }, now) => {
         if (!host) throw notEnrolled(mac);
         authorize(host, caller);
+        if (isWaiting(host.enrolment)) {
+          const why = 'the host waits for approval: nothing but its inventory is taken';
+          return { answer: { verdict: 'stale', why, serial: host.enrolment.serial } };
+        }
         const key = { hostId: host.enrolment.id, bootId: report.bootId, seq: report.seq };
         const earlier = reports.bodyHash(key);
         const history: ReportHistory = {

@@ -1,4 +1,5 @@
 import { expire } from '../core/deadlines.ts';
+import { isWaiting } from '../core/meet-inventory.ts';
 import { type Context, change, event } from './context.ts';
 
 /** How long hosts may take to report after the server was away, before a passed deadline counts. */
@@ -27,6 +28,9 @@ export async function startTicker(
   };
 }
 
+/** Machines forgotten at one look. */
+const FORGOTTEN_AT_ONCE = 100;
+
 /** Ends what has waited too long, each host in a change of its own. */
 export async function tick(context: Context): Promise<void> {
   for (const id of await context.store.due(context.clock())) {
@@ -41,6 +45,14 @@ export async function tick(context: Context): Promise<void> {
         hosts: [expired.host],
         events: kind ? [event(kind, expired.host, 'server', expired.why, { outcome })] : [],
       };
+    });
+  }
+  for (const id of await context.store.forgettable(context.clock(), FORGOTTEN_AT_ONCE)) {
+    await change(context, { hosts: [id] }, ({ hosts: [host] }, now) => {
+      if (!host || !isWaiting(host.enrolment) || (host.enrolment.forgetAt ?? now + 1) > now)
+        return { answer: undefined };
+      const why = 'nobody approved it, and it was not heard of for as many days as the rules say';
+      return { answer: undefined, removed: [id], events: [event('forgotten', host, 'server', why)] };
     });
   }
 }

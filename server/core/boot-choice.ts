@@ -9,6 +9,7 @@ export function bootChoice(host: Host | null, slotCount: number): BootChoice {
   if (host === null) return { kind: 'discovery', reason: 'this machine is not known' };
   const { action, reason } = nextStep(host, slotCount);
   if (host.enrolment.status === 'discovered') return { kind: 'discovery', reason };
+  if (host.enrolment.status === 'ignored') return { kind: 'disk', reason };
   if (action === 'install') return { kind: 'installer', reason };
   // A disk that never got an image cannot be booted: the installer stays up and waits for the operator's word.
   const slots = Object.values(host.observation?.slots ?? {});

@@ -7,6 +7,7 @@
  * - `not-found`     the thing named in the address does not exist
  * - `conflict`      it contradicts what is already so (a second claimant, a MAC that belongs to another host)
  * - `too-large`     more than this server takes in one piece
+ * - `too-many`      too often from one place, or from all together
  * - `unavailable`   right, but not now (no installer was built, the disk is full)
  */
 export type ErrorCode =
@@ -16,6 +17,7 @@ export type ErrorCode =
   | 'not-found'
   | 'conflict'
   | 'too-large'
+  | 'too-many'
   | 'unavailable';
 
 /** A refusal that a user can cause: `message` says what, why and what to do, and is shown without a stack. */

@@ -4,6 +4,7 @@ import type { Host } from './host.ts';
 /** The one word shown for a host. Derived from the three records at every look; nothing stores it. */
 export const HOST_STATES = [
   'discovered',
+  'ignored',
   'approved',
   'installing',
   'staging',

@@ -2,8 +2,11 @@ import type { Attempt } from './attempt.ts';
 import type { Digest } from './digest.ts';
 import type { Mac } from './mac.ts';
 
-/** May this machine take part? `discovered` waits for an operator; `retired` is told nothing any more. */
-export type EnrolmentStatus = 'discovered' | 'approved' | 'retired';
+/**
+ * May this machine take part? `discovered` waits for an operator, `ignored` is left to its disk until one asks for it,
+ * `retired` is told nothing any more.
+ */
+export type EnrolmentStatus = 'discovered' | 'ignored' | 'approved' | 'retired';
 
 /** The image a host shall run: what the operator wrote and the digest it meant at that moment. */
 export type Assignment = { readonly ref: string; readonly digest: Digest };
@@ -42,6 +45,10 @@ export type Enrolment = {
   readonly serial: number;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** An operator said that it waits, or is ignored: rules pass over it. */
+  readonly byHand: boolean;
+  /** When the ticker forgets a machine that nobody has approved; null: never. Milliseconds since 1970. */
+  readonly forgetAt: number | null;
 };
 
 /** `valid`: every chunk was verified; `modified`: was valid and has been run since (it is mounted read-write). */
@@ -74,6 +81,27 @@ export type Host = {
   readonly attempt: Attempt | null;
   readonly observation: Observation | null;
 };
+
+/** A machine that was just seen, with the defaults of everything that operators say about a host. */
+export function newEnrolment(id: string, macs: readonly Mac[], now: number): Enrolment {
+  return {
+    id,
+    status: 'discovered',
+    macs,
+    assignment: null,
+    layout: 'two-slots',
+    diskRule: 'smallest',
+    labels: {},
+    wipe: false,
+    append: '',
+    switchMode: 'kexec',
+    claim: null,
+    serial: 0,
+    createdAt: now,
+    byHand: false,
+    forgetAt: null,
+  };
+}
 
 /** Slots in the order of their letters: `a`, `b`, … (2 to 8). */
 export function slotNames(count: number): readonly string[] {

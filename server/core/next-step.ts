@@ -34,6 +34,7 @@ export function nextStep(host: Host, slotCount: number): NextStep {
 
   if (enrolment.status === 'retired') return still('none', 'the host is retired');
   if (enrolment.status === 'discovered') return still('hold', 'the host waits for approval');
+  if (enrolment.status === 'ignored') return still('none', 'the host is ignored: it boots its disk');
   if (observation?.trial && observation.environment === 'os')
     return {
       ...still('hold', `slot ${observation.slot} is on trial`),

@@ -2,6 +2,7 @@ import type { Attempt } from './attempt.ts';
 import type { BuildRecord } from './build-ports.ts';
 import type { ByteRange } from './byte-range.ts';
 import type { Digest, ImageRef } from './digest.ts';
+import type { Discovered, DiscoveryDecision, DiscoveryPolicy, PolicyEdition } from './discovery.ts';
 import type { Event, NewEvent } from './events.ts';
 import type { Host } from './host.ts';
 import type { ImageFrames, ImageIndex } from './image-index.ts';
@@ -43,6 +44,18 @@ export type Records = {
     bootKnown(hostId: string, bootId: string): boolean;
   };
   image(ref: ImageRef): StoredImage | null;
+  inventory(hostId: string): InventoryRecord | null;
+  policy(): PolicyEdition;
+  /** How many machines wait for approval or are ignored by a rule. */
+  waiting(): number;
+};
+
+/** What a machine said of itself last, and what was decided on it. */
+export type InventoryRecord = Discovered & {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Null for a host that was approved before it said anything. */
+  readonly decision: DiscoveryDecision | null;
 };
 
 /** The outcome of a decision: everything it writes, in one transaction, and what the caller is told. */
@@ -54,6 +67,9 @@ export type Decision<Answer> = {
   readonly ended?: readonly Attempt[];
   readonly removed?: readonly string[];
   readonly reports?: readonly ReportKey[];
+  readonly inventories?: readonly { readonly hostId: string; readonly record: InventoryRecord }[];
+  /** A new edition of the rules for discovery. */
+  readonly policy?: DiscoveryPolicy;
   readonly events?: readonly NewEvent[];
 };
 
@@ -121,6 +137,12 @@ export type Store = {
   attempts(hostId: string): Promise<readonly Attempt[]>;
   /** Ids of hosts whose open attempt has a deadline at or before `now`. */
   due(now: number): Promise<readonly string[]>;
+  /** Ids of machines that nobody approved and that are forgotten at or before `now`, at most so many. */
+  forgettable(now: number, limit: number): Promise<readonly string[]>;
+  /** Ids of machines that wait for approval or are ignored, but for those an operator decided on. */
+  undecided(): Promise<readonly string[]>;
+  inventory(hostId: string): Promise<InventoryRecord | null>;
+  policy(): Promise<PolicyEdition>;
   /** Moves every deadline to `earliest` at least: the hosts could not report while the server was away. */
   postponeDeadlines(earliest: number): Promise<void>;
   /** Events after `afterId` in rising order, or with `newest` the last ones, still in rising order. */
@@ -164,7 +186,10 @@ export type ByteSource = {
   readonly sizeBytes: number;
   /** Strong and quoted (RFC 9110, 8.8.3): names these very bytes. */
   readonly etag: string;
-  /** Reads a range in parts; `signal` aborts when nobody wants it any more, and files are closed. */
+  /**
+   * Reads a range in parts; `signal` aborts when nobody wants it any more, and files are closed. Asking for the next part ends
+   * the one before: its memory is used again. Who keeps a part copies it.
+   */
   read(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /**
    * Opens all that it is read from, to be called before its length is promised to anybody. Left out where nothing can be

@@ -1,13 +1,15 @@
 import type { Attempt } from './attempt.ts';
 import type { BuildOrder, BuildProgress, BuildRecord } from './build-ports.ts';
 import type { Digest } from './digest.ts';
+import type { DiscoveryDecision, DiscoveryPolicy, PolicyEdition } from './discovery.ts';
 import type { Disk } from './disk-layout.ts';
 import type { Event } from './events.ts';
 import type { Host } from './host.ts';
 import type { HostBoot } from './host-script.ts';
+import type { SaidInventory } from './inventory.ts';
 import type { Manifest } from './manifest.ts';
 import type { NextStep } from './next-step.ts';
-import type { ByteSource, StoredImage } from './ports.ts';
+import type { ByteSource, InventoryRecord, StoredImage } from './ports.ts';
 import type { Report, Verdict } from './report.ts';
 
 /**
@@ -36,8 +38,6 @@ export type HostUseCases = {
   list(): Promise<readonly Host[]>;
   find(mac: string): Promise<Host>;
   attempts(mac: string): Promise<readonly Attempt[]>;
-  /** What the host would be told now, and why. */
-  next(mac: string): Promise<NextStep>;
   /** The same for a host at hand. */
   stepOf(host: Host): NextStep;
   enrol(wish: NewHost): Promise<Host>;
@@ -58,6 +58,35 @@ export type HostUseCases = {
   }): Promise<readonly Event[]>;
 };
 
+/** What an operator says to approve a machine that was discovered; what is left out takes the default. */
+export type Approval = Omit<NewHost, 'macs'>;
+
+/** What a machine would be told now, and why: by its manifest, by iPXE, and by the rules for discovery. */
+export type Told = {
+  /** False for a MAC that no host has. */
+  readonly isKnown: boolean;
+  readonly step: NextStep;
+  readonly boot: HostBoot;
+  /** Null for a host that was approved. */
+  readonly discovery: DiscoveryDecision | null;
+};
+
+export type DiscoveryUseCases = {
+  policy(): Promise<PolicyEdition>;
+  /**
+   * Sets the rules and asks them about every machine that waits.
+   * @param expected the edition that they replace
+   * @returns the new edition, or null when another one is in force by now
+   */
+  setPolicy(policy: DiscoveryPolicy, expected: number): Promise<PolicyEdition | null>;
+  /** Lets a machine take part; with an image, that is the order to install it. */
+  approve(mac: string, wish: Approval): Promise<Host>;
+  /** By hand: the machine is left to its disk, or waits again. Rules pass over it from then on. */
+  setIgnored(mac: string, ignored: boolean): Promise<Host>;
+  inventory(mac: string): Promise<InventoryRecord | null>;
+  next(mac: string): Promise<Told>;
+};
+
 /** How a host proves that it is that host: the sha256 of the token it sent. */
 export type Caller = { readonly tokenHash: string | null };
 
@@ -72,7 +101,7 @@ export type Wait = {
   stop(): void;
 };
 
-/** What machines ask and say. Only `claim` and `report` change anything. */
+/** What machines ask and say. Only `claim`, `report` and `takeInventory` change anything. */
 export type MachineUseCases = {
   manifest(mac: string, caller: Caller): Promise<Manifest>;
   /** Begins to listen at once: whoever reads the manifest after this misses no change. */
@@ -84,6 +113,12 @@ export type MachineUseCases = {
   claim(mac: string, claim: { readonly attempt: string; readonly tokenHash: string }): Promise<ClaimAnswer>;
   /** `bodyHash` tells a repetition from a contradiction. */
   report(mac: string, report: Report, bodyHash: string, caller: Caller): Promise<ReportAnswer>;
+  /**
+   * Takes what a machine says of itself; a machine that nobody knows is discovered by it.
+   * @param address from which it was sent
+   * @returns the host as it is now
+   */
+  takeInventory(mac: string, said: SaidInventory, address: string, caller: Caller): Promise<Host>;
 };
 
 /** The entries of one build's log count from 1, live and afterwards: who knows some can tell what is new. */

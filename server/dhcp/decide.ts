@@ -76,6 +76,7 @@ function unservedBecause(host: KnownHost | null, limits: ProxyLimits): string | 
   if (host === null)
     return 'this machine is not enrolled, and only known ones are served (--proxy-dhcp known)';
   if (host.status === 'discovered') return 'this host waits for approval, and only known ones are served';
+  if (host.status === 'ignored') return 'this host is ignored, and only known ones are served';
   if (host.status === 'retired') return 'this host is retired, and only known ones are served';
   if (limits.selector && !matchesSelector(limits.selector, host.labels))
     return 'the labels of this host are not those that are served (--proxy-dhcp-labels)';

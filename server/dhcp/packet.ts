@@ -103,6 +103,12 @@ export function messageType({ options }: DhcpPacket): number | null {
   return type !== undefined && type >= MESSAGE.discover && type <= MESSAGE.inform ? type : null;
 }
 
+/** An option that is one address, or null. */
+export function addressOption({ options }: DhcpPacket, code: number): string | null {
+  const value = options.get(code);
+  return value?.length === 4 ? addressText(value) : null;
+}
+
 /** `10.0.0.1` → its four bytes; anything else → 0.0.0.0. */
 export function addressBytes(address: string): Buffer {
   const bytes = address.split('.').map(Number);

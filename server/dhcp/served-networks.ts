@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import type { Logger } from '../core/ports.ts';
 import type { Incoming } from './handler.ts';
 import { changes, type UsableInterface, usableInterfaces } from './interfaces.ts';
-import { closed, type DhcpPorts, openBootServerDoor, openBroadcaster } from './sockets.ts';
+import { closed, type DhcpPorts, openAnswerer, openBootServerDoor } from './sockets.ts';
 
 export type ServedNetwork = {
   readonly at: UsableInterface;
@@ -65,7 +65,7 @@ export async function serveNetworks({ wanted, ports, logger, onDatagram }: Wish)
   }
 
   async function enter(at: UsableInterface): Promise<void> {
-    const broadcaster = await openBroadcaster(at.address, ports);
+    const broadcaster = await openAnswerer(at.address, ports);
     const bootServer = await openBootServerDoor(at.address, ports, (datagram, from) =>
       onDatagram({ datagram, from, at }),
     ).catch(async (error: unknown) => {

@@ -10,7 +10,7 @@ export const DHCP_PORTS: DhcpPorts = { server: 67, client: 68, bootServer: 4011 
 
 export type OnDatagram = (datagram: Buffer, from: RemoteInfo) => void;
 
-const BROADCAST = '255.255.255.255';
+export const BROADCAST = '255.255.255.255';
 const ANY = '0.0.0.0';
 
 /** Where clients ask. */
@@ -40,16 +40,33 @@ export async function openServerDoor(
 }
 
 /**
- * Sends broadcasts into the network of one of our addresses, from that address and the server's port, since firmware drops
- * answers from others. It is connected, so that the kernel gives it nothing: what is sent to this address is for the
- * machine's own DHCP server, renewals above all.
+ * Sends a server's broadcasts: from the port of servers, since firmware drops answers from others.
+ * @throws WarmbootError when the DHCP server of this machine does not share the address (Kea)
  */
-export async function openBroadcaster(address: string, { server, client }: DhcpPorts): Promise<Socket> {
-  const socket = await bound({ port: server, address, isShared: true });
+export function openAnswerer(address: string, { server, client }: DhcpPorts): Promise<Socket> {
+  return openBroadcaster({ address, from: server, to: client }).catch((error: unknown) => {
+    throw inWords(error, server);
+  });
+}
+
+/**
+ * Sends broadcasts into the network of one of our addresses, between two ports. It is connected, so that the kernel gives it
+ * nothing: what is sent to that address is for the machine's own DHCP server or client, renewals above all.
+ */
+export async function openBroadcaster({
+  address,
+  from,
+  to,
+}: {
+  readonly address: string;
+  readonly from: number;
+  readonly to: number;
+}): Promise<Socket> {
+  const socket = await bound({ port: from, address, isShared: true });
   socket.setBroadcast(true);
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
-    socket.connect(client, BROADCAST, () => {
+    socket.connect(to, BROADCAST, () => {
       socket.off('error', reject);
       resolve();
     });
@@ -113,7 +130,7 @@ function inWords(error: unknown, port: number): unknown {
     case 'EADDRINUSE':
       return new WarmbootError(
         'unavailable',
-        `proxyDHCP cannot listen on UDP port ${port}: another program has it for itself. A dnsmasq on this machine shares it with "bind-dynamic" in its configuration; else stop that program, or start without --proxy-dhcp.`,
+        `proxyDHCP cannot listen on UDP port ${port}: another program has it for itself. A dnsmasq on this machine shares it with "bind-dynamic" in its configuration, Kea never does. Stop that program, or leave out --proxy-dhcp and let it name the boot files (docs/dhcp.md).`,
       );
     case 'EACCES':
       return new WarmbootError(

@@ -9,6 +9,7 @@ import { hostState } from '../core/host-state.ts';
 import type { ImageLibrary, Logger, StoredImage } from '../core/ports.ts';
 import type {
   BuildUseCases,
+  DiscoveryUseCases,
   DiskUseCases,
   HostUseCases,
   Reassigned,
@@ -17,15 +18,17 @@ import type {
 } from '../core/use-cases.ts';
 import { orderOf } from './build-order.ts';
 import { bearerToken } from './caller.ts';
+import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { diskRoute } from './disk-route.ts';
 import { refusalOf } from './plain-words.ts';
 import { problem, problemOf } from './problem.ts';
 import { sse } from './sse.ts';
 import { addStoreRoutes } from './store-routes.ts';
-import { attemptView, eventView, hostView, imageView } from './views.ts';
+import { attemptView, eventView, hostView, imageView, inventoryView } from './views.ts';
 
 export type AdminPlane = {
   readonly hosts: HostUseCases;
+  readonly discovery: DiscoveryUseCases;
   readonly builds: BuildUseCases;
   readonly contexts: ContextSpool;
   readonly images: StoreUseCases;
@@ -46,7 +49,7 @@ type Env = { Bindings: HttpBindings };
 
 /** What operators and their programs ask for: `/api/v1`, described by `/api/v1/openapi.json`. */
 export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
-  const { hosts, builds, contexts, library, logger } = plane;
+  const { hosts, discovery, builds, contexts, library, logger } = plane;
   const app = new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (result.success) return;
@@ -73,12 +76,18 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
     const { state, label } = c.req.valid('query');
     const all = (await hosts.list()).map(view);
     const wanted = all.filter(
-      (host) => (!state || host.state === state) && (!label || hasLabel(host.labels, label)),
+      (host) =>
+        (state ? host.state === state : host.state !== 'ignored') && (!label || hasLabel(host.labels, label)),
     );
     return c.json({ hosts: wanted }, 200);
   });
   app.openapi(routes.enrolHost, async (c) => c.json(view(await hosts.enrol(c.req.valid('json'))), 201));
-  app.openapi(routes.getHost, async (c) => c.json(view(await hosts.find(c.req.valid('param').mac)), 200));
+  app.openapi(routes.getHost, async (c) => {
+    const { mac } = c.req.valid('param');
+    const host = await hosts.find(mac);
+    const inventory = inventoryView(await discovery.inventory(mac));
+    return c.json({ ...view(host), inventory }, 200);
+  });
   app.openapi(routes.changeHost, async (c) => {
     const host = await hosts.update(c.req.valid('param').mac, c.req.valid('json'));
     return c.json(view(host), 200);
@@ -90,10 +99,6 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
   app.openapi(routes.listAttempts, async (c) => {
     const attempts = await hosts.attempts(c.req.valid('param').mac);
     return c.json({ attempts: attempts.map(attemptView) }, 200);
-  });
-  app.openapi(routes.nextOfHost, async (c) => {
-    const { action, reason, slot, digest, attempt } = await hosts.next(c.req.valid('param').mac);
-    return c.json({ action, reason, slot, digest, attempt: attempt?.id ?? null }, 200);
   });
   app.openapi(routes.reassignHost, async (c) => {
     const { image, fresh } = c.req.valid('json');
@@ -115,6 +120,7 @@ export function adminPlane(plane: AdminPlane): OpenAPIHono<Env> {
   app.openapi(routes.getImage, async (c) =>
     c.json(await shownImage(await builds.image(c.req.valid('param').image)), 200),
   );
+  addDiscoveryRoutes(app, discovery, view);
   addStoreRoutes(app, plane, shownImage);
   const sendDisk = diskRoute(plane.disks);
   app.openapi(routes.getDisk, (c) => sendDisk(c) as never);

@@ -11,8 +11,9 @@ const MAX_BODY_BYTES = 256 * 1024;
 export async function bodyOf<T>(
   c: Context,
   schema: ZodType<T>,
+  maxBytes = MAX_BODY_BYTES,
 ): Promise<{ readonly value: T; readonly bytes: Buffer }> {
-  const bytes = await limited(c);
+  const bytes = await limited(c, maxBytes);
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
   const isForm = type === 'application/x-www-form-urlencoded';
   const input = isForm ? nested(new URLSearchParams(bytes.toString('utf8'))) : json(bytes);
@@ -21,15 +22,15 @@ export async function bodyOf<T>(
   throw refusalOf(parsed.error, 'the body');
 }
 
-async function limited(c: Context): Promise<Buffer> {
+async function limited(c: Context, maxBytes: number): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   // Web streams are async iterables in Node; the DOM's type does not say so.
   const body = (c.req.raw.body ?? []) as unknown as AsyncIterable<Uint8Array>;
   for await (const part of body) {
     bytes += part.length;
-    if (bytes > MAX_BODY_BYTES)
-      throw new WarmbootError('malformed', `The body is larger than ${MAX_BODY_BYTES} bytes. Send less.`);
+    if (bytes > maxBytes)
+      throw new WarmbootError('malformed', `The body is larger than ${maxBytes} bytes. Send less.`);
     parts.push(part);
   }
   return Buffer.concat(parts);

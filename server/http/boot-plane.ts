@@ -3,11 +3,13 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { inventorySchema, MAX_INVENTORY_BYTES } from '../contract/discovery.ts';
 import { claimSchema, reportSchema } from '../contract/host-plane.ts';
 import { cpioArchive } from '../core/cpio.ts';
 import { parseDigest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { hostScript, type ScriptBase } from '../core/host-script.ts';
+import { hostState } from '../core/host-state.ts';
 import { INSTALLER, installerOf } from '../core/installer.ts';
 import { autoexecScript, entryScript } from '../core/ipxe.ts';
 import { parseMac } from '../core/mac.ts';
@@ -50,7 +52,7 @@ const TYPE: Readonly<Record<ImageFile, string>> = {
   loader: 'application/octet-stream',
 };
 
-/** What firmware, installers and agents ask for. Nothing here changes the fleet but claims and reports. */
+/** What firmware, installers and agents ask for. Nothing here changes the fleet but claims, reports and inventories. */
 export function bootPlane(plane: BootPlane): Hono<Env> {
   const { machines, library, scripts, key, logger } = plane;
   const { bootUrl } = scripts;
@@ -113,6 +115,12 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
         'The claim was refused: another token holds this host, or no such install of it is open.',
       );
     return c.json({ claimed: true }, answer === 'new' ? 201 : 200);
+  });
+  app.post('/boot/hosts/:mac/inventory', async (c) => {
+    const { value } = await bodyOf(c, inventorySchema, MAX_INVENTORY_BYTES);
+    const address = c.env.incoming.socket.remoteAddress ?? 'unknown';
+    const host = await machines.takeInventory(c.req.param('mac'), value, address, callerOf(c));
+    return c.json({ state: hostState(host) }, 200);
   });
   app.post('/boot/hosts/:mac/reports', async (c) => {
     const { value, bytes } = await bodyOf(c, reportSchema);

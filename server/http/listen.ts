@@ -3,6 +3,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { WarmbootError } from '../core/errors.ts';
 import { cutSilentBodies } from './slow-bodies.ts';
+import { cutStalledAnswers } from './stalled-answers.ts';
 
 export type Listening = { readonly host: string; readonly port: number; close(): Promise<void> };
 
@@ -16,6 +17,8 @@ export type Patience = {
   readonly requestMs: number;
   /** Of silence within a body; 0: as long as `requestMs` allows. */
   readonly silenceMs: number;
+  /** In which a client takes nothing of its answer. Disks that are flashed take a minute to sync what is cached. */
+  readonly stallMs: number;
   /** How often headers and requests are looked at. */
   readonly lookMs: number;
 };
@@ -25,6 +28,7 @@ export const SMALL_BODIES: Patience = {
   headersMs: 20_000,
   requestMs: 300_000,
   silenceMs: 0,
+  stallMs: 300_000,
   lookMs: 30_000,
 };
 /** For bodies of any length over any line: 4 GiB take six minutes at 100 Mbit/s. Nobody may fall silent, though. */
@@ -37,7 +41,7 @@ export const LARGE_BODIES: Patience = { ...SMALL_BODIES, requestMs: 0, silenceMs
 export async function listen(
   app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>,
   at: { readonly host: string; readonly port: number },
-  { headersMs, requestMs, silenceMs, lookMs }: Patience = SMALL_BODIES,
+  { headersMs, requestMs, silenceMs, stallMs, lookMs }: Patience = SMALL_BODIES,
 ): Promise<Listening> {
   const server = createServer(
     {
@@ -49,6 +53,7 @@ export async function listen(
     // Old firmware speaks HTTP/1.0 and sends no Host; no answer of ours depends on it.
     getRequestListener(app.fetch as never, { hostname: 'localhost' }),
   );
+  cutStalledAnswers(server, stallMs);
   if (silenceMs > 0) cutSilentBodies(server, silenceMs);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -15,6 +15,7 @@ const STATUS = {
   conflict: 409,
   'too-large': 413,
   invalid: 422,
+  'too-many': 429,
   unavailable: 503,
 } as const satisfies Record<ErrorCode, ContentfulStatusCode>;
 

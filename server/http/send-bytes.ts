@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context } from 'hono';
@@ -49,45 +50,53 @@ export async function sendBytes(
     outgoing.setHeader('content-range', `bytes ${range.start}-${range.end - 1}/${sizeBytes}`);
   try {
     if (isEmpty) outgoing.end();
-    else await pump(outgoing as ServerResponse, (signal) => (held ?? bytes).read(range, signal));
+    else
+      await pump(outgoing as ServerResponse, c.env.incoming.socket, (signal) =>
+        (held ?? bytes).read(range, signal),
+      );
   } finally {
     await held?.release();
   }
   return RESPONSE_ALREADY_SENT;
 }
 
+/** Smaller parts are copied instead of waited for, so that they go out together. */
+const SMALL_PART_BYTES = 16 * 1024;
+
 /**
- * Writes until the end or until the client goes away. A source that fails in the middle cuts the connection: the
- * length was promised, so the client knows that the transfer is broken.
+ * Writes until the end or until the client goes away. The next part is asked for when the kernel has all of the one before,
+ * for their memory is the same; meanwhile the kernel sends what it holds. A source that fails in the middle cuts the
+ * connection: the length was promised, so the client knows that the transfer is broken.
  */
 async function pump(
   outgoing: ServerResponse,
+  socket: Socket,
   read: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const gone = new AbortController();
-  const onClose = () => gone.abort();
-  outgoing.once('close', onClose);
+  let goOn = () => {};
+  const onClose = () => {
+    gone.abort();
+    goOn();
+  };
+  // The response itself is never closed when it still waits behind another of the same connection.
+  socket.once('close', onClose);
   try {
+    if (socket.destroyed) return;
     for await (const part of read(gone.signal)) {
       if (gone.signal.aborted) return;
-      if (!outgoing.write(part)) await drained(outgoing);
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        if (part.length > SMALL_PART_BYTES) outgoing.write(part, () => resolve());
+        else if (outgoing.write(Uint8Array.from(part))) resolve();
+        else outgoing.once('drain', resolve);
+      });
     }
     outgoing.end();
   } catch (error) {
     outgoing.destroy(error instanceof Error ? error : undefined);
     if (!gone.signal.aborted) throw error;
   } finally {
-    outgoing.off('close', onClose);
+    socket.off('close', onClose);
   }
-}
-
-function drained(outgoing: ServerResponse): Promise<void> {
-  if (outgoing.destroyed) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      outgoing.off('drain', done).off('close', done);
-      resolve();
-    };
-    outgoing.on('drain', done).on('close', done);
-  });
 }

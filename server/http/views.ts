@@ -1,11 +1,12 @@
 import type { EventView, HostView, ImageView } from '../contract/admin-plane.ts';
+import type { InventoryView } from '../contract/discovery.ts';
 import type { Attempt } from '../core/attempt.ts';
 import type { Event } from '../core/events.ts';
 import type { Host, Observation } from '../core/host.ts';
 import { hostState } from '../core/host-state.ts';
 import type { ImageIndex } from '../core/image-index.ts';
 import type { NextStep } from '../core/next-step.ts';
-import type { StoredImage } from '../core/ports.ts';
+import type { InventoryRecord, StoredImage } from '../core/ports.ts';
 
 /** From the core's records to what the admin API shows. */
 
@@ -19,7 +20,8 @@ function observationView({ bootDefault, slots, ...seen }: Observation) {
 
 export function hostView(host: Host, step: NextStep, lastSeen: number | null): HostView {
   const { enrolment, attempt, observation } = host;
-  const { claim, diskRule, switchMode, status, assignment, macs, wipe: _, ...shown } = enrolment;
+  const { claim, diskRule, switchMode, status, assignment, macs, wipe: _, ...rest } = enrolment;
+  const { byHand: __, forgetAt: ___, ...shown } = rest;
   return {
     ...shown,
     mac: macs[0] ?? '',
@@ -36,6 +38,12 @@ export function hostView(host: Host, step: NextStep, lastSeen: number | null): H
     next: { action: step.action, reason: step.reason, slot: step.slot },
     lastSeen: Math.max(lastSeen ?? 0, observation?.at ?? 0) || null,
   };
+}
+
+export function inventoryView(record: InventoryRecord | null): InventoryView | null {
+  if (record === null) return null;
+  const { facts, at, address } = record;
+  return { at, address, ...facts, disks: [...facts.disks], nics: [...facts.nics] };
 }
 
 export function imageView(image: StoredImage, index: ImageIndex | null): ImageView {

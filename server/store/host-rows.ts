@@ -21,11 +21,11 @@ export function hostRows(db: Db) {
 
   const putHost = db.prepare(`
     INSERT INTO hosts VALUES (:id, :status, :assignmentRef, :assignmentDigest, :layout, :diskRule, :labels, :wipe,
-      :append, :switchMode, :claimHash, :claimAttempt, :claimUsed, :serial, :createdAt)
+      :append, :switchMode, :claimHash, :claimAttempt, :claimUsed, :serial, :createdAt, :ignored, :byHand, :forgetAt)
     ON CONFLICT (id) DO UPDATE SET status = :status, assignment_ref = :assignmentRef,
       assignment_digest = :assignmentDigest, layout = :layout, disk_rule = :diskRule, labels = :labels, wipe = :wipe,
       append = :append, switch_mode = :switchMode, claim_hash = :claimHash, claim_attempt = :claimAttempt,
-      claim_used = :claimUsed, serial = :serial`);
+      claim_used = :claimUsed, serial = :serial, ignored = :ignored, by_hand = :byHand, forget_at = :forgetAt`);
   const dropMacs = db.prepare('DELETE FROM host_macs WHERE host_id = ?');
   const putMac = db.prepare('INSERT INTO host_macs VALUES (?, ?, ?)');
   const remove = db.prepare('DELETE FROM hosts WHERE id = ?');
@@ -71,9 +71,12 @@ export function hostRows(db: Db) {
   };
 
   function writeEnrolment(enrolment: Enrolment, before: Enrolment | null): void {
-    const { assignment, claim, labels, wipe, macs: _, ...columns } = enrolment;
+    const { assignment, claim, labels, wipe, macs: _, status, byHand, ...columns } = enrolment;
     putHost.run({
       ...columns,
+      status: status === 'ignored' ? 'discovered' : status,
+      ignored: Number(status === 'ignored'),
+      byHand: Number(byHand),
       assignmentRef: assignment?.ref ?? null,
       assignmentDigest: assignment?.digest ?? null,
       labels: JSON.stringify(labels),
@@ -109,7 +112,7 @@ export function hostRows(db: Db) {
 function enrolmentOf(row: Row, macs: readonly Mac[]): Enrolment {
   return {
     id: row.id as string,
-    status: row.status as Enrolment['status'],
+    status: row.ignored === 1 ? 'ignored' : (row.status as Enrolment['status']),
     macs,
     assignment:
       row.assignment_ref === null
@@ -131,6 +134,8 @@ function enrolmentOf(row: Row, macs: readonly Mac[]): Enrolment {
           },
     serial: row.serial as number,
     createdAt: row.created_at as number,
+    byHand: row.by_hand === 1,
+    forgetAt: row.forget_at as number | null,
   };
 }
 

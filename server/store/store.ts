@@ -5,6 +5,7 @@ import { buildRows } from './build-rows.ts';
 import { CommitGroup } from './commit-group.ts';
 import { imageCommits } from './commit-image.ts';
 import type { Db } from './database.ts';
+import { discoveryRows } from './discovery-rows.ts';
 import { eventRows } from './event-rows.ts';
 import { hostRows } from './host-rows.ts';
 import { imageRows } from './image-rows.ts';
@@ -21,6 +22,7 @@ export function sqliteStore(db: Db, clock: Clock): Store {
   const events = eventRows(db, clock);
   const images = imageRows(db, clock);
   const builds = buildRows(db, clock);
+  const discovery = discoveryRows(db);
   const group = new CommitGroup(db);
   const commits = imageCommits(group, images, { build: builds.put, event: events.add });
 
@@ -30,10 +32,21 @@ export function sqliteStore(db: Db, clock: Clock): Store {
   ) {
     const ids = new Set([...named, ...macs.flatMap((mac) => hosts.idOf(mac) ?? [])]);
     const before = new Map([...ids].flatMap((id) => entry(hosts.read(id))));
-    const decision = decide({ hosts: [...before.values()], reports, image: images.image });
+    const { inventory, policy, waiting } = discovery;
+    const decision = decide({
+      hosts: [...before.values()],
+      reports,
+      image: images.image,
+      inventory,
+      policy,
+      waiting,
+    });
+    // What goes makes room first: a host that is joined with it may take its MACs.
+    for (const id of decision.removed ?? []) hosts.remove(id);
     for (const attempt of decision.ended ?? []) hosts.writeAttempt(attempt);
     for (const host of decision.hosts ?? []) hosts.write(host, before.get(host.enrolment.id) ?? null);
-    for (const id of decision.removed ?? []) hosts.remove(id);
+    for (const told of decision.inventories ?? []) discovery.put(told);
+    if (decision.policy) discovery.putPolicy(decision.policy);
     for (const key of decision.reports ?? []) reports.add(key);
     for (const event of decision.events ?? []) events.add(event);
     return decision.answer;
@@ -48,6 +61,10 @@ export function sqliteStore(db: Db, clock: Clock): Store {
     hosts: async () => hosts.all(),
     attempts: async (hostId) => hosts.attempts(hostId),
     due: async (now) => hosts.due(now),
+    forgettable: async (now, limit) => discovery.forgettable(now, limit),
+    undecided: async () => discovery.undecided(),
+    inventory: async (hostId) => discovery.inventory(hostId),
+    policy: async () => discovery.policy(),
     postponeDeadlines: (earliest) => group.run(() => hosts.postpone(earliest)),
     events: async (query) => events.list(query),
     image: async (ref) => images.image(ref),

@@ -26,7 +26,7 @@ async function look(
     boot: { listen, tftp: listen, url: null, nbpFolders: [], proxyDhcp: null, ...boot },
   };
   const found: Finding[] = [];
-  for await (const finding of examine(config)) found.push(finding);
+  for await (const finding of examine(config, { wire: false })) found.push(finding);
   return new Map(found.map((finding) => [finding.check, finding]));
 }
 

@@ -14,14 +14,16 @@ const taken: FindingView = {
 
 async function doctor(args: readonly string[], findings: readonly FindingView[]) {
   let asked: ServeOptions | undefined;
+  let wire: boolean | undefined;
   const ran = await run(['doctor', ...args], {
     files: {},
-    examine: async function* (options) {
+    examine: async function* (options, scope) {
       asked = options;
+      wire = scope.wire;
       yield* findings;
     },
   });
-  return { ...ran, asked };
+  return { ...ran, asked, wire };
 }
 
 test('one line for each finding, its mend below it, and a count', async () => {
@@ -54,6 +56,11 @@ test('for programs', async () => {
 test('looks with the settings of serve', async () => {
   const { asked } = await doctor(['--tftp-listen', 'off', '--boot-url', 'http://10.0.0.1'], []);
   expect(asked).toMatchObject({ tftpListen: null, bootUrl: 'http://10.0.0.1', adminListen: { port: 8081 } });
+});
+
+test('asks the network, unless it shall not', async () => {
+  expect((await doctor([], [])).wire).toBe(true);
+  expect((await doctor(['--no-wire'], [])).wire).toBe(false);
 });
 
 test('another machine cannot be looked at', async () => {

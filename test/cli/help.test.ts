@@ -27,9 +27,15 @@ test('--help is short and complete', async () => {
       images                          List the images that hosts can run.
       image                           Images as files for CI, to another server; remove and check them.
       enrol [options] <mac...>        Add a host; with an image it is installed at its next netboot.
+      approve [options] <mac>         Let a discovered machine take part; with an image it is installed
+                                      at once.
+      ignore [options] <mac>          Leave a discovered machine to its disk, and out of the list of
+                                      hosts.
+      discovery                       The rules for machines that nobody has enrolled: show and set
+                                      them.
       hosts [options]                 List the hosts, with what they run and what they do.
-      host <mac>                      Show one host: what it shall run, does and runs, its slots and its
-                                      attempts.
+      host <mac>                      Show one host: what it shall run, does and runs, its slots,
+                                      attempts and hardware.
       assign [options] <mac> <image>  Give a host the image that it shall run.
       retry [options] <mac>           Try the assigned image once more, after a failure or a rollback.
       reinstall [options] <mac>       Install the assigned image from the start, at the next netboot.
@@ -53,7 +59,8 @@ test('--help is short and complete', async () => {
       warmboot build debian-13
       warmboot enrol 52:54:00:12:34:56 --image debian-13 --label rack=b7
       warmboot assign 52:54:00:12:34:56 debian-13:next --wait
-      warmboot hosts --state failed
+      warmboot hosts --state discovered
+      warmboot approve 52:54:00:12:34:56 --image debian-13 --wait
       warmboot disk two-slots --slot a=debian-13 -o disk.img
     "
   `);

@@ -7,6 +7,7 @@ type Facts = Parameters<typeof hostWith>[0];
 test.each<[string, Facts | null, string]>([
   ['is not enrolled', null, 'discovery'],
   ['waits for approval', { enrolment: { status: 'discovered' } }, 'discovery'],
+  ['ignored', { enrolment: { status: 'ignored' }, observation: null }, 'disk'],
   ['is retired', { enrolment: { status: 'retired' }, observation: null }, 'disk'],
   ['has an install to do', { attempt: { kind: 'install' } }, 'installer'],
   ['was installed and jumps', { attempt: { kind: 'install', phase: 'installed' } }, 'disk'],

@@ -8,6 +8,7 @@ const running = { assignment: { ref: 'image-a', digest: A } };
 
 test.each<[HostState, string, Facts]>([
   ['discovered', 'not approved', { enrolment: { status: 'discovered' }, attempt: {} }],
+  ['ignored', 'left to its disk', { enrolment: { status: 'ignored' } }],
   ['retired', 'retired', { enrolment: { status: 'retired' } }],
   ['approved', 'without an image', { enrolment: { assignment: null } }],
   ['approved', 'enrolled and never seen', { attempt: { kind: 'install' }, observation: null }],

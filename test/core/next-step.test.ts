@@ -23,6 +23,7 @@ describe('without an open attempt', () => {
   test.each<[string, Facts, string, string]>([
     ['retired', { enrolment: { status: 'retired' }, attempt: {} }, 'none', 'retired'],
     ['discovered', { enrolment: { status: 'discovered' } }, 'hold', 'approval'],
+    ['ignored', { enrolment: { status: 'ignored' } }, 'none', 'boots its disk'],
     ['without an image', { enrolment: { assignment: null } }, 'none', 'no image'],
     [
       'with its image running',

@@ -242,6 +242,7 @@ describe('whom it serves', () => {
     ['anybody, also the retired', ALL, host('retired'), null],
     ['a stranger', known, null, 'is not enrolled'],
     ['one that waits', known, host('discovered'), 'waits for approval'],
+    ['one that is ignored', known, host('ignored'), 'is ignored'],
     ['one that is retired', known, host('retired'), 'is retired'],
     ['one that is approved', known, host('approved'), null],
     ['a stranger, by labels', labelled, null, 'is not enrolled'],

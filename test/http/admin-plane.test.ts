@@ -6,8 +6,8 @@ import {
   buildListSchema,
   buildSchema,
   eventListSchema,
+  hostDetailSchema,
   hostListSchema,
-  hostSchema,
   imageListSchema,
   problemSchema,
   reassignedSchema,
@@ -65,11 +65,14 @@ test('openapi.json describes every route, and every reference in it leads somewh
     '/api/v1/builds',
     '/api/v1/builds/{id}',
     '/api/v1/contexts/{digest}',
+    '/api/v1/discovery',
     '/api/v1/disks/{file}',
     '/api/v1/events',
     '/api/v1/hosts',
     '/api/v1/hosts/{mac}',
+    '/api/v1/hosts/{mac}/approve',
     '/api/v1/hosts/{mac}/attempts',
+    '/api/v1/hosts/{mac}/ignored',
     '/api/v1/hosts/{mac}/next',
     '/api/v1/hosts/{mac}/os',
     '/api/v1/hosts/{mac}/reinstall',
@@ -201,7 +204,7 @@ describe('hosts', () => {
       append: 'console=ttyS1',
     });
     const { json } = await server.admin(`${HOSTS}/${mac}`);
-    const host = hostSchema.strict().parse(json);
+    const host = hostDetailSchema.strict().parse(json);
     expect(host).toMatchObject({
       mac,
       state: 'approved',

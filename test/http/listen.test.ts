@@ -5,8 +5,14 @@ import { expect, onTestFinished, test } from 'vitest';
 import { LARGE_BODIES, listen, type Patience, SMALL_BODIES } from '../../server/http/listen.ts';
 
 /** The server's own times, a thousand times shorter. */
-function short({ headersMs, requestMs, silenceMs }: Patience): Patience {
-  return { headersMs: headersMs / 1000, requestMs: requestMs / 1000, silenceMs: silenceMs / 200, lookMs: 10 };
+function short({ headersMs, requestMs, silenceMs, stallMs }: Patience): Patience {
+  return {
+    headersMs: headersMs / 1000,
+    requestMs: requestMs / 1000,
+    silenceMs: silenceMs / 200,
+    stallMs: stallMs / 300,
+    lookMs: 10,
+  };
 }
 
 /** A server that counts what it is sent, and reads it only after `readsAfterMs`. */

@@ -17,13 +17,9 @@ type Section = {
 };
 
 /** @param script what an operator runs on the router; its last line, the restart of dnsmasq, is left out */
-export async function openwrtConfiguration(
-  script: string,
-  { INTERFACE, RANGE_FIRST, RANGE_LAST, NETMASK }: Readonly<Record<string, string>>,
-): Promise<string> {
+export async function openwrtRules(script: string): Promise<string> {
   const rules = [...(await sections(script)).values()].flatMap(rendered);
-  const lan = ['port=0', `interface=${INTERFACE}`, 'bind-interfaces', 'no-ping'];
-  return [...lan, ...rules, `dhcp-range=set:lan,${RANGE_FIRST},${RANGE_LAST},${NETMASK},12h`, ''].join('\n');
+  return `${rules.join('\n')}\n`;
 }
 
 async function sections(script: string): Promise<Map<string, Section>> {

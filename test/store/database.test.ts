@@ -61,6 +61,34 @@ test('a database of before is brought up with its hosts; images without chunk ro
   db.close();
 });
 
+test('hosts of before discovery are as they were; what the new columns may hold is held', () => {
+  for (const file of files.slice(0, 2)) copyFileSync(join(MIGRATIONS, file), join(dir, file));
+  const old = open();
+  const insert =
+    "INSERT INTO hosts VALUES (?, ?, NULL, NULL, 'two-slots', 'smallest', '{}', 0, '', 'kexec', NULL, NULL, 0, 1, 1)";
+  old.prepare(insert).run('h', 'approved');
+  old.prepare(insert).run('d', 'discovered');
+  old.exec("INSERT INTO host_macs VALUES ('52:54:00:00:00:01', 'h', 0)");
+  old.close();
+  const db = open(MIGRATIONS);
+  expect(
+    db.prepare('SELECT id, status, ignored, by_hand, forget_at FROM hosts ORDER BY id').raw().all(),
+  ).toEqual([
+    ['d', 'discovered', 0, 0, null],
+    ['h', 'approved', 0, 0, null],
+  ]);
+  expect(db.prepare('SELECT count(*) FROM host_macs').pluck().get()).toBe(1);
+  for (const wrong of ['ignored = 1', 'ignored = 2', 'forget_at = 5', 'by_hand = 2'])
+    expect(() => db.exec(`UPDATE hosts SET ${wrong} WHERE id = 'h'`), wrong).toThrow(/CHECK/);
+  db.exec("UPDATE hosts SET ignored = 1, forget_at = 5 WHERE id = 'd'");
+  expect(() => db.exec("INSERT INTO inventories VALUES ('h', 'no json', 'a', 1, NULL)")).toThrow(/CHECK/);
+  expect(() => db.exec("INSERT INTO inventories VALUES ('x', '{}', 'a', 1, NULL)")).toThrow(/FOREIGN KEY/);
+  expect(() => db.exec("INSERT INTO discovery_policy VALUES (2, 1, '{}')")).toThrow(/CHECK/);
+  const plan = db.prepare('EXPLAIN QUERY PLAN SELECT id FROM hosts WHERE forget_at <= 5').all();
+  expect(JSON.stringify(plan)).toContain('hosts_by_forget');
+  db.close();
+});
+
 test('the schema of a newer program is refused, with what to do', () => {
   open(MIGRATIONS).pragma('user_version = 9999');
   expect(() => open(MIGRATIONS)).toThrow(WarmbootError);

@@ -7,10 +7,12 @@ import { type Attempt, PHASES } from '../../server/core/attempt.ts';
 import type { NewEvent } from '../../server/core/events.ts';
 import type { Enrolment, Host, Observation } from '../../server/core/host.ts';
 import { imagesOf } from '../../server/core/images-of-host.ts';
+import { inventoryOf } from '../../server/core/inventory.ts';
 import type { Store } from '../../server/core/ports.ts';
 import { openDatabase } from '../../server/store/database.ts';
 import { sqliteStore } from '../../server/store/store.ts';
 import { attempt, digestOf, enrolment, hostWith, macAt, NOW } from '../fixtures/hosts.ts';
+import { saidInventory } from '../fixtures/inventories.ts';
 import { MIGRATIONS } from '../fixtures/running-server.ts';
 import { memoryStore } from '../fixtures/stores.ts';
 
@@ -36,23 +38,28 @@ const digest = fc.constantFrom('a', 'b', 'c').map(digestOf);
 const hostAt = (number: number): fc.Arbitrary<Host> => {
   const id = `host-${number}`;
   const claim = fc.option(fc.record({ tokenHash: text, claimedFor: text, used: fc.boolean() }));
-  const someEnrolment: fc.Arbitrary<Enrolment> = fc.record({
-    id: fc.constant(id),
-    status: fc.constantFrom('discovered', 'approved', 'retired'),
-    macs: fc
-      .integer({ min: 1, max: 3 })
-      .map((count) => Array.from({ length: count }, (_, i) => macAt(number * 8 + 3 - i))),
-    assignment: fc.option(fc.record({ ref: text, digest })),
-    layout: text,
-    diskRule: text,
-    labels: fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), text, { noNullPrototype: true }),
-    wipe: fc.boolean(),
-    append: text,
-    switchMode: fc.constantFrom('kexec', 'reboot'),
-    claim,
-    serial: fc.maxSafeNat(),
-    createdAt: time,
-  });
+  const someEnrolment: fc.Arbitrary<Enrolment> = fc
+    .record({
+      id: fc.constant(id),
+      status: fc.constantFrom('discovered', 'ignored', 'approved', 'retired'),
+      macs: fc
+        .integer({ min: 1, max: 3 })
+        .map((count) => Array.from({ length: count }, (_, i) => macAt(number * 8 + 3 - i))),
+      assignment: fc.option(fc.record({ ref: text, digest })),
+      layout: text,
+      diskRule: text,
+      labels: fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), text, { noNullPrototype: true }),
+      wipe: fc.boolean(),
+      append: text,
+      switchMode: fc.constantFrom('kexec', 'reboot'),
+      claim,
+      serial: fc.maxSafeNat(),
+      createdAt: time,
+      byHand: fc.boolean(),
+      forgetAt: fc.option(time),
+    } as const)
+    // Only who waits for approval is forgotten.
+    .map((made) => (['discovered', 'ignored'].includes(made.status) ? made : { ...made, forgetAt: null }));
   const progress = fc.option(
     fc.record({ phase: text, bytesDone: fc.maxSafeNat(), bytesTotal: fc.maxSafeNat() }),
   );
@@ -310,4 +317,48 @@ test('what was answered is there when the file is opened again', async () => {
   first.close();
   second.close();
   rmSync(dir, { recursive: true });
+});
+
+test('an inventory is read as it was written, and goes with its host', async () => {
+  const record = {
+    facts: inventoryOf(saidInventory()),
+    address: '10.0.0.9',
+    at: NOW,
+    decision: { action: 'hold', rule: null, reason: 'no rule fits' },
+  } as const;
+  await put(hostWith({ enrolment: { id: 'h', status: 'discovered', forgetAt: 50 } }));
+  expect(await store.inventory('h')).toBeNull();
+  await store.change({}, () => ({ answer: undefined, inventories: [{ hostId: 'h', record }] }));
+  expect(await store.inventory('h')).toEqual(record);
+  const bare = { ...record, decision: null };
+  await store.change({}, () => ({ answer: undefined, inventories: [{ hostId: 'h', record: bare }] }));
+  expect(await store.inventory('h')).toEqual(bare);
+  await store.change({}, () => ({ answer: undefined, removed: ['h'] }));
+  expect(await store.inventory('h')).toBeNull();
+});
+
+test('who waits is counted, who is to be forgotten found', async () => {
+  const at = (id: string, number: number, facts: Partial<Enrolment>) =>
+    hostWith({ enrolment: { id, macs: [macAt(number)], ...facts } });
+  await put(
+    at('a', 1, { status: 'approved' }),
+    at('b', 2, { status: 'discovered', forgetAt: 20 }),
+    at('c', 3, { status: 'ignored', forgetAt: 10 }),
+    at('d', 4, { status: 'ignored', byHand: true }),
+  );
+  const count = await store.change({}, (records) => ({ answer: records.waiting() }));
+  expect(count).toBe(2);
+  expect(await store.forgettable(20, 10)).toEqual(['c', 'b']);
+  expect(await store.forgettable(20, 1)).toEqual(['c']);
+  expect(await store.forgettable(9, 10)).toEqual([]);
+  expect([...(await store.undecided())].sort()).toEqual(['b', 'c']);
+});
+
+test('a MAC goes from the host that is removed to the one that takes it, in one change', async () => {
+  await put(hostWith({ enrolment: { id: 'a', macs: [macAt(1)] } }));
+  await put(hostWith({ enrolment: { id: 'b', macs: [macAt(2)] } }));
+  const joined = hostWith({ enrolment: { id: 'b', macs: [macAt(2), macAt(1)] } });
+  await store.change({ hosts: ['a', 'b'] }, () => ({ answer: undefined, hosts: [joined], removed: ['a'] }));
+  expect((await store.host({ mac: macAt(1) }))?.enrolment.id).toBe('b');
+  expect(await store.host({ id: 'a' })).toBeNull();
 });

@@ -6,7 +6,9 @@ install() {
   local node
   say "install $M_IMAGE_NAME $M_IMAGE_DIGEST on slot $M_SLOT, attempt $M_ATTEMPT"
   claim || return
+  STANDING=''
   report_inventory
+  send_inventory
   ATTEMPT=$M_ATTEMPT
   phase partition
   if ! install_allowed; then install_failed; return; fi

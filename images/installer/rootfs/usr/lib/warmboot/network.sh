@@ -9,6 +9,8 @@ start_network() {
   port=$(port_of "$wanted")
   if [ -n "$port" ]; then
     lease "$port"
+    # The others show only then whether they have a cable.
+    for port in $(ports); do ip link set "$port" up; done
     wait_for_address 20 && return
     say "no address on $port yet, trying the other ports too"
   fi

@@ -1,0 +1,203 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { inCheckout } from '../../lab/paths.ts';
+import { OPTION } from '../../server/dhcp/option-codes.ts';
+import { type DhcpPacket, encode } from '../../server/dhcp/packet.ts';
+import { decoded, recorded, recordedPacket } from '../dhcp/recorded.ts';
+import { type Lan, openLan, type Started } from './lan.ts';
+import type { Answered, Question } from './udp-ask.ts';
+
+/** proxyDHCP beside real DHCP servers, with the requests of real firmware and real clients, on a network of its own. */
+
+let folder: string;
+let lan: Lan;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'warmboot-proxy-'));
+  lan = await openLan();
+});
+afterEach(async () => {
+  await lan.close();
+  await rm(folder, { recursive: true });
+});
+
+const serveArgs = (...flags: string[]) => [
+  ...['--import', 'tsx', inCheckout('server/main.ts'), 'serve', '--data', join(folder, 'data')],
+  ...['--boot-listen', '0.0.0.0:8080', '--boot-url', 'http://10.77.0.1:8080', '--proxy-dhcp', ...flags],
+];
+
+async function serve(...flags: string[]): Promise<Started> {
+  const started = lan.server.start(process.execPath, serveArgs(...flags));
+  await started.says('"ready":true');
+  return started;
+}
+
+async function dnsmasq(...flags: string[]): Promise<Started> {
+  const own = [
+    '--keep-in-foreground',
+    '--conf-file=/dev/null',
+    '--user=root',
+    '--pid-file=',
+    '--log-facility=-',
+  ];
+  own.push(
+    '--port=0',
+    '--interface=lan0',
+    '--no-ping',
+    '--log-dhcp',
+    `--dhcp-leasefile=${join(folder, 'leases')}`,
+  );
+  const started = lan.server.start('dnsmasq', [...own, '--dhcp-range=10.77.0.100,10.77.0.199,1h', ...flags]);
+  await started.says(/started/);
+  return started;
+}
+
+const EVERYBODY = { address: '255.255.255.255', port: 67 };
+
+async function ask(question: Partial<Question> & Pick<Question, 'hex' | 'answers'>) {
+  const whole: Question = {
+    from: { address: '0.0.0.0', port: 68 },
+    to: EVERYBODY,
+    timeoutMs: 4_000,
+    ...question,
+  };
+  // A machine without an address has no route; ours shall send its broadcasts into this network.
+  await lan.client.ip('route', 'replace', '255.255.255.255', 'dev', 'eth0');
+  const program = ['--import', 'tsx', inCheckout('test/interop/udp-ask.ts')];
+  const heard = JSON.parse(
+    await lan.client.run(process.execPath, program, JSON.stringify(whole)),
+  ) as Answered;
+  return heard.map(({ address, port, hex }) => ({
+    from: `${address}:${port}`,
+    packet: decoded(Buffer.from(hex, 'hex')),
+  }));
+}
+
+/** A recorded DISCOVER, asking for broadcasts: the one who asks here has another address than it is offered. */
+const discover = (name: Parameters<typeof recorded>[0]) =>
+  encode({ ...recordedPacket(name), broadcast: true }).toString('hex');
+
+const bootFile = ({ options }: DhcpPacket) => options.get(OPTION.bootFile)?.toString();
+
+describe('beside dnsmasq on the same machine, which owns 0.0.0.0:67', () => {
+  test.each([
+    ['ovmf-pxe-discover', 'ipxe.efi'],
+    ['ovmf-http-discover', 'http://10.77.0.1:8080/boot/nbp/ipxe.efi'],
+    ['ipxe-rom-discover', 'http://10.77.0.1:8080/boot.ipxe'],
+  ] as const)('%s: the address from the one, the boot file from the other', async (name, file) => {
+    await dnsmasq('--bind-interfaces');
+    await serve();
+    const answers = await ask({ hex: discover(name), answers: 2 });
+    expect(answers.map(({ from }) => from)).toEqual(['10.77.0.1:67', '10.77.0.1:67']);
+    const ours = answers.filter(({ packet }) => packet.yiaddr === '0.0.0.0');
+    const theirs = answers.filter(({ packet }) => packet.yiaddr !== '0.0.0.0');
+    expect(ours.map(({ packet }) => [packet.siaddr, bootFile(packet)])).toEqual([['10.77.0.1', file]]);
+    expect(theirs.map(({ packet }) => [packet.yiaddr.slice(0, 9), bootFile(packet)])).toEqual([
+      ['10.77.0.1', undefined],
+    ]);
+  });
+
+  test('boot server requests are ours, and relayed ones the other’s', async () => {
+    const other = await dnsmasq('--bind-dynamic');
+    const server = await serve();
+    expect(server.said()).toContain('"relayed":false');
+    const answers = await ask({
+      from: { address: '10.77.0.2', port: 4011 },
+      to: { address: '10.77.0.1', port: 4011 },
+      hex: recorded('ovmf-pxe-boot-server').toString('hex'),
+      answers: 1,
+    });
+    expect(answers.map(({ from, packet }) => [from, bootFile(packet)])).toEqual([
+      ['10.77.0.1:4011', 'ipxe.efi'],
+    ]);
+
+    const relayed = encode({ ...recordedPacket('ovmf-pxe-discover'), giaddr: '10.77.0.2', hops: 1 });
+    const toRelay = await ask({
+      from: { address: '10.77.0.2', port: 67 },
+      to: { address: '10.77.0.1', port: 67 },
+      hex: relayed.toString('hex'),
+      answers: 1,
+    });
+    expect(toRelay.map(({ packet }) => packet.yiaddr.slice(0, 9))).toEqual(['10.77.0.1']);
+    expect(other.said()).toContain('DHCPOFFER(lan0)');
+  });
+
+  test('udhcpc gets its address and renews it there, and our log says nothing of it', async () => {
+    await dnsmasq('--bind-interfaces');
+    const server = await serve();
+    await lan.client.ip('address', 'flush', 'dev', 'eth0');
+    const script = join(folder, 'udhcpc.sh');
+    const set = 'ip address replace "$ip/24" dev eth0';
+    await writeFile(
+      script,
+      `#!/bin/sh\ncase $1 in bound|renew) ${set}; echo "$1 $ip from $serverid";; esac\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const client = lan.client.start('busybox', ['udhcpc', '-f', '-i', 'eth0', '-s', script]);
+    await client.says(/bound 10\.77\.0\.1\d\d from 10\.77\.0\.1/);
+    // A renewal goes to the server's address, where our own sockets must not take it.
+    client.signal('SIGUSR1');
+    await client.says(/^renew 10\.77\.0\.1\d\d from 10\.77\.0\.1/m);
+    expect(client.said()).not.toContain('broadcasting renew');
+    expect(server.said()).not.toMatch(/proxyDHCP (offer|ack|gives)/);
+  });
+
+  test('one that does not share its port: a sentence at the start', async () => {
+    await dnsmasq();
+    const refused = lan.server.start(process.execPath, serveArgs());
+    expect(await refused.ended()).toBe(1);
+    expect(refused.said()).toContain('warmboot: proxyDHCP cannot listen on UDP port 67');
+    expect(refused.said()).toContain('bind-dynamic');
+  });
+
+  test('one that is started later finds its port', async () => {
+    await serve();
+    await dnsmasq('--bind-dynamic');
+    const answers = await ask({ hex: discover('ovmf-pxe-discover'), answers: 2 });
+    expect(answers.map(({ packet }) => packet.yiaddr === '0.0.0.0').sort()).toEqual([false, true]);
+  });
+});
+
+describe('alone on its machine', () => {
+  test('relays are answered as well, at their own address', async () => {
+    const server = await serve();
+    expect(server.said()).toContain('"relayed":true');
+    const relayed = encode({ ...recordedPacket('ovmf-pxe-discover'), giaddr: '10.77.0.2', hops: 1 });
+    const answers = await ask({
+      from: { address: '10.77.0.2', port: 67 },
+      to: { address: '10.77.0.1', port: 67 },
+      hex: relayed.toString('hex'),
+      answers: 1,
+    });
+    expect(answers).toMatchObject([
+      { from: '10.77.0.1:67', packet: { giaddr: '10.77.0.2', yiaddr: '0.0.0.0', siaddr: '10.77.0.1' } },
+    ]);
+  });
+
+  test('interfaces that come and go', async () => {
+    const server = await serve();
+    await lan.server.ip('link', 'add', 'late0', 'type', 'veth', 'peer', 'name', 'late1');
+    await lan.server.ip('address', 'add', '10.78.0.1/24', 'dev', 'late0');
+    for (const name of ['late0', 'late1']) await lan.server.ip('link', 'set', name, 'up');
+    await server.says('"interface":"late0","address":"10.78.0.1","msg":"proxyDHCP answers on an interface"');
+    await lan.server.ip('link', 'delete', 'late0');
+    await server.says('"interface":"late0","address":"10.78.0.1","msg":"proxyDHCP left an interface"');
+    // And the first one goes on.
+    expect(await ask({ hex: discover('ovmf-pxe-discover'), answers: 1 })).toHaveLength(1);
+  });
+
+  test('one interface of several', async () => {
+    const server = await serve('--proxy-dhcp-interface', 'elsewhere0');
+    await server.says('elsewhere0 is not there, or has no IPv4 address');
+    expect(await ask({ hex: discover('ovmf-pxe-discover'), answers: 1, timeoutMs: 1_500 })).toEqual([]);
+  });
+
+  test('known hosts alone', async () => {
+    const server = await serve('--proxy-dhcp', 'known');
+    expect(await ask({ hex: discover('ovmf-pxe-discover'), answers: 1, timeoutMs: 1_500 })).toEqual([]);
+    await server.says('this machine is not enrolled');
+  });
+});
