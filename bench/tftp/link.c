@@ -89,7 +89,9 @@ int main(int count, char **arguments)
   }
   delay_ns = atoll(arguments[2]) * 1000;
   loss = atoi(arguments[3]);
-  random_state = 88172645463325252ULL ^ strtoull(arguments[4], NULL, 10);
+  random_state = (strtoull(arguments[4], NULL, 10) + 1) * 0x9e3779b97f4a7c15ULL;
+  for (int warm = 0; warm < 20; warm++) /* seeds side by side begin alike */
+    next_random();
   readable.fd = open_tun(arguments[1]);
   if (readable.fd < 0) {
     perror("link: /dev/net/tun");
