@@ -10,16 +10,43 @@ import { until } from './wait.ts';
 /** What an operator is told to write; the rack uses it to the letter, so that the documentation is tested too. */
 const EXAMPLE = 'docs/examples/dnsmasq.conf';
 
-/** dnsmasq's configuration: the documented example with its placeholders filled in. */
-export async function dhcpConfiguration(values: Readonly<Record<string, string>>): Promise<string> {
+/**
+ * What the network's DHCP server says besides addresses: all that our documentation asks for; nothing (something else answers the
+ * rest); or one next-server and one boot file for whoever asks, as the simplest of them do.
+ */
+export type DhcpAnswers = 'documented' | 'addresses' | { readonly bootFile: string };
+
+async function configurationFor(answers: DhcpAnswers, place: DhcpPlace): Promise<string> {
+  if (answers === 'documented') return documented(place);
+  const lines = ['port=0', `interface=${place.bridge}`, 'bind-interfaces', 'no-ping'];
+  lines.push(`dhcp-range=${RANGE_FIRST},${RANGE_LAST},${NETMASK},1h`);
+  if (answers !== 'addresses') lines.push(`dhcp-boot=${answers.bootFile},,${SERVER_ADDRESS}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** The documented example with its placeholders filled in. */
+async function documented({ bridge, bootPort }: DhcpPlace): Promise<string> {
+  const values: Readonly<Record<string, string>> = {
+    INTERFACE: bridge,
+    SERVER: SERVER_ADDRESS,
+    BOOT_PORT: String(bootPort),
+    RANGE_FIRST,
+    RANGE_LAST,
+    NETMASK,
+  };
   const example = await readFile(inCheckout(EXAMPLE), 'utf8');
-  const body = example.replace(/^#.*\n/gm, '').replace(/@([A-Z_]+)@/g, (_, name: string) => {
+  return example.replace(/^#.*\n/gm, '').replace(/@([A-Z_]+)@/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined)
       throw new Error(`${EXAMPLE} has a placeholder @${name}@ that the lab does not know`);
     return value;
   });
-  return body;
+}
+
+interface DhcpPlace {
+  readonly folder: string;
+  readonly bridge: string;
+  readonly bootPort: number;
 }
 
 /** The network's own DHCP server. */
@@ -43,22 +70,10 @@ export class Dhcp {
     return this.#macs.get(address);
   }
 
-  static async start(place: {
-    readonly folder: string;
-    readonly bridge: string;
-    readonly bootPort: number;
-  }): Promise<Dhcp> {
+  static async start({ answers, ...place }: DhcpPlace & { readonly answers: DhcpAnswers }): Promise<Dhcp> {
     const file = join(place.folder, 'dnsmasq.conf');
     const log = join(place.folder, 'dnsmasq.log');
-    const configuration = await dhcpConfiguration({
-      INTERFACE: place.bridge,
-      SERVER: SERVER_ADDRESS,
-      BOOT_PORT: String(place.bootPort),
-      RANGE_FIRST,
-      RANGE_LAST,
-      NETMASK,
-    });
-    await writeFile(file, configuration);
+    await writeFile(file, await configurationFor(answers, place));
     // Where it runs and writes is the lab's business; what it answers is the example's.
     const args = ['--keep-in-foreground', `--conf-file=${file}`, '--user=root', '--pid-file=', '--log-dhcp'];
     args.push(`--dhcp-leasefile=${join(place.folder, 'dnsmasq.leases')}`, `--log-facility=${log}`);

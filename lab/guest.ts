@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { execa } from 'execa';
 import type { Feed } from './feed.ts';
-import { findOvmf, type Ovmf } from './firmware.ts';
+import { findArmFirmware, findOvmf, type Ovmf } from './firmware.ts';
 import type { Accelerator } from './kvm.ts';
-import { type Machine, type MachineFiles, QMP_FD, qemuArguments } from './machine.ts';
+import { type Machine, type MachineFiles, QMP_FD } from './machine.ts';
+import { qemuArguments } from './machine-arguments.ts';
 import { Qmp } from './qmp.ts';
 import { plainText, Tail } from './tail.ts';
 
@@ -54,7 +55,7 @@ export class Guest {
       serial: path('.serial.log'),
       taps: place.taps,
     };
-    const ovmf = parts.firmware === 'uefi' ? findOvmf() : null;
+    const ovmf = firmwareOf(parts);
     if (ovmf !== null) await copyFile(ovmf.variables, files.variables);
     if (place.baseDisk === undefined) await makeEmptyDisk(files.disk, parts.diskBytes);
     else
@@ -81,11 +82,11 @@ export class Guest {
 
   async powerOn(): Promise<void> {
     if (this.#qemu !== undefined) throw new Error(`${this.name} is on already`);
-    const args = qemuArguments(this.parts, this.#files, this.#place.accelerator, this.#ovmf);
+    const { program, args } = qemuArguments(this.parts, this.#files, this.#place.accelerator, this.#ovmf);
     const errors = join(this.#place.folder, `${this.name}.qemu.log`);
     const errorsFd = openSync(errors, 'a');
     // A process group of its own: Ctrl-C at the terminal is for the demo, which then switches the machine off.
-    const qemu = spawn('qemu-system-x86_64', args, {
+    const qemu = spawn(program, args, {
       stdio: ['ignore', errorsFd, errorsFd, 'pipe'],
       detached: true,
     });
@@ -132,6 +133,11 @@ export class Guest {
     await this.powerOff();
     await this.#tail.close();
   }
+}
+
+function firmwareOf({ firmware, processor }: Machine): Ovmf | null {
+  if (processor === 'arm64') return findArmFirmware();
+  return firmware === 'uefi' ? findOvmf() : null;
 }
 
 async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {

@@ -7,12 +7,14 @@ import {
 } from 'node:http';
 import { SERVER_ADDRESS } from './network.ts';
 
-/** What is done to an answer's body. */
+/** What is done to an answer. */
 export type Meddling =
   /** One bit of the byte at this place of the file is turned over, whatever range was asked for. */
   | { readonly kind: 'alter'; readonly at: number }
   /** The connection breaks before this place of the file, each time. */
-  | { readonly kind: 'cut'; readonly at: number };
+  | { readonly kind: 'cut'; readonly at: number }
+  /** This status and no body, each time. */
+  | { readonly kind: 'refuse'; readonly status: number };
 
 export interface MeddlerPlace {
   /** Where the hosts ask. */
@@ -46,8 +48,14 @@ export class Meddler {
     const upstream = request(
       { host: SERVER_ADDRESS, port: this.#serverPort, path, method: asked.method, headers: asked.headers },
       (answered) => {
-        answer.writeHead(answered.statusCode ?? 502, answered.rawHeaders);
         const meddling = asked.method === 'GET' ? this.#meddle(path) : undefined;
+        if (meddling?.kind === 'refuse') {
+          this.count += 1;
+          answered.resume();
+          answer.writeHead(meddling.status).end();
+          return;
+        }
+        answer.writeHead(answered.statusCode ?? 502, answered.rawHeaders);
         if (meddling === undefined) answered.pipe(answer);
         else this.#spoil(meddling, answered, answer);
       },
@@ -57,7 +65,11 @@ export class Meddler {
     asked.pipe(upstream);
   }
 
-  #spoil(meddling: Meddling, answered: IncomingMessage, answer: ServerResponse): void {
+  #spoil(
+    meddling: Exclude<Meddling, { kind: 'refuse' }>,
+    answered: IncomingMessage,
+    answer: ServerResponse,
+  ): void {
     this.count += 1;
     let at = Number(/bytes (\d+)-/.exec(answered.headers['content-range'] ?? '')?.[1] ?? 0);
     answered.on('data', (bytes: Buffer) => {

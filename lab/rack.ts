@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { Api } from './api.ts';
 import { Closers } from './closers.ts';
-import { Dhcp } from './dhcp.ts';
+import { Dhcp, type DhcpAnswers } from './dhcp.ts';
 import { Feed } from './feed.ts';
 import { Guest } from './guest.ts';
 import { type Accelerator, probeAccelerator } from './kvm.ts';
@@ -25,6 +25,10 @@ export interface RackOptions {
   readonly accelerator?: Accelerator;
   /** Spoils answers of the boot plane on their way to the hosts, by path. */
   readonly meddle?: (path: string) => Meddling | undefined;
+  /** What the network's own DHCP server says; what our documentation tells an operator to write, unless given. */
+  readonly dhcp?: DhcpAnswers;
+  /** Further arguments of `serve`. */
+  readonly serve?: readonly string[];
 }
 
 interface RackParts {
@@ -46,6 +50,8 @@ export class Rack {
   readonly #closers: Closers;
   readonly #watch: Watch;
   readonly #guests: Guest[] = [];
+  /** Also those that are just being put in. */
+  #machines = 0;
 
   private constructor(options: RackOptions, parts: RackParts) {
     this.#options = options;
@@ -68,15 +74,15 @@ export class Rack {
     await mkdir(options.folder, { recursive: true });
     const feed = new Feed();
     const accelerator = options.accelerator ?? (await probeAccelerator());
-    const { folder, data, meddle } = options;
+    const { folder, data, meddle, dhcp: answers = 'documented', serve = [] } = options;
     const closers = new Closers();
     try {
       await makeBridge(BRIDGE);
       closers.defer(() => removeLink(BRIDGE));
-      const dhcp = await Dhcp.start({ folder, bridge: BRIDGE, bootPort: BOOT_PORT });
+      const dhcp = await Dhcp.start({ folder, bridge: BRIDGE, bootPort: BOOT_PORT, answers });
       closers.defer(() => dhcp.close());
       const bootPort = meddle === undefined ? BOOT_PORT : HIDDEN_PORT;
-      const server = await Server.start({ data, folder, feed, bootPort, namedPort: BOOT_PORT });
+      const server = await Server.start({ data, folder, feed, bootPort, namedPort: BOOT_PORT, serve });
       closers.defer(() => server.close());
       if (meddle !== undefined) {
         const meddler = await Meddler.start({ port: BOOT_PORT, serverPort: bootPort }, meddle);
@@ -96,7 +102,8 @@ export class Rack {
 
   /** Puts a machine into the rack, switched off. */
   async addGuest(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>, baseDisk?: string): Promise<Guest> {
-    const taps = [parts.mac, ...(parts.moreMacs ?? [])].map((_, at) => `tap${this.#guests.length}-${at}`);
+    const at = this.#machines++;
+    const taps = [parts.mac, ...(parts.moreMacs ?? [])].map((_, card) => `tap${at}-${card}`);
     for (const tap of taps) {
       await makeTap(tap, BRIDGE);
       this.#closers.defer(() => removeLink(tap));

@@ -26,6 +26,8 @@ export interface ServerPlace {
   readonly bootPort: number;
   /** The port that the server names to the hosts; another one when something stands in between. */
   readonly namedPort?: number;
+  /** Further arguments of `serve`. */
+  readonly serve?: readonly string[];
 }
 
 /** The product's server as an operator starts it, `./warmboot serve`; may be killed and started again. */
@@ -64,9 +66,9 @@ export class Server {
   }
 
   async start(): Promise<void> {
-    const { data, bootPort, namedPort = bootPort } = this.#place;
+    const { data, bootPort, namedPort = bootPort, serve = [] } = this.#place;
     const log = openSync(this.log, 'a');
-    const child = spawn(inCheckout('warmboot'), ['serve'], {
+    const child = spawn(inCheckout('warmboot'), ['serve', ...serve], {
       stdio: ['ignore', 'pipe', log],
       // A process group of its own: Ctrl-C at the terminal is for the demo, which then ends the server.
       detached: true,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { nbpFor, neededNbps } from '../server/core/client-architecture.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -64,3 +65,12 @@ test.each(['docs/boot-flow.md', 'docs/dhcp.md'])(
     expect(lines.filter((line) => !isSaid(line))).toEqual([]);
   },
 );
+
+const DHCP_EXAMPLES = [...new Set(read('docs/dhcp.md').match(/(?<=\]\()examples\/[^)]+/g))];
+
+/** The real servers read those that they can (`test/interop/dhcp-examples.test.ts`); this holds for the others too. */
+test.each(DHCP_EXAMPLES)('%s: every boot program, and the entry script for iPXE', (example) => {
+  const text = read(join('docs', example));
+  const urls = [16, 19].map(nbpFor).flatMap((nbp) => ('name' in nbp ? [`/boot/nbp/${nbp.name}`] : []));
+  for (const wanted of [...neededNbps(), ...urls, '/boot.ipxe', 'HTTPClient']) expect(text).toContain(wanted);
+});

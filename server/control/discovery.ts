@@ -15,17 +15,15 @@ import { type Context, change, event, layoutOf, slotCountOf } from './context.ts
 import { macOf, notEnrolled } from './hosts.ts';
 import { checked, target } from './orders.ts';
 import { authorize } from './reports.ts';
+import { STRANGERS } from './strangers.ts';
 
-/** A machine sends an inventory a boot, and when something changes. Behind one address there may be a whole network. */
-const EACH_SOURCE = { burst: 100, everyMs: 6_000 };
-const ALL_SOURCES = { burst: 2_000, everyMs: 100 };
 /** Machines that are looked at together when the rules change: they share a commit. */
 const TOGETHER = 100;
 
 /** Machines that nobody has enrolled: what they say, what the rules make of it, and what operators decide. */
 export function discoveryCases(context: Context): DiscoveryUseCases & Pick<MachineUseCases, 'takeInventory'> {
   const { store, newId } = context;
-  const mayCall = rateLimit(EACH_SOURCE, ALL_SOURCES);
+  const mayCall = rateLimit(STRANGERS.each, STRANGERS.all);
 
   /** One decision on a machine that waits. */
   function onWaiting<Answer>(

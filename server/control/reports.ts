@@ -5,20 +5,39 @@ import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Host } from '../core/host.ts';
 import { isWaiting } from '../core/meet-inventory.ts';
+import type { Decision } from '../core/ports.ts';
+import { rateLimit } from '../core/rate-limit.ts';
 import type { Report, ReportHistory, Verdict } from '../core/report.ts';
 import type { Caller, ClaimAnswer, MachineUseCases } from '../core/use-cases.ts';
 import { type Context, change, event } from './context.ts';
 import { macOf, notEnrolled } from './hosts.ts';
+import { STRANGERS } from './strangers.ts';
 
 /** What hosts say: claims and reports. */
 export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | 'report'> {
+  const mayWrite = rateLimit(STRANGERS.each, STRANGERS.all);
+
+  /** Whether what a stranger says of a host may still be written down; a decision that is run again hears the same. */
+  function room(now: number): (host: Host) => boolean {
+    let answer: boolean | null = null;
+    return ({ enrolment: { id } }) => {
+      answer ??= mayWrite(id, now);
+      return answer;
+    };
+  }
+
   return {
     /**
      * The first token named for an install attempt is the host's; the server keeps its hash. A host that already
-     * has a token may bring the same one to a new install.
+     * has a token may bring the same one to a new install. Refusals are told to everyone, and written down within bounds.
      */
     async claim(macText, claim) {
       const mac = macOf(macText);
+      const hasRoom = room(context.clock());
+      const refusal = (host: Host, reason: string): Decision<ClaimAnswer> => ({
+        answer: 'refused',
+        events: hasRoom(host) ? [event('claim-refused', host, 'host', reason)] : [],
+      });
       const answer = await change<ClaimAnswer | WarmbootError>(
         context,
         { macs: [mac] },
@@ -30,13 +49,10 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
           const held = enrolment.claim;
           if (held?.claimedFor === claim.attempt) {
             if (held.tokenHash === claim.tokenHash) return { answer: 'same' };
-            return { answer: 'refused', events: [refused(host, 'another token holds this host')] };
+            return refusal(host, 'another token holds this host');
           }
           if (!isOpen(attempt) || attempt.id !== claim.attempt || attempt.kind !== 'install')
-            return {
-              answer: 'refused',
-              events: [refused(host, `${claim.attempt} is not an open install of this host`)],
-            };
+            return refusal(host, `${claim.attempt} is not an open install of this host`);
           const phase = attempt.phase === 'pending' ? 'claimed' : attempt.phase;
           const claimed: Host = {
             ...host,
@@ -65,10 +81,11 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
 
     /**
      * Takes one report. `bodyHash` tells a repetition from a contradiction.
-     * @throws WarmbootError `unauthorized` without the host's token once it is claimed
+     * @throws WarmbootError `unauthorized` without the host's token once it is claimed; before, `too-many`
      */
     report(macText, report, bodyHash, caller) {
       const mac = macOf(macText);
+      const hasRoom = room(context.clock());
       return change(context, { macs: [mac] }, ({ hosts: [host], reports }, now) => {
         if (!host) throw notEnrolled(mac);
         authorize(host, caller);
@@ -76,6 +93,11 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
           const why = 'the host waits for approval: nothing but its inventory is taken';
           return { answer: { verdict: 'stale', why, serial: host.enrolment.serial } };
         }
+        if (host.enrolment.claim === null && !hasRoom(host))
+          throw new WarmbootError(
+            'too-many',
+            'Too many reports of a host without a token come at once. Send it again in a minute.',
+          );
         const key = { hostId: host.enrolment.id, bootId: report.bootId, seq: report.seq };
         const earlier = reports.bodyHash(key);
         const history: ReportHistory = {
@@ -110,10 +132,6 @@ function withUsedClaim(host: Host): Host {
   const { claim } = host.enrolment;
   if (claim === null || claim.used) return host;
   return { ...host, enrolment: { ...host.enrolment, claim: { ...claim, used: true } } };
-}
-
-function refused(host: Host, reason: string): NewEvent {
-  return event('claim-refused', host, 'host', reason);
 }
 
 /** Progress is telemetry: it changes a row, and only its first and last word are events. */

@@ -53,7 +53,7 @@ export function dhcpFindings(heard: HeardNetwork, own: OwnPlace): readonly Findi
       problem(
         CHECK,
         `${on} no DHCP server offered an address in ${heard.seconds} s`,
-        'Machines get no address there. Is a DHCP server on that network, and may it serve any machine? If this is not the boot network, name the one that is with --proxy-dhcp-interface.',
+        'Machines get no address there. Is a DHCP server on that network, and may it serve any machine? One on this very machine is not heard when it writes past the kernel, as ISC dhcpd and Kea do: look from another machine then. If this is not the boot network, name the one that is with --proxy-dhcp-interface.',
       ),
       ...proxyFindings(heard, own),
     ];

@@ -67,15 +67,27 @@ export function decide(
     };
   for (const rule of rules) {
     const why = fits(rule.match, seen);
-    if (why !== null)
-      return {
-        action: rule.action,
-        rule: rule.name,
-        by: rule,
-        reason: `rule "${rule.name}" fits: ${why.join(', ') || 'it takes every machine'}`,
-      };
+    if (why === null) continue;
+    const reason = `rule "${rule.name}" fits: ${why.join(', ') || 'it takes every machine'}`;
+    const lost = rule.image === undefined ? undefined : systemOn(seen.facts);
+    if (lost === undefined) return { action: rule.action, rule: rule.name, by: rule, reason };
+    return {
+      action: 'hold',
+      rule: rule.name,
+      by: null,
+      reason: `${reason}; it waits all the same: disk ${lost} holds a system of Warmboot already, and only an operator may replace it`,
+    };
   }
   return { action: otherwise, rule: null, by: null, reason: 'no rule fits' };
+}
+
+/**
+ * A machine whose record was lost or removed, or one that is known by another of its cards: the installer takes its own disk
+ * without a word of wiping, so a rule must not order it to.
+ * @returns the name of the disk, or undefined
+ */
+function systemOn({ disks }: Inventory): string | undefined {
+  return disks.find(({ content }) => content === 'warmboot')?.name;
 }
 
 /** @returns what fitted, in words, or null */

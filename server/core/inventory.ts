@@ -59,7 +59,7 @@ export type SaidInventory = Omit<Inventory, 'nics'> & {
 
 /** An inventory as it is kept: placeholders and addresses that no card can own become null. */
 export function inventoryOf(said: SaidInventory): Inventory {
-  const { system, board, cpu } = said;
+  const { system, board, cpu, bmc } = said;
   return {
     ...said,
     architecture: shown(said.architecture) ?? 'unknown',
@@ -77,7 +77,13 @@ export function inventoryOf(said: SaidInventory): Inventory {
       serial: told(disk.serial),
       wwn: told(disk.wwn),
     })),
-    nics: said.nics.map((nic) => ({ ...nic, mac: parseMac(nic.mac), driver: shown(nic.driver) })),
+    nics: said.nics.map((nic) => ({
+      ...nic,
+      name: shown(nic.name) ?? 'unknown',
+      mac: parseMac(nic.mac),
+      driver: shown(nic.driver),
+    })),
+    bmc: { ...bmc, address: shown(bmc.address) },
   };
 }
 

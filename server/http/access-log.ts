@@ -6,9 +6,9 @@ import type { Logger } from '../core/ports.ts';
 
 /**
  * One line for each request, written when its last byte is out, with the bytes of the body that went out; a warning that says
- * why when they are less than was promised. The last few MB are out when the kernel has them: a connection that breaks before
- * the client asks for something else gets a second line, a warning, for nobody knows that they arrived. Headers and bodies
- * are not logged: tokens travel there.
+ * why when they are less than was promised. The last few MB are out when the kernel has them: a connection that is reset before
+ * the client asks for something else gets a second line, for nobody knows that they arrived (some firmware ends every
+ * connection so: it is no warning). Headers and bodies are not logged: tokens travel there.
  */
 export function accessLog(
   logger: Logger,
@@ -68,11 +68,9 @@ export function accessLog(
     function watchArrival(fields: object): void {
       const onEnd = (hadError: boolean) => {
         watches.delete(socket);
-        if (hadError)
-          logger.warn(
-            { ...fields, broken: true, why: whyBroken(outgoing as ServerResponse, socket) },
-            'not known to have arrived',
-          );
+        if (!hadError) return;
+        const why = whyBroken(outgoing as ServerResponse, socket);
+        logger.info({ ...fields, why }, 'not known to have arrived');
       };
       socket.once('close', onEnd);
       watches.set(socket, () => {

@@ -53,6 +53,8 @@ export async function listen(
     // Old firmware speaks HTTP/1.0 and sends no Host; no answer of ours depends on it.
     getRequestListener(app.fetch as never, { hostname: 'localhost' }),
   );
+  // Each request that waits behind another of its connection listens for its end: a number of them is no leak.
+  server.on('connection', (socket) => socket.setMaxListeners(0));
   cutStalledAnswers(server, stallMs);
   if (silenceMs > 0) cutSilentBodies(server, silenceMs);
   await new Promise<void>((resolve, reject) => {

@@ -82,7 +82,8 @@ function decodeRequest(datagram: Buffer, kind: 'read' | 'write'): Request | Refu
   if (words.length < 2) return illegal('request without file name and mode');
   // Only now is tftp2's parser safe: both strings are there and end.
   const parsed = Packet.parse(datagram);
-  const name = words[0] ?? '';
+  // Some old boot ROMs take the byte behind DHCP option 67 along, most often the 255 that ends the options.
+  const name = (words[0] ?? '').replace(/\xff$/, '');
   if (name.length === 0) return illegal('empty file name');
   if (name.length > MAX_NAME_BYTES) return denied(`file name longer than ${MAX_NAME_BYTES} bytes`);
   if (!PRINTABLE.test(name)) return denied('file name is not printable ASCII');
@@ -90,7 +91,7 @@ function decodeRequest(datagram: Buffer, kind: 'read' | 'write'): Request | Refu
   if (mode !== 'octet' && mode !== 'netascii') return illegal('mode is neither octet nor netascii');
   // Some boot ROMs pad their request with zero bytes: a lone word at the end is no option.
   const options = pairs(words.slice(2, words.length - (words.length % 2))) ?? [];
-  return { kind, name: parsed.filename ?? '', mode, options };
+  return { kind, name, mode, options };
 }
 
 /** @returns the zero-terminated strings of which a body consists, or null if the last one does not end. */

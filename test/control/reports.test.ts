@@ -50,6 +50,34 @@ describe('a claim', () => {
   });
 });
 
+describe('a flood of strangers is written down within bounds', () => {
+  const many = <T>(count: number, ask: (at: number) => Promise<T>) =>
+    Promise.allSettled(Array.from({ length: count }, (_, at) => ask(at)));
+  const written = async (kind: string) =>
+    (await world.hosts.events({ limit: 1000 })).filter((each) => each.kind === kind).length;
+  const report = (at: number, caller: string | null) =>
+    world.machines.report(mac, reportWith({ kind: 'booted', bootId: `b${at}`, seq: 1 }), 'x', bearer(caller));
+
+  test('refused claims', async () => {
+    await claim();
+    const told = await many(300, (at) => claim(`stranger-${at}`));
+    expect(told.every((each) => each.status === 'fulfilled' && each.value === 'refused')).toBe(true);
+    expect(await written('claim-refused')).toBe(100);
+    world.time.now += 60_000;
+    await many(300, (at) => claim(`stranger-${at}`));
+    expect(await written('claim-refused')).toBe(110);
+    expect(await claim()).toBe('same');
+  });
+
+  test('reports of a host without a token; the host that has one is heard', async () => {
+    const told = await many(300, (at) => report(at, null));
+    expect(told.filter(({ status }) => status === 'fulfilled')).toHaveLength(100);
+    await expect(report(400, null)).rejects.toMatchObject({ code: 'too-many' });
+    await claim();
+    await expect(report(401, 'mine')).resolves.toMatchObject({ verdict: 'applied' });
+  });
+});
+
 test('a store that fails answers nothing with ok, and wakes nobody', async () => {
   const before = await world.hosts.find(mac);
   let woken = 0;

@@ -56,6 +56,16 @@ test('a machine that has said nothing waits, whatever the rules', () => {
   expect(decide(policy, null)).toMatchObject({ action: 'hold', rule: null });
 });
 
+test('no rule orders an install onto a disk that holds a system of ours', () => {
+  const [disk] = saidInventory().disks;
+  const facts = inventoryOf(saidInventory({ disks: disk ? [disk, { ...disk, content: 'warmboot' }] : [] }));
+  const decided = (more: Partial<DiscoveryRule>) =>
+    decide({ ...FIRST_POLICY.policy, rules: [{ ...rule({}), ...more }] }, { ...seen, facts });
+  expect(decided({ image: 'debian-13' })).toMatchObject({ action: 'hold', rule: 'r', by: null });
+  expect(decided({ image: 'debian-13' }).reason).toMatch(/waits all the same: disk sda holds/);
+  expect(decided({})).toMatchObject({ action: 'enrol', by: { name: 'r' } });
+});
+
 describe('whatever the rules', () => {
   const someRule = fc.record({
     name: fc.stringMatching(/^[a-z]{1,3}$/),

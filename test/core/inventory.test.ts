@@ -47,6 +47,23 @@ test('texts lose what a terminal or a page would obey', () => {
   expect(inventoryOf(said).cpu.model).toBe('Xeon [31m E5');
 });
 
+test('every text of it', () => {
+  const bad = '\u001b[2J\u0007\u202e\ud800';
+  const { disks, nics, ...said } = saidInventory();
+  const maker = { vendor: bad, product: bad, serial: bad };
+  const facts = inventoryOf({
+    ...said,
+    architecture: bad,
+    system: { ...maker, uuid: bad },
+    board: maker,
+    cpu: { model: bad, count: 1 },
+    disks: disks.map((disk) => ({ ...disk, model: bad, serial: bad, wwn: bad })),
+    nics: nics.map((card) => ({ ...card, name: bad, driver: bad })),
+    bmc: { source: 'ipmi', address: bad },
+  });
+  expect(JSON.stringify(facts)).not.toMatch(/\\u|\p{Cc}|\p{Cf}/u);
+});
+
 test('MACs that no card can own are null; those on USB tell no machine from another', () => {
   const nics = [
     nic('ff:ff:ff:ff:ff:ff'),

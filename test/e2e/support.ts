@@ -35,7 +35,10 @@ export function image(name: string): BuiltImage {
 let accelerator: Promise<Accelerator> | undefined;
 
 /** A rack with the images in it. `name` is the folder of its logs. */
-export async function startRack(name: string, options: Pick<RackOptions, 'meddle'> = {}): Promise<Rack> {
+export async function startRack(
+  name: string,
+  options: Omit<RackOptions, 'folder' | 'data' | 'accelerator'> = {},
+): Promise<Rack> {
   accelerator ??= probeAccelerator();
   const folder = join(plan().folder, name);
   await mkdir(folder, { recursive: true });

@@ -86,6 +86,20 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(content('sdb')).toBe('foreign');
   });
 
+  test.each([
+    ['52:54:00:00:00:01', 'false', 'taken'],
+    // The same machine, by the record of another of its cards.
+    ['52:54:00:00:00:02', 'false', expect.stringMatching(/not this host's/)],
+    ['52:54:00:00:00:02', 'true', 'taken'],
+  ])("this machine's disk, an order for %s, wipe %s: %s", (of, wipe, said) => {
+    host.disk('sda', {}, ['warmboot-bios', 'warmboot-boot', 'warmboot-state']);
+    const order = `M_HOST=${of}; M_INSTALL_WIPE=${wipe}; M_INSTALL_DISK=smallest`;
+    const known = 'OWN_DISK=sda; OWN_HOST=52:54:00:00:00:01; is_half_made() { return 1; }';
+    const parts = [...PARTS, join(INSTALLER, 'install.sh')];
+    const script = `${NODES}${order}; ${known}; if install_allowed; then echo taken; else echo "$REASON"; fi`;
+    expect(host.run(shell, script, parts).out).toEqual(said);
+  });
+
   test('sizes are bytes whatever the sectors are', () => {
     host.disk('sda', { size: '8388608', 'queue/logical_block_size': '4096' });
     expect(host.run(shell, 'disk_bytes sda; disk_sector sda', PARTS).out).toBe('4294967296\n4096');

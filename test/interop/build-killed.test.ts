@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runsAll } from '../all.ts';
 import { makeStandIn } from './stand-in.ts';
 
 /**
- * SIGKILL at 50 random moments of a build, of the server, its build process, or both: each time what is left verifies and holds no half
+ * SIGKILL at random moments of a build (50 with --all), of the server, its build process, or both: each time what is left verifies and holds no half
  * image, and the next build, of the same data folder, succeeds.
  */
-const KILLS = 50;
+const KILLS = runsAll() ? 50 : 6;
+/** Some moments lie behind the end of a build that finds its chunks stored already. */
+const LEAST_KILLED = runsAll() ? 25 : 1;
 const root = mkdtempSync(join(tmpdir(), 'warmboot-killed-'));
 const data = join(root, 'data');
 const main = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
@@ -105,7 +108,7 @@ test(`a build killed at ${KILLS} random moments`, async () => {
   const last = await run('image', 'verify');
   expect(last, last.said).toMatchObject({ code: 0 });
   // The moments were within the build, not behind it.
-  expect(killed).toBeGreaterThan(KILLS / 2);
+  expect(killed).toBeGreaterThanOrEqual(LEAST_KILLED);
 }, 1_200_000);
 
 /** What a start of the server (as `image verify` is one) has to clear away. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -22,8 +22,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const program = ['--import', 'tsx', inCheckout('server/main.ts')];
 const serveArgs = (...flags: string[]) => [
-  ...['--import', 'tsx', inCheckout('server/main.ts'), 'serve', '--data', join(folder, 'data')],
+  ...[...program, 'serve', '--data', join(folder, 'data')],
   ...['--boot-listen', '0.0.0.0:8080', '--boot-url', 'http://10.77.0.1:8080', '--proxy-dhcp', ...flags],
 ];
 
@@ -195,9 +196,57 @@ describe('alone on its machine', () => {
     expect(await ask({ hex: discover('ovmf-pxe-discover'), answers: 1, timeoutMs: 1_500 })).toEqual([]);
   });
 
-  test('known hosts alone', async () => {
-    const server = await serve('--proxy-dhcp', 'known');
-    expect(await ask({ hex: discover('ovmf-pxe-discover'), answers: 1, timeoutMs: 1_500 })).toEqual([]);
+  test('known hosts with certain labels alone: others are told apart in the log, and enrolling is enough', async () => {
+    const server = await serve('--proxy-dhcp', 'known', '--proxy-dhcp-labels', 'rack in (r1, r2), !spare');
+    const hex = discover('ovmf-pxe-discover');
+    const silence = { hex, answers: 1, timeoutMs: 1_500 };
+    expect(await ask(silence)).toEqual([]);
     await server.says('this machine is not enrolled');
+    const command = [...program, '--data', join(folder, 'data')];
+    await lan.server.run(process.execPath, [...command, 'enrol', '52:54:00:00:00:01', '--label', 'rack=r3']);
+    expect(await ask({ ...silence, hex: discover('ipxe-rom-discover') })).toEqual([]);
+    await server.says('the labels of this host are not those that are served');
+    await lan.server.run(process.execPath, [...command, 'enrol', '52:54:00:00:00:02', '--label', 'rack=r1']);
+    const answers = await ask({ hex, answers: 1 });
+    expect(answers.map(({ packet }) => bootFile(packet))).toEqual(['ipxe.efi']);
+  });
+});
+
+describe('beside other DHCP servers on the same machine', () => {
+  /** A copy of the program: AppArmor lets the packaged one read its packaged configuration alone. */
+  async function copied(path: string): Promise<string> {
+    const copy = join(folder, path.split('/').at(-1) ?? '');
+    await copyFile(path, copy);
+    return copy;
+  }
+
+  test('ISC dhcpd shares its port', async () => {
+    const file = join(folder, 'dhcpd.conf');
+    await writeFile(file, 'subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.100 10.77.0.199; }\n');
+    await writeFile(`${file}.leases`, '');
+    const own = ['-4', '-f', '-d', '-cf', file, '-lf', `${file}.leases`, '-pf', `${file}.pid`];
+    await lan.server.start(await copied('/usr/sbin/dhcpd'), [...own, 'lan0']).says('Server starting service');
+    await serve();
+    const answers = await ask({ hex: discover('ovmf-pxe-discover'), answers: 2 });
+    expect(answers.map(({ packet }) => packet.yiaddr === '0.0.0.0').sort()).toEqual([false, true]);
+  });
+
+  test('Kea does not: a sentence at the start', async () => {
+    const file = join(folder, 'kea.json');
+    const pools = [{ pool: '10.77.0.100 - 10.77.0.199' }];
+    const configuration = {
+      'interfaces-config': { interfaces: ['lan0'] },
+      'lease-database': { type: 'memfile', persist: false },
+      subnet4: [{ id: 1, subnet: '10.77.0.0/24', pools }],
+      loggers: [{ name: 'kea-dhcp4', output_options: [{ output: 'stdout' }], severity: 'INFO' }],
+    };
+    await writeFile(file, JSON.stringify({ Dhcp4: configuration }));
+    const places = ['KEA_PIDFILE_DIR', 'KEA_LOCKFILE_DIR', 'KEA_DHCP_DATA_DIR', 'KEA_LOG_FILE_DIR'];
+    const env = Object.fromEntries(places.map((name) => [name, folder]));
+    const kea = lan.server.start(await copied('/usr/sbin/kea-dhcp4'), ['-c', file], env);
+    await kea.says('DHCP4_STARTED');
+    const refused = lan.server.start(process.execPath, serveArgs());
+    expect(await refused.ended()).toBe(1);
+    expect(refused.said()).toContain('warmboot: proxyDHCP cannot listen on UDP port 67');
   });
 });

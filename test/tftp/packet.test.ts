@@ -47,6 +47,12 @@ describe('requests', () => {
     expect(decode(RECORDED.tftpHpa)).toMatchObject({ mode: 'netascii', options: [] });
   });
 
+  test('the byte that old boot ROMs take along with the name', () => {
+    expect(decode(bytes('\0\x01undionly.kpxe\xff\0octet\0'))).toMatchObject({ name: 'undionly.kpxe' });
+    expect(decode(bytes('\0\x01\xff\0octet\0'))).toMatchObject({ kind: 'refused' });
+    expect(decode(bytes('\0\x01f\xff\xff\0octet\0'))).toMatchObject({ kind: 'refused' });
+  });
+
   test('padding and a lone word after the mode do not spoil a request', () => {
     expect(decode(bytes('\0\x01f\0octet\0\0'))).toMatchObject({ kind: 'read', options: [] });
     expect(decode(bytes('\0\x01f\0octet\0blksize\0'))).toMatchObject({ kind: 'read', options: [] });

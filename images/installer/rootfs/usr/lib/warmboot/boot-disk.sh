@@ -1,12 +1,13 @@
 # shellcheck shell=sh
 # The system that is on the disk already, without the server's help.
 
-# know_own_disk: OWN_DISK is the Warmboot disk of this machine, if there is one; its token and the highest serial
-# seen are taken over, so that a known host is recognised and an old manifest refused.
+# know_own_disk: OWN_DISK is the Warmboot disk of this machine, if there is one, and OWN_HOST the host that it was
+# installed as; its token and the highest serial seen are taken over, so that a known host is recognised and an old
+# manifest refused.
 know_own_disk() {
   local name
   wait_for_disks 8
-  OWN_DISK=''
+  OWN_DISK='' OWN_HOST=''
   for name in $(candidates); do
     if [ "$(disk_content "$name")" = warmboot ] && mount_state "$name"; then
       if [ -r "$STATE/host" ] && is_this_host "$(cat "$STATE/host")"; then OWN_DISK=$name; take_over; fi
@@ -17,6 +18,7 @@ know_own_disk() {
 }
 
 take_over() {
+  OWN_HOST=$(cat "$STATE/host")
   OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
   SERIAL_SEEN=$(serial_last)
   if [ -s "$STATE/token" ]; then

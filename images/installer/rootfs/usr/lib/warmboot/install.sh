@@ -36,7 +36,9 @@ install_allowed() {
     wait_for_disks 15
     choose_disk "$M_INSTALL_DISK" || return 1
   fi
-  if [ "$M_INSTALL_WIPE" = true ] || [ "$CHOSEN" = "$OWN_DISK" ]; then return 0; fi
+  if [ "$M_INSTALL_WIPE" = true ]; then return 0; fi
+  # This machine may be two hosts to the server, one for each card: the order is for the one that the disk belongs to.
+  if [ "$CHOSEN" = "$OWN_DISK" ] && [ "$OWN_HOST" = "$M_HOST" ]; then return 0; fi
   case $(disk_content "$CHOSEN") in
     empty) ;;
     *)
