@@ -25,13 +25,13 @@ export function discoveryCases(context: Context): DiscoveryUseCases & Pick<Machi
   const { store, newId } = context;
   const mayCall = rateLimit(STRANGERS.each, STRANGERS.all);
 
-  /** One decision on a machine that waits. */
-  function onWaiting<Answer>(
+  /** One decision on a machine that waits. @returns the host as it is now */
+  async function onWaiting(
     macText: string,
-    decideOn: (host: Host, records: Records, now: number) => Decision<Answer>,
-  ): Promise<Answer> {
+    decideOn: (host: Host, records: Records, now: number) => Decision<undefined>,
+  ): Promise<Host> {
     const mac = macOf(macText);
-    return change(context, { macs: [mac] }, (records, now) => {
+    await change(context, { macs: [mac] }, (records, now) => {
       const [host] = records.hosts;
       if (!host) throw notEnrolled(mac);
       if (isWaiting(host.enrolment)) return decideOn(host, records, now);
@@ -40,6 +40,9 @@ export function discoveryCases(context: Context): DiscoveryUseCases & Pick<Machi
         `The host is ${host.enrolment.status} already. PATCH changes what is said of it, PUT …/os its image.`,
       );
     });
+    const host = await store.host({ mac });
+    if (!host) throw notEnrolled(mac);
+    return host;
   }
 
   /** Asks the rules once more about a machine that waits. */
@@ -149,7 +152,7 @@ export function discoveryCases(context: Context): DiscoveryUseCases & Pick<Machi
         const order = { facts, wanted, cause: 'operator: approve', attemptId, now } as const;
         const reason = wanted ? `approved for ${wanted.assignment.ref}` : 'approved without an image';
         const { host, events } = approved(context, records, waiting, { ...order, actor: 'operator', reason });
-        return { answer: host, hosts: [host], events };
+        return { answer: undefined, hosts: [host], events };
       });
     },
 
@@ -164,7 +167,7 @@ export function discoveryCases(context: Context): DiscoveryUseCases & Pick<Machi
         };
         const host: Host = { ...waiting, enrolment };
         const told = event('discovery-decided', host, 'operator', `${ignored ? 'ignore' : 'hold'}: by hand`);
-        return { answer: host, hosts: [host], events: [told] };
+        return { answer: undefined, hosts: [host], events: [told] };
       });
     },
 

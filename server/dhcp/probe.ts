@@ -10,6 +10,8 @@ import { BROADCAST, bound, closed, DHCP_PORTS, openBroadcaster } from './sockets
 /** A question is asked so often, and answers are waited for so long: dnsmasq may ping an address for 3 s before it offers it. */
 const ASK_AT_MS = [0, 2_000];
 const LISTEN_MS = 5_500;
+/** Offers that are kept: a machine gone wild must not fill the report. */
+const MOST_OFFERS = 64;
 
 type Question = { readonly xid: number; readonly askedAs: AskedAs };
 
@@ -40,7 +42,7 @@ async function listen(at: UsableInterface, ear: Socket, mouth: Socket): Promise<
   ear.on('message', (datagram, from) => {
     const offer = offerIn(datagram, from.address, questions);
     // Servers answer the repeated question again.
-    if (offer) heard.set(JSON.stringify(offer), offer);
+    if (offer && heard.size < MOST_OFFERS) heard.set(JSON.stringify(offer), offer);
   });
   const began = performance.now();
   for (const atMs of ASK_AT_MS) {

@@ -59,7 +59,10 @@ export async function serveNetworks({ wanted, ports, logger, onDatagram }: Wish)
         troubles.push(`${at.name}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
-    const reason = troubles.join('; ');
+    say(troubles.join('; '));
+  }
+
+  function say(reason: string): void {
     if (reason !== '' && reason !== trouble) logger.warn({ reason }, 'proxyDHCP waits for an interface');
     trouble = reason;
   }
@@ -95,7 +98,10 @@ export async function serveNetworks({ wanted, ports, logger, onDatagram }: Wish)
   });
   let looking = Promise.resolve();
   const timer = setInterval(() => {
-    looking = looking.then(() => (isClosed ? undefined : look(false)));
+    looking = looking
+      .then(() => (isClosed ? undefined : look(false)))
+      // The kernel lists no interfaces when it has no file left, for example. The sockets that are open go on.
+      .catch((error: unknown) => say(`the interfaces cannot be seen: ${String(error)}`));
   }, LOOK_MS);
   return {
     all: () => [...served.values()],

@@ -104,7 +104,8 @@ export function bound({ port, address, isShared }: Wanted): Promise<Socket> {
       reject(error);
     });
     socket.bind({ port, address, exclusive: true }, () => {
-      socket.removeAllListeners('error');
+      // Later ones are about a datagram, or an interface that went: never the end of the program. Who wants to know listens too.
+      socket.removeAllListeners('error').on('error', () => undefined);
       resolve(socket);
     });
   });

@@ -203,6 +203,17 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(run('send_inventory || echo no; send_inventory || echo no')).toBe('no\nno');
       expect(requests()).toHaveLength(2);
     });
+    test('a stranger to the server introduces itself again until it was taken, a minute apart', () => {
+      host.write('status', '503');
+      const due = 'introduce > /dev/null || echo no';
+      expect(run(`INTRODUCED=; ${due}; ${due}; echo "161.0 1" > "$T/proc/uptime"; ${due}`)).toBe(
+        'no\nno\nno',
+      );
+      expect(requests()).toHaveLength(2);
+      host.write('status', '200');
+      expect(run(`INTRODUCED=100; ${due}; ${due}`)).toBe('no');
+      expect(requests()).toHaveLength(3);
+    });
     test('a disk is looked at once a boot', () => {
       host.disk('sda', {});
       run('inventory_json > /dev/null; inventory_json > /dev/null');

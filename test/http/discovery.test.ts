@@ -123,6 +123,17 @@ describe('a machine that nobody knows', () => {
   });
 });
 
+test('the answer to an operator has the serial that the manifest has from then on', async () => {
+  const mac = newMac();
+  await say(mac);
+  const ignored = await server.admin(`/api/v1/hosts/${mac}/ignored`, {
+    method: 'PUT',
+    body: { ignored: true },
+  });
+  expect(ignored.json.serial).toBe((await host(mac)).serial);
+  expect((await approve(mac)).json.serial).toBe((await host(mac)).serial);
+});
+
 describe('what is sent as an inventory', () => {
   const said = saidInventory();
   const many = (count: number) => Array.from({ length: count }, () => nic('52:54:00:00:00:01'));

@@ -204,6 +204,19 @@ send_inventory() {
   INVENTORY_SENT=$news INVENTORY_AT=$now
 }
 
+# A server that has no room, or is asked by too many at once, is asked again.
+INTRODUCE_SECONDS=60
+
+# introduce: nobody knows this machine, so it says what it is, and asks again; 1 when it was not taken, or a moment ago.
+introduce() {
+  local now
+  now=$(uptime_seconds)
+  if [ -n "$INTRODUCED" ] && [ $((now - INTRODUCED)) -lt "$INTRODUCE_SECONDS" ]; then return 1; fi
+  INTRODUCED=$now INVENTORY_SENT=''
+  say 'the server does not know this machine: telling it what it is'
+  send_inventory
+}
+
 # report_inventory: the first word of each boot; through the outbox, so that nothing overtakes it. A machine that nobody has
 # approved has nothing to report yet.
 report_inventory() {
