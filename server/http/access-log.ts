@@ -21,6 +21,8 @@ export function accessLog(
     const began = performance.now();
     const { incoming, outgoing } = c.env;
     const { socket } = incoming;
+    // Node keeps the headers of an answer, its length among them, only where one was set before the others came all at once.
+    outgoing.setHeader('server', 'Warmboot');
     watches.get(socket)?.();
     // One that waits behind another answer of its connection has not begun.
     let before = outgoing.socket ? socket.bytesWritten : null;

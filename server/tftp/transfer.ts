@@ -198,9 +198,16 @@ function mayRepeat({ answered, acked }: Transfer): boolean {
 }
 
 function progress(state: Transfer, acked: number, atMs: number): Transfer {
-  const heard = { ...state, acked, retries: 0, backOff: Math.max(0, state.backOff - 1), answered: true };
-  if (state.windowAtMs === null) return heard;
-  return { ...heard, roundTrip: measured(state, atMs - state.windowAtMs), backOff: 0 };
+  const isMeasured = state.windowAtMs !== null;
+  // One copy: this is done for every ACK.
+  return {
+    ...state,
+    acked,
+    retries: 0,
+    answered: true,
+    backOff: isMeasured ? 0 : Math.max(0, state.backOff - 1),
+    roundTrip: isMeasured ? measured(state, atMs - state.windowAtMs) : state.roundTrip,
+  };
 }
 
 /** RFC 6298, 2.2 and 2.3. */

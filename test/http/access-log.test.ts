@@ -67,6 +67,7 @@ test('what was sent whole is one line; asking again proves that it came', async 
   await expect.poll(() => lines.length).toBe(1);
   ask('/small');
   await expect.poll(() => lines.length).toBe(2);
+  expect(lines[1]).toMatchObject({ path: '/small', status: 200, bytes: 'small'.length });
   socket.resetAndDestroy();
   await expect.poll(() => lines.length).toBe(3);
   expect(lines).toMatchObject([
