@@ -215,11 +215,12 @@ function bareHost(id: string, macs: readonly Mac[], now: number): Host {
   return { enrolment: newEnrolment(id, macs, now), attempt: null, observation: null };
 }
 
-/** With the MACs of all, and with what an operator had decided on one of them. */
+/** With the MACs and labels of all, and with what an operator had decided on one of them. */
 function joined(home: Host, macs: readonly Mac[], absorbed: readonly Host[]): Host {
-  const decided = [home, ...absorbed].find(({ enrolment }) => enrolment.byHand);
-  const { status, byHand, forgetAt } = (decided ?? home).enrolment;
-  return { ...home, enrolment: { ...home.enrolment, macs, status, byHand, forgetAt } };
+  const all = [home, ...absorbed].map(({ enrolment }) => enrolment);
+  const { status, byHand, forgetAt } = all.find((each) => each.byHand) ?? home.enrolment;
+  const labels = Object.fromEntries(all.toReversed().flatMap((each) => Object.entries(each.labels)));
+  return { ...home, enrolment: { ...home.enrolment, macs, labels, status, byHand, forgetAt } };
 }
 
 /** @throws WarmbootError when as many wait as the operator allows */

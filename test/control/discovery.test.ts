@@ -83,6 +83,16 @@ test('what an operator decided on one card holds for the machine', async () => {
   expect(enrolment).toMatchObject({ status: 'ignored', byHand: true, macs: [macAt(1), macAt(2)] });
 });
 
+test('labels of all its cards stay; where two say the same name, those of the record that stays', async () => {
+  const { hosts, say } = await world();
+  await say(1);
+  await say(2);
+  await hosts.update(macAt(1), { labels: { rack: 'b7' } });
+  await hosts.update(macAt(2), { labels: { rack: 'c1', row: '4' } });
+  const { enrolment } = await say(1, [macAt(1), macAt(2)]);
+  expect(enrolment.labels).toEqual({ rack: 'b7', row: '4' });
+});
+
 test('a machine that said something else is what it says now, and the rules are asked again', async () => {
   const { discovery, say, kinds, hosts } = await world();
   await say(1, [macAt(1), macAt(2)]);
