@@ -163,8 +163,12 @@ test('an upload that cannot begin because the store fails holds nothing', async 
 test('an upload whose files cannot be removed holds nothing either', async () => {
   await world.build('one', { chunks: ['a', 'b'] });
   const real = uploadFiles(world.dataDir);
-  const discard = () => Promise.reject(new Error('EIO'));
-  const { uploads } = cases({ begin: async (id, text) => ({ ...(await real.begin(id, text)), discard }) });
+  const begin = async (id: string, text: string) => {
+    const draft = await real.begin(id, text);
+    const discard = () => draft.discard().then(() => Promise.reject(new Error('EIO')));
+    return { ...draft, discard };
+  };
+  const { uploads } = cases({ begin });
   const { id } = await uploads.begin(testIndex({ chunks: ['a'] }).text, 'x', '1');
   await expect(uploads.remove(id)).rejects.toThrow('EIO');
   await expectNothingHeld();
