@@ -102,3 +102,29 @@ test('approved by command it installs at once, without a reboot, and becomes act
     'claimed',
   ]);
 });
+
+test('a machine that a rule ignores is sent back to its own disk, and is not in the list', async () => {
+  await warmboot('discovery', 'rule', 'e2e', '--serial', 'two', '--ignore');
+  const { guest: other } = await newGuest(rack, 'two', { firmware: 'bios' });
+  const seen = (source: 'serial' | 'machine', what: string, pattern: RegExp, since = 0) =>
+    rack.feed.seen({
+      source,
+      guest: other.name,
+      since,
+      what,
+      timeoutMs: rack.patience(60),
+      match: (sighting) => pattern.test('line' in sighting ? sighting.line : sighting.event),
+    });
+  try {
+    await guest.powerOff();
+    await other.powerOn();
+    await seen('serial', 'the word that it is ignored', /this machine is ignored/);
+    await seen('machine', 'the way through the firmware', /^RESET/);
+    const since = rack.feed.mark();
+    await seen('serial', 'its own disk', /Warmboot: booting the disk: the host is ignored/, since);
+    expect(await warmboot('hosts')).not.toContain(other.mac);
+    expect(await warmboot('hosts', '--state', 'ignored')).toContain(other.mac);
+  } finally {
+    await warmboot('discovery', 'drop', 'e2e');
+  }
+});
