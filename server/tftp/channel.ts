@@ -7,3 +7,26 @@ export type Channel = {
 
 /** `closed` resolves when all that is behind the channel is free. */
 export type OpenedChannel = { readonly channel: Channel; readonly closed: Promise<void> };
+
+/** @param free called once, after the last word */
+export function openChannel(send: (datagram: Buffer) => void, free: () => Promise<void>): OpenedChannel {
+  let open = true;
+  let onClosed: (done: Promise<void>) => void = () => undefined;
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  return {
+    closed,
+    channel: {
+      send: (datagram) => {
+        if (open) send(datagram);
+      },
+      close: (last) => {
+        if (!open) return;
+        open = false;
+        if (last) send(last);
+        onClosed(free());
+      },
+    },
+  };
+}

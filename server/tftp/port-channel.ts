@@ -1,4 +1,4 @@
-import type { OpenedChannel } from './channel.ts';
+import { type OpenedChannel, openChannel } from './channel.ts';
 import { decode, ERROR_CODE, encodeError, type Refusal, type TftpPacket } from './packet.ts';
 import type { Network, Peer } from './udp.ts';
 
@@ -27,23 +27,8 @@ export async function openPortChannel({ network, host, client, onPacket }: Given
     if (strangers++ >= STRANGERS_ANSWERED) return;
     own.send(encodeError(ERROR_CODE.unknownId, 'unknown transfer ID'), from);
   });
-  let open = true;
-  let onClosed: (done: Promise<void>) => void = () => undefined;
-  const closed = new Promise<void>((resolve) => {
-    onClosed = resolve;
-  });
-  return {
-    closed,
-    channel: {
-      send: (datagram) => {
-        if (open) own.send(datagram, client);
-      },
-      close: (last) => {
-        if (!open) return;
-        open = false;
-        if (last) own.send(last, client);
-        onClosed(own.close());
-      },
-    },
-  };
+  return openChannel(
+    (datagram) => own.send(datagram, client),
+    () => own.close(),
+  );
 }

@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inCheckout } from '../../lab/paths.ts';
 import { type End, type Lan, openLan } from './lan.ts';
+import { startDnsmasq } from './lan-dnsmasq.ts';
 
 /** `doctor` on networks with real DHCP servers, right and wrong ones. It looks from Warmboot's end of the network. */
 
@@ -25,17 +26,12 @@ const place = () => ['--data', join(folder, 'data'), '--boot-url', 'http://10.77
 const SERVER = '10.77.0.1';
 
 /** The network's DHCP server, at the far end unless said otherwise. */
-async function dnsmasq(flags: readonly string[] = [], end: End = lan.client, name = 'eth0'): Promise<void> {
-  const own = [
-    '--keep-in-foreground',
-    '--conf-file=/dev/null',
-    '--user=root',
-    '--pid-file=',
-    '--log-facility=-',
-  ];
-  own.push('--port=0', `--interface=${name}`, '--bind-dynamic', '--no-ping', '--log-dhcp');
-  own.push(`--dhcp-leasefile=${join(folder, `${name}.leases`)}`, '--dhcp-range=10.77.0.100,10.77.0.199,1h');
-  await end.start('dnsmasq', [...own, ...flags]).says(/started/);
+async function dnsmasq(
+  flags: readonly string[] = [],
+  end: End = lan.client,
+  name: 'lan0' | 'eth0' = 'eth0',
+): Promise<void> {
+  await startDnsmasq(end, name, join(folder, `${name}.leases`), ['--bind-dynamic', ...flags]);
 }
 
 /** What it finds of DHCP, as `level: what`. */

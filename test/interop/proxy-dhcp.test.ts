@@ -7,6 +7,7 @@ import { OPTION } from '../../server/dhcp/option-codes.ts';
 import { type DhcpPacket, encode } from '../../server/dhcp/packet.ts';
 import { decoded, recorded, recordedPacket } from '../dhcp/recorded.ts';
 import { type Lan, openLan, type Started } from './lan.ts';
+import { startDnsmasq } from './lan-dnsmasq.ts';
 import type { Answered, Question } from './udp-ask.ts';
 
 /** proxyDHCP beside real DHCP servers, with the requests of real firmware and real clients, on a network of its own. */
@@ -34,25 +35,7 @@ async function serve(...flags: string[]): Promise<Started> {
   return started;
 }
 
-async function dnsmasq(...flags: string[]): Promise<Started> {
-  const own = [
-    '--keep-in-foreground',
-    '--conf-file=/dev/null',
-    '--user=root',
-    '--pid-file=',
-    '--log-facility=-',
-  ];
-  own.push(
-    '--port=0',
-    '--interface=lan0',
-    '--no-ping',
-    '--log-dhcp',
-    `--dhcp-leasefile=${join(folder, 'leases')}`,
-  );
-  const started = lan.server.start('dnsmasq', [...own, '--dhcp-range=10.77.0.100,10.77.0.199,1h', ...flags]);
-  await started.says(/started/);
-  return started;
-}
+const dnsmasq = (...flags: string[]) => startDnsmasq(lan.server, 'lan0', join(folder, 'leases'), flags);
 
 const EVERYBODY = { address: '255.255.255.255', port: 67 };
 
