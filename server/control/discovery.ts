@@ -1,10 +1,11 @@
 import { bootChoice } from '../core/boot-choice.ts';
 import { decide, forgetAt } from '../core/discovery.ts';
 import { WarmbootError } from '../core/errors.ts';
+import type { NewEvent } from '../core/events.ts';
 import { type Host, newEnrolment } from '../core/host.ts';
 import { inventoryOf, macsOf, nameOfMachine } from '../core/inventory.ts';
 import type { Mac } from '../core/mac.ts';
-import { isWaiting, meetInventory } from '../core/meet-inventory.ts';
+import { contradiction, isWaiting, meetInventory } from '../core/meet-inventory.ts';
 import { nextStep } from '../core/next-step.ts';
 import type { Decision, InventoryRecord, Records } from '../core/ports.ts';
 import { rateLimit } from '../core/rate-limit.ts';
@@ -91,7 +92,11 @@ export function discoveryCases(context: Context): DiscoveryUseCases & Pick<Machi
         if (home && !isWaiting(home.enrolment)) {
           const record = { ...seen, decision: before?.decision ?? null };
           const inventories = [{ hostId: home.enrolment.id, record }];
-          return { answer: home, inventories, events: isNews ? apart(home) : [] };
+          return {
+            answer: home,
+            inventories,
+            events: isNews ? [...changed(home, before, seen), ...apart(home)] : [],
+          };
         }
         if (home === null) requireRoomFor(records);
         const found = joined(home ?? bareHost(id, macs, now), macs, absorbed);
@@ -110,6 +115,7 @@ export function discoveryCases(context: Context): DiscoveryUseCases & Pick<Machi
                 other: enrolment.macs[0],
               }),
             ),
+            ...(home && isNews ? changed(found, before, seen) : []),
             ...(isNews ? apart(found) : []),
             ...after.events,
           ],
@@ -213,6 +219,18 @@ function handMade({ enrolment }: Host): InventoryRecord['decision'] {
 
 function bareHost(id: string, macs: readonly Mac[], now: number): Host {
   return { enrolment: newEnrolment(id, macs, now), attempt: null, observation: null };
+}
+
+/** Another machine under the same MAC: a board that was replaced, a card that was moved, or somebody who only says so. */
+function changed(
+  host: Host,
+  before: InventoryRecord | null,
+  { facts, address }: Pick<InventoryRecord, 'facts' | 'address'>,
+): NewEvent[] {
+  const difference = before && contradiction(before.facts, facts);
+  return difference
+    ? [event('machine-changed', host, 'host', `it has another ${difference}`, { address })]
+    : [];
 }
 
 /** With the MACs and labels of all, and with what an operator had decided on one of them. */

@@ -14,6 +14,7 @@ export type EventKind =
   | 'report-stale'
   | 'discovered'
   | 'discovery-decided'
+  | 'machine-changed'
   | 'merged'
   | 'merge-refused'
   | 'approved'

@@ -70,7 +70,8 @@ function objection({ host, facts }: Holder, said: Inventory, named: readonly Mac
   return difference ? `${shared} was seen in a machine of another ${difference}` : null;
 }
 
-function contradiction(before: Inventory, said: Inventory): string | null {
+/** What speaks against two inventories being of one machine, as `serial (A, now B)`; null: nothing does. */
+export function contradiction(before: Inventory, said: Inventory): string | null {
   const pairs: [string, string | null, string | null][] = [
     ['serial', before.system.serial, said.system.serial],
     ['board serial', before.board.serial, said.board.serial],

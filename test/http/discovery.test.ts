@@ -115,6 +115,20 @@ describe('a machine that nobody knows', () => {
     ]);
   });
 
+  test('that is another one than before is said, once, with what differs', async () => {
+    const mac = newMac();
+    await say(mac, machine([mac], 'A'));
+    await say(mac, machine([mac], 'A'));
+    expect(await kinds(mac)).not.toContain('machine-changed');
+    await say(mac, machine([mac], 'B'));
+    await say(mac, machine([mac], 'B'));
+    const { json } = await server.admin(`/api/v1/events?host=${mac}`);
+    const changes = json.events.filter(({ kind }: { kind: string }) => kind === 'machine-changed');
+    expect(changes).toMatchObject([
+      { reason: 'it has another serial (A, now B)', data: { address: '127.0.0.1' } },
+    ]);
+  });
+
   test('cannot be enrolled beside itself: it is to be approved', async () => {
     const mac = newMac();
     await say(mac);
