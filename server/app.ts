@@ -29,6 +29,7 @@ import { uploadCases } from './control/uploads.ts';
 import { createWakes } from './control/wakes.ts';
 import { PATIENCE } from './core/deadlines.ts';
 import { unusableFolder } from './core/disk-trouble.ts';
+import { fromHere, hostPort } from './core/listen-address.ts';
 import type { MachineUseCases } from './core/use-cases.ts';
 import { diskCases } from './disks/disk-images.ts';
 import { adminPlane } from './http/admin-plane.ts';
@@ -180,7 +181,7 @@ async function join(
   });
   const adminAt = await listen(admin, adminListen, LARGE_BODIES);
   closers.push(adminAt.close);
-  const adminUrl = urlOf(adminAt);
+  const adminUrl = `http://${hostPort(fromHere(adminAt))}`;
   const answer = { adminUrl, newAdminToken: adminToken.isNew ? adminToken.text.trim() : null };
   // What never ends by itself (streams, long polls) ends first, or the servers would wait for it.
   const letGo = () => stopping.abort();
@@ -208,9 +209,4 @@ async function join(
   };
   closers.push(await writeRunningNote(dataDir, note), letGo);
   return { ...answer, boot: { url, port, tftpPort: tftp?.port ?? null, proxyDhcp } };
-}
-
-function urlOf({ host, port }: { host: string; port: number }): string {
-  const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

@@ -1,5 +1,6 @@
 import { WarmbootError } from './core/errors.ts';
 import { type IpxeUrl, ipxeUrl } from './core/ipxe-values.ts';
+import { hostPort, isEveryAddress } from './core/listen-address.ts';
 import { parseSelector, type Selector } from './core/selector.ts';
 
 export type Listen = { readonly host: string; readonly port: number };
@@ -60,9 +61,8 @@ export function bootUrl(said: string | null, listening: Listen, ownAddresses: re
       `The boot URL "${said.slice(0, 100)}" is not one that firmware understands. Write http://ADDRESS:PORT without query or password.`,
     );
   }
-  const isAny = listening.host === '0.0.0.0' || listening.host === '::';
-  const address = isAny ? (ownAddresses[0] ?? '127.0.0.1') : listening.host;
-  const url = ipxeUrl(`http://${address.includes(':') ? `[${address}]` : address}:${listening.port}`);
+  const host = isEveryAddress(listening.host) ? (ownAddresses[0] ?? '127.0.0.1') : listening.host;
+  const url = ipxeUrl(`http://${hostPort({ host, port: listening.port })}`);
   if (url) return url;
   throw new WarmbootError('invalid', 'Say how hosts reach this server: --boot-url http://ADDRESS:PORT.');
 }

@@ -1,6 +1,7 @@
 import { engineFacts } from '../build/docker/engine-facts.ts';
 import { bootUrl, type Config } from '../config.ts';
 import { type Finding, ok, problem } from '../core/finding.ts';
+import { fromHere } from '../core/listen-address.ts';
 import { bootUrlFinding } from '../doctor/boot-url.ts';
 import { dockerFinding } from '../doctor/docker.ts';
 import { nbpFinding } from '../doctor/nbps.ts';
@@ -42,13 +43,13 @@ async function* examineRunning(
   yield bootUrlFinding({ said: url, url, ownAddresses: ownAddresses() });
   yield httpFinding(url);
   if (!tftp) return;
-  const address = tftp.host === '0.0.0.0' ? '127.0.0.1' : tftp.host === '::' ? '::1' : tftp.host;
-  const refusal = await askTftp(address, tftp.port, 'autoexec.ipxe');
+  const { host, port } = fromHere(tftp);
+  const refusal = await askTftp(host, port, 'autoexec.ipxe');
   yield refusal === null
-    ? ok('tftp-reach', `TFTP gives autoexec.ipxe on port ${tftp.port}`)
+    ? ok('tftp-reach', `TFTP gives autoexec.ipxe on port ${port}`)
     : problem(
         'tftp-reach',
-        `TFTP on port ${tftp.port} gives no file: ${refusal}`,
+        `TFTP on port ${port} gives no file: ${refusal}`,
         'Look into the log of the server.',
       );
 }

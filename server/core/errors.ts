@@ -1,5 +1,5 @@
 /**
- * The few ways in which a request can be refused. One class, one table of HTTP statuses (`http/errors.ts`).
+ * The few ways in which a request can be refused. One class, one table of HTTP statuses (`http/problem.ts`).
  *
  * - `malformed`     the text cannot be read at all (a MAC with 5 bytes, JSON that does not parse)
  * - `invalid`       readable, but it asks for something that cannot be (an image that does not exist as target)

@@ -13,6 +13,7 @@ import { type IpxeUrl, ipxeText } from './ipxe-values.ts';
 const STALL_MS = { script: 10_000, file: 30_000 } as const;
 /** Tries of one request. Pauses between them: 1, 2, 4, … seconds. */
 const TRIES = { dhcp: 3, script: 6, file: 5 } as const;
+
 /** The address of the machine's own script. `hexhyp` and `uristring` keep what the machine says about itself inside its parameter. */
 function ownScript(bootUrl: IpxeUrl): string {
   const query = [

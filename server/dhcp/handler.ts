@@ -1,3 +1,4 @@
+import { isEveryAddress } from '../core/listen-address.ts';
 import type { Mac } from '../core/mac.ts';
 import type { Logger } from '../core/ports.ts';
 import {
@@ -148,6 +149,6 @@ function destination({ packet, from, at }: Asked, on: UsableInterface) {
 }
 
 function placeOn({ address }: UsableInterface, bootUrl: string, tftpHost: string | null): ProxyPlace {
-  const isAny = tftpHost === '0.0.0.0' || tftpHost === '::';
-  return { address, tftpAddress: isAny ? address : tftpHost, bootUrl };
+  const isOurs = tftpHost !== null && isEveryAddress(tftpHost);
+  return { address, tftpAddress: isOurs ? address : tftpHost, bootUrl };
 }

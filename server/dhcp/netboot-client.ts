@@ -7,7 +7,7 @@ import type { DhcpPacket } from './packet.ts';
 export type NetbootClient = {
   /**
    * - `pxe`   firmware that loads by TFTP (vendor class `PXEClient`)
-   * - `http`  firmware that loads by HTTP (vendor class `HTTPClient`, UEFI 2.5, 24.7)
+   * - `http`  firmware that loads by HTTP (vendor class `HTTPClient`, UEFI 2.10, 24.7)
    * - `ipxe`  iPXE that can do HTTP, wherever it came from
    */
   readonly kind: 'pxe' | 'http' | 'ipxe';

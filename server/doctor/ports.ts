@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { createServer, isIPv6 } from 'node:net';
 import { type Finding, ok, problem } from '../core/finding.ts';
+import { hostPort } from '../core/listen-address.ts';
 import { type PortOwner, portOwner } from './port-owner.ts';
 
 /** A place where the server would listen. */
@@ -19,7 +20,7 @@ export type WantedPort = {
 /** Tries to listen there, for a moment. */
 export async function portFinding(wanted: WantedPort): Promise<Finding> {
   const { check, name, kind, host, port } = wanted;
-  const at = `${kind === 'tcp' ? 'TCP' : 'UDP'} ${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const at = `${kind === 'tcp' ? 'TCP' : 'UDP'} ${hostPort({ host, port })}`;
   const refusal = await (kind === 'tcp' ? tryTcp(host, port) : tryUdp(host, port));
   if (refusal === null) return ok(check, `${name} can listen on ${at}`);
   const owner = refusal === 'EADDRINUSE' ? await portOwner(kind, port) : null;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { WarmbootError } from '../core/errors.ts';
+import { cannotListen } from '../core/listen-address.ts';
 import { cutSilentBodies } from './slow-bodies.ts';
 import { cutStalledAnswers } from './stalled-answers.ts';
 
@@ -61,19 +61,11 @@ export async function listen(
     server.once('error', reject);
     server.listen(at.port, at.host, resolve);
   }).catch((error: NodeJS.ErrnoException) => {
-    throw new WarmbootError('unavailable', `Cannot listen on ${at.host}:${at.port}: ${why(error)}`);
+    throw cannotListen('Cannot listen on TCP', at, error);
   });
   const address = server.address();
   const port = typeof address === 'object' && address ? address.port : at.port;
   return { host: at.host, port, close: () => close(server) };
-}
-
-function why(error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE') return 'another program listens there. Stop it, or choose another port.';
-  if (error.code === 'EADDRNOTAVAIL')
-    return 'this machine does not have the address. Give one that it has, or 0.0.0.0.';
-  if (error.code === 'EACCES') return 'ports below 1024 need root. Start as root, or choose another port.';
-  return `${error.message}.`;
 }
 
 function close(server: Server): Promise<void> {

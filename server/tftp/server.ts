@@ -1,3 +1,5 @@
+import { cannotListen } from '../core/listen-address.ts';
+import type { Logger } from '../core/ports.ts';
 import type { OpenedChannel } from './channel.ts';
 import { Entries, type Entry } from './entries.ts';
 import type { TftpFile, TftpFiles, TftpRefusal } from './files.ts';
@@ -9,12 +11,7 @@ import { Session, type SessionEnd } from './session.ts';
 import { sharedPortChannel } from './shared-port-channel.ts';
 import { type Network, type Peer, UDP, type UdpPort } from './udp.ts';
 
-/** What pino's loggers have; fields first, then a sentence. */
-export type TftpLogger = {
-  debug(fields: object, text: string): void;
-  info(fields: object, text: string): void;
-  warn(fields: object, text: string): void;
-};
+type TftpLogger = Pick<Logger, 'debug' | 'info' | 'warn'>;
 
 export type TftpConfig = {
   /** An address, not a name: `0.0.0.0`, `::` (both families), or one of the machine's own. */
@@ -37,7 +34,7 @@ export type TftpService = {
 
 /**
  * A read-only TFTP server (RFC 1350, 2347, 2348, 2349, 7440).
- * @throws when the address cannot be bound (EACCES, EADDRINUSE, …)
+ * @throws WarmbootError when the address cannot be had, with what to do
  */
 export async function startTftp(config: TftpConfig): Promise<TftpService> {
   const server = new TftpServer(config);
@@ -65,9 +62,11 @@ class TftpServer {
 
   async open(): Promise<TftpService> {
     const { host, port } = this.#config;
-    const door = await this.#network.openDoor(host, port, (datagram, from) =>
-      this.#onDatagram(datagram, from),
-    );
+    const door = await this.#network
+      .openDoor(host, port, (datagram, from) => this.#onDatagram(datagram, from))
+      .catch((error: NodeJS.ErrnoException) => {
+        throw cannotListen('TFTP cannot listen on UDP', { host, port }, error);
+      });
     this.#door = door;
     return {
       port: door.port,
