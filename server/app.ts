@@ -21,6 +21,7 @@ import { garbageWatch } from './control/garbage-watch.ts';
 import { hostCases } from './control/hosts.ts';
 import { imageKeeper } from './control/image-keeper.ts';
 import { imageRemoval } from './control/images.ts';
+import { inventoryCases } from './control/inventories.ts';
 import { manifestCases } from './control/manifests.ts';
 import { reportCases } from './control/reports.ts';
 import { storeCheck } from './control/store-check.ts';
@@ -118,7 +119,7 @@ async function join(
   const machines: MachineUseCases = {
     ...manifestCases(context),
     ...reportCases(context),
-    takeInventory: discovery.takeInventory,
+    ...inventoryCases(context),
   };
   const contexts = await contextSpool({
     dataDir,

@@ -1,4 +1,4 @@
-import type { InventoryView } from '../contract/discovery.ts';
+import type { InventoryView } from '../contract/inventory.ts';
 import { bytes, relative } from './quantity.ts';
 import { details, table } from './table.ts';
 import { indent } from './text.ts';

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { HOST_STATES } from '../core/host-state.ts';
-import { keptInventorySchema } from './discovery.ts';
 import { recipeOverrides } from './image-json.ts';
+import { keptInventorySchema } from './inventory.ts';
 
 /** The wire schemas of the admin API, `/api/v1`. The server answers with them, the command line reads with them. */
 

@@ -4,6 +4,7 @@ import { type Digest, parseImageRef } from '../core/digest.ts';
 import { placePartitions, sfdiskScript } from '../core/disk-layout.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { type Host, slotNames } from '../core/host.ts';
+import type { HostBoot } from '../core/host-script.ts';
 import { type ImageFacts, type Manifest, manifest } from '../core/manifest.ts';
 import { type NextStep, nextStep } from '../core/next-step.ts';
 import { diskGuid, diskNames, partitionIds } from '../core/partition-guid.ts';
@@ -87,9 +88,7 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
     },
 
     async bootChoice(macText) {
-      const host = await store.host({ mac: macOf(macText) });
-      const choice = bootChoice(host, host ? slotCountOf(context, host) : 0);
-      return { ...choice, append: host?.enrolment.append ?? '' };
+      return bootOf(context, await store.host({ mac: macOf(macText) }));
     },
 
     async partitionTable(macText, attemptId, disk, caller) {
@@ -113,6 +112,12 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
       return sfdiskScript(layout.table, diskNames(layout, guid, sha256Hex), disk, placed.partitions);
     },
   };
+}
+
+/** What a machine gets when it netboots. @param host null for one that nobody knows */
+export function bootOf(context: Context, host: Host | null): HostBoot {
+  const choice = bootChoice(host, host ? slotCountOf(context, host) : 0);
+  return { ...choice, append: host?.enrolment.append ?? '' };
 }
 
 /** An install that nobody has claimed is open to the first who asks: the machine has no token yet. */

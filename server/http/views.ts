@@ -1,5 +1,5 @@
 import type { EventView, HostView, ImageView } from '../contract/admin-plane.ts';
-import type { InventoryView } from '../contract/discovery.ts';
+import type { InventoryView } from '../contract/inventory.ts';
 import type { Attempt } from '../core/attempt.ts';
 import type { Event } from '../core/events.ts';
 import type { Host, Observation } from '../core/host.ts';

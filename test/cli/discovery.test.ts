@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { InventoryView, PolicyView } from '../../server/contract/discovery.ts';
+import type { PolicyView } from '../../server/contract/discovery.ts';
+import type { InventoryView } from '../../server/contract/inventory.ts';
 import { inventoryOf } from '../../server/core/inventory.ts';
 import { saidInventory } from '../fixtures/inventories.ts';
 import { adminServer, problem } from './admin-server.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { discoveryCases } from '../../server/control/discovery.ts';
+import { inventoryCases } from '../../server/control/inventories.ts';
 import { tick } from '../../server/control/ticker.ts';
 import { FIRST_POLICY } from '../../server/core/discovery.ts';
 import { macAt } from '../fixtures/hosts.ts';
@@ -12,11 +13,12 @@ const NOBODY = { tokenHash: null };
 async function world() {
   const made = await useCases();
   const discovery = discoveryCases(made.context);
+  const { takeInventory } = inventoryCases(made.context);
   const say = (number: number, macs = [macAt(number)]) =>
-    discovery.takeInventory(macAt(number), machine(macs), '10.0.0.9', NOBODY);
+    takeInventory(macAt(number), machine(macs), '10.0.0.9', NOBODY);
   const kinds = async () => (await made.hosts.events({ limit: 1000 })).map(({ kind }) => kind);
   const macs = async () => (await made.hosts.list()).map(({ enrolment }) => enrolment.macs[0]);
-  return { ...made, discovery, say, kinds, macs };
+  return { ...made, discovery, takeInventory, say, kinds, macs };
 }
 
 describe('machines that nobody approves', () => {
@@ -113,10 +115,10 @@ test('a disk that is full leaves nothing of a discovery', async () => {
 });
 
 test('a thousand strangers end at the bound, and the table of sources is bounded too', async () => {
-  const { discovery, macs } = await world();
+  const { discovery, takeInventory, macs } = await world();
   await discovery.setPolicy({ ...FIRST_POLICY.policy, maxWaiting: 20 }, 0);
   const all = Array.from({ length: 300 }, (_, i) =>
-    discovery.takeInventory(macAt(i + 1), machine([macAt(i + 1)]), `10.0.${i >> 8}.${i & 255}`, NOBODY),
+    takeInventory(macAt(i + 1), machine([macAt(i + 1)]), `10.0.${i >> 8}.${i & 255}`, NOBODY),
   );
   const settled = await Promise.allSettled(all);
   expect(settled.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);

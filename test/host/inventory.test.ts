@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { inventorySchema } from '../../server/contract/discovery.ts';
+import { inventorySchema } from '../../server/contract/inventory.ts';
 import { HOSTILE } from '../fixtures/hostile-texts.ts';
 import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { keptInventorySchema, policySchema } from '../../server/contract/discovery.ts';
+import { policySchema } from '../../server/contract/discovery.ts';
+import { keptInventorySchema } from '../../server/contract/inventory.ts';
 import { HOSTILE } from '../fixtures/hostile-texts.ts';
 import { machine, nic, saidInventory } from '../fixtures/inventories.ts';
 import { type Ask, newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
