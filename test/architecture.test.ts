@@ -49,7 +49,8 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   'server/keys': ['node:'],
-  'server/tftp': ['server/core', 'tftp2', 'node:'],
+  'server/tftp': ['server/core', 'server/udp', 'tftp2', 'node:'],
+  'server/udp': ['node:'],
   'server/http': [
     'server/core',
     'server/contract',
@@ -61,7 +62,7 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
   ],
   'server/cli': ['server/contract', 'server/docker-context', 'commander', 'zod', 'node:'],
   'server/config.ts': ['server/core'],
-  'server/dhcp': ['server/core', 'node:'],
+  'server/dhcp': ['server/core', 'server/udp', 'node:'],
   'server/doctor': ['server/core', 'node:'],
   'server/build-child.ts': ['server/core', 'server/build', 'server/blobs', 'node:'],
   'server/check-child.ts': ['server/core', 'server/blobs', 'node:'],

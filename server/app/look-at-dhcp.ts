@@ -3,6 +3,7 @@ import type { ProxyDhcpSettings } from '../config.ts';
 import { dhcpFindings, type OwnPlace, unaskedFinding } from '../core/dhcp-findings.ts';
 import { type Finding, ok, problem, warning } from '../core/finding.ts';
 import { type UsableInterface, usableInterfaces } from '../dhcp/interfaces.ts';
+import { refusalWords } from '../dhcp/port-refusal.ts';
 import { probeDhcp } from '../dhcp/probe.ts';
 import { tryProxyPorts } from '../dhcp/try-ports.ts';
 import { portOwner } from '../doctor/port-owner.ts';
@@ -57,19 +58,8 @@ async function portsFinding(chosen: readonly UsableInterface[]): Promise<Finding
   const check = 'dhcp-port';
   const refusal = await tryProxyPorts(chosen.map(({ address }) => address));
   if (!refusal) return ok(check, 'proxyDHCP can listen on UDP ports 67 and 4011');
-  const { port, code } = refusal;
-  if (code === 'EACCES')
-    return problem(
-      check,
-      `proxyDHCP cannot listen on UDP port ${port}: ports below 1024 need root`,
-      'Start as root.',
-    );
-  const who = code === 'EADDRINUSE' ? `${await ownerOf(port)} has it for itself` : code;
-  return problem(
-    check,
-    `proxyDHCP cannot listen on UDP port ${port}: ${who}`,
-    'dnsmasq shares it with "bind-dynamic" in its configuration, Kea never does. Stop that program, or leave out --proxy-dhcp and let it name the boot files: docs/dhcp.md.',
-  );
+  const words = refusalWords(refusal, await ownerOf(refusal.port));
+  return problem(check, words.problem, words.mend);
 }
 
 async function ownerOf(port: number): Promise<string> {

@@ -1,5 +1,7 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
 import { WarmbootError } from '../core/errors.ts';
+import { bindSocket, openSocket } from '../udp/socket.ts';
+import { refusalWords } from './port-refusal.ts';
 
 /** Opening UDP sockets beside whatever else speaks DHCP on this machine. */
 
@@ -91,24 +93,10 @@ export async function openBootServerDoor(
 
 type Wanted = { readonly port: number; readonly address: string; readonly isShared: boolean };
 
-export function bound({ port, address, isShared }: Wanted): Promise<Socket> {
-  const socket = createSocket({
-    type: 'udp4',
-    reuseAddr: isShared,
-    // Only addresses are ever sent to: Node's resolver would put off each datagram by a turn of the event loop.
-    lookup: (name, _options, done) => done(null, name, 4),
-  });
-  return new Promise((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ port, address, exclusive: true }, () => {
-      // Later ones are about a datagram, or an interface that went: never the end of the program. Who wants to know listens too.
-      socket.removeAllListeners('error').on('error', () => undefined);
-      resolve(socket);
-    });
-  });
+export async function bound({ port, address, isShared }: Wanted): Promise<Socket> {
+  const socket = openSocket('udp4', isShared);
+  await bindSocket(socket, address, port);
+  return socket;
 }
 
 /** Closes it. */
@@ -127,18 +115,8 @@ function isTaken(error: NodeJS.ErrnoException): false {
 }
 
 function inWords(error: unknown, port: number): unknown {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EADDRINUSE':
-      return new WarmbootError(
-        'unavailable',
-        `proxyDHCP cannot listen on UDP port ${port}: another program has it for itself. A dnsmasq on this machine shares it with "bind-dynamic" in its configuration, Kea never does. Stop that program, or leave out --proxy-dhcp and let it name the boot files (docs/dhcp.md).`,
-      );
-    case 'EACCES':
-      return new WarmbootError(
-        'unavailable',
-        `proxyDHCP cannot listen on UDP port ${port}: ports below 1024 need root. Start as root, or without --proxy-dhcp.`,
-      );
-    default:
-      return error;
-  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') return error;
+  const { problem, mend } = refusalWords({ port, code });
+  return new WarmbootError('unavailable', `${problem}. ${mend}`);
 }

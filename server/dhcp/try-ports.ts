@@ -1,6 +1,5 @@
+import type { PortRefusal } from './port-refusal.ts';
 import { BROADCAST, bound, closed, DHCP_PORTS } from './sockets.ts';
-
-export type PortRefusal = { readonly port: number; readonly code: string };
 
 /** Tries to listen where proxyDHCP would, for a moment. @returns the first refusal, or null */
 export async function tryProxyPorts(addresses: readonly string[]): Promise<PortRefusal | null> {

@@ -1,6 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import tftp2 from 'tftp2';
+import { bindSocket, openSocket } from '../udp/socket.ts';
 
 /** An address (not a name) and a port. */
 export type Peer = { readonly address: string; readonly port: number };
@@ -40,36 +41,22 @@ class Door extends tftp2.Server {
 }
 
 function openDoor(host: string, port: number, onDatagram: OnDatagram): Promise<UdpPort> {
-  if (isIPv6(host)) return bound(openSocket(host, onDatagram), host, port);
+  if (isIPv6(host)) return bound(listening(host, onDatagram), host, port);
   const door = new Door();
   door.onDatagram = onDatagram;
   return bound(door, host, port);
 }
 
 function openTransferPort(host: string, onDatagram: OnDatagram): Promise<UdpPort> {
-  return bound(openSocket(host, onDatagram), host, 0);
+  return bound(listening(host, onDatagram), host, 0);
 }
 
-function openSocket(host: string, onDatagram: OnDatagram): Socket {
-  const type = isIPv6(host) ? 'udp6' : 'udp4';
-  const socket = createSocket({
-    type,
-    // Only addresses are ever sent to: Node's resolver would put off each datagram by a turn of the event loop.
-    lookup: (address, _options, done) => done(null, address, type === 'udp6' ? 6 : 4),
-  });
-  return socket.on('message', onDatagram);
+function listening(host: string, onDatagram: OnDatagram): Socket {
+  return openSocket(isIPv6(host) ? 'udp6' : 'udp4').on('message', onDatagram);
 }
 
 async function bound(socket: Socket, address: string, port: number): Promise<UdpPort> {
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ port, address }, resolve);
-  });
-  // Later errors are those of single datagrams.
-  socket.removeAllListeners('error').on('error', () => undefined);
+  await bindSocket(socket, address, port);
   return {
     port: socket.address().port,
     // Without a callback Node drops the error of a failed send, and does without a turn of the event loop.
