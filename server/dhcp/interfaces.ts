@@ -1,12 +1,13 @@
 import type { NetworkInterfaceInfo } from 'node:os';
-import { addressBytes } from './packet.ts';
+import { isInSubnet } from '../core/subnet.ts';
 
 /** A network that this machine is in. */
 export type UsableInterface = {
   readonly name: string;
   /** The first IPv4 address on it. */
   readonly address: string;
-  readonly netmask: string;
+  /** Its network, as `10.0.0.1/24`. */
+  readonly cidr: string;
   /** Its own hardware address. */
   readonly mac: string;
 };
@@ -23,7 +24,7 @@ export function usableInterfaces(
     const first = addresses?.find(({ family }) => family === 'IPv4');
     const isWanted = wanted.length > 0 ? wanted.includes(name) : first?.internal === false;
     if (!first || !isWanted) return [];
-    return [{ name, address: first.address, netmask: first.netmask, mac: first.mac }];
+    return [{ name, address: first.address, cidr: first.cidr ?? first.address, mac: first.mac }];
   });
 }
 
@@ -42,10 +43,5 @@ export function interfaceTowards(
   relay: string,
   interfaces: readonly UsableInterface[],
 ): UsableInterface | undefined {
-  return interfaces.find((each) => sameNetwork(each, relay)) ?? interfaces[0];
-}
-
-function sameNetwork({ address, netmask }: UsableInterface, other: string): boolean {
-  const [own, mask, theirs] = [address, netmask, other].map((text) => addressBytes(text).readUInt32BE(0));
-  return own !== undefined && mask !== undefined && theirs !== undefined && ((own ^ theirs) & mask) === 0;
+  return interfaces.find(({ cidr }) => isInSubnet(relay, cidr)) ?? interfaces[0];
 }

@@ -10,7 +10,7 @@ export type FuzzResult = {
   readonly addresses: number;
 };
 
-const eth1 = { name: 'eth1', address: '10.1.0.1', netmask: '255.255.255.0', mac: '52:54:00:00:01:01' };
+const eth1 = { name: 'eth1', address: '10.1.0.1', cidr: '10.1.0.1/24', mac: '52:54:00:00:01:01' };
 const nothing = () => undefined;
 
 /** Packets straight into the handler of one port, every second one with a look into the store. @throws whatever it throws */

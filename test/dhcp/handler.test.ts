@@ -4,8 +4,8 @@ import type { UsableInterface } from '../../server/dhcp/interfaces.ts';
 import { encode } from '../../server/dhcp/packet.ts';
 import { decoded, recorded, recordedPacket, withOptions } from './recorded.ts';
 
-const eth1 = { name: 'eth1', address: '10.1.0.1', netmask: '255.255.255.0', mac: '52:54:00:00:01:01' };
-const eth2 = { name: 'eth2', address: '10.2.0.1', netmask: '255.255.255.0', mac: '52:54:00:00:02:01' };
+const eth1 = { name: 'eth1', address: '10.1.0.1', cidr: '10.1.0.1/24', mac: '52:54:00:00:01:01' };
+const eth2 = { name: 'eth2', address: '10.2.0.1', cidr: '10.2.0.1/24', mac: '52:54:00:00:02:01' };
 const CLIENT = { address: '0.0.0.0', port: 68 };
 
 let sent: Outgoing[];

@@ -26,7 +26,7 @@ const all = {
   eth2: [v4('10.2.0.1')],
   gone: undefined,
 };
-const at = (name: string, address: string) => ({ name, address, netmask: '255.255.255.0', mac: '' });
+const at = (name: string, address: string) => ({ name, address, cidr: `${address}/24`, mac: '' });
 
 describe('which interfaces', () => {
   test.each([
