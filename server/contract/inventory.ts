@@ -5,23 +5,19 @@ import { z } from '@hono/zod-openapi';
 /** What one inventory may take on the wire. */
 export const MAX_INVENTORY_BYTES = 64 * 1024;
 
+/** What a machine may leave out; it is kept as null. */
+const maybe = <Known extends z.ZodType>(known: Known) => known.nullish().transform((value) => value ?? null);
 /** Firmware writes what it likes: a long text is cut, not refused, for the machine cannot do better. */
-const said = z
-  .string()
-  .max(4096)
-  .transform((text) => text.slice(0, 128))
-  .nullish()
-  .transform((text) => text ?? null);
+const said = maybe(
+  z
+    .string()
+    .max(4096)
+    .transform((text) => text.slice(0, 128)),
+);
+const word = maybe(z.string().regex(/^[A-Za-z0-9_.:-]{1,32}$/, 'is no short word'));
+const flag = maybe(z.boolean());
+const whole = maybe(z.number().int());
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const word = z
-  .string()
-  .regex(/^[A-Za-z0-9_.:-]{1,32}$/, 'is no short word')
-  .nullish()
-  .transform((text) => text ?? null);
-const maybe = z
-  .boolean()
-  .nullish()
-  .transform((value) => value ?? null);
 const maker = z.object({ vendor: said, product: said, serial: said });
 
 export const inventorySchema = z
@@ -29,12 +25,8 @@ export const inventorySchema = z
     architecture: z.string().min(1).max(32),
     firmware: z.object({
       kind: z.enum(['bios', 'uefi']),
-      bits: z
-        .number()
-        .int()
-        .nullish()
-        .transform((bits) => bits ?? null),
-      secureBoot: maybe,
+      bits: whole,
+      secureBoot: flag,
     }),
     system: maker.extend({ uuid: said }),
     board: maker,
@@ -50,11 +42,8 @@ export const inventorySchema = z
           bytes: count,
           sectorBytes: count,
           transport: word,
-          rotational: maybe,
-          content: z
-            .enum(['empty', 'warmboot', 'foreign'])
-            .nullish()
-            .transform((content) => content ?? null),
+          rotational: flag,
+          content: maybe(z.enum(['empty', 'warmboot', 'foreign'])),
         }),
       )
       .max(128),
@@ -65,17 +54,13 @@ export const inventorySchema = z
           mac: z.string().max(64),
           driver: said,
           bus: word,
-          link: maybe,
-          speedMbps: z
-            .number()
-            .int()
-            .nullish()
-            .transform((speed) => speed ?? null),
+          link: flag,
+          speedMbps: whole,
         }),
       )
       .max(64),
     bmc: z.object({ source: z.enum(['ipmi', 'smbios', 'unknown']), address: said }),
-    watchdog: maybe,
+    watchdog: flag,
   })
   .openapi('Inventory');
 

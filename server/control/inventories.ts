@@ -3,7 +3,7 @@ import type { NewEvent } from '../core/events.ts';
 import { type Host, newEnrolment } from '../core/host.ts';
 import { inventoryOf, macsOf, nameOfMachine } from '../core/inventory.ts';
 import type { Mac } from '../core/mac.ts';
-import { contradiction, isWaiting, meetInventory } from '../core/meet-inventory.ts';
+import { contradiction, isWaiting, type Meeting, meetInventory } from '../core/meet-inventory.ts';
 import type { InventoryRecord, Records } from '../core/ports.ts';
 import { rateLimit } from '../core/rate-limit.ts';
 import type { MachineUseCases } from '../core/use-cases.ts';
@@ -35,18 +35,12 @@ export function inventoryCases(context: Context): Pick<MachineUseCases, 'takeInv
         if (home) authorize(home, caller);
         const before = home && records.inventory(home.enrolment.id);
         const isNews = JSON.stringify(before?.facts) !== JSON.stringify(facts);
-        const apart = (host: Host) =>
-          refused.map(({ host: other, reason }) =>
-            event('merge-refused', host, 'server', reason, { other: other.enrolment.macs[0] }),
-          );
+        const news = (host: Host) =>
+          isNews ? [...changed(host, before, seen), ...apart(host, refused)] : [];
         if (home && !isWaiting(home.enrolment)) {
           const record = { ...seen, decision: before?.decision ?? null };
           const inventories = [{ hostId: home.enrolment.id, record }];
-          return {
-            answer: home,
-            inventories,
-            events: isNews ? [...changed(home, before, seen), ...apart(home)] : [],
-          };
+          return { answer: home, inventories, events: news(home) };
         }
         if (home === null) requireRoomFor(records);
         const found = joined(home ?? bareHost(id, macs, now), macs, absorbed);
@@ -65,8 +59,7 @@ export function inventoryCases(context: Context): Pick<MachineUseCases, 'takeInv
                 other: enrolment.macs[0],
               }),
             ),
-            ...(home && isNews ? changed(found, before, seen) : []),
-            ...(isNews ? apart(found) : []),
+            ...news(found),
             ...after.events,
           ],
         };
@@ -89,6 +82,13 @@ function changed(
   return difference
     ? [event('machine-changed', host, 'host', `it has another ${difference}`, { address })]
     : [];
+}
+
+/** Hosts that have a MAC of this machine, and are others all the same. */
+function apart(host: Host, refused: Meeting['refused']): NewEvent[] {
+  return refused.map(({ host: other, reason }) =>
+    event('merge-refused', host, 'server', reason, { other: other.enrolment.macs[0] }),
+  );
 }
 
 /** With the MACs and labels of all, and with what an operator had decided on one of them. */

@@ -20,8 +20,8 @@ function observationView({ bootDefault, slots, ...seen }: Observation) {
 
 export function hostView(host: Host, step: NextStep, lastSeen: number | null): HostView {
   const { enrolment, attempt, observation } = host;
-  const { claim, diskRule, switchMode, status, assignment, macs, wipe: _, ...rest } = enrolment;
-  const { byHand: __, forgetAt: ___, ...shown } = rest;
+  const { claim, diskRule, switchMode, status, assignment, macs, ...rest } = enrolment;
+  const { wipe: _, byHand: __, forgetAt: ___, ...shown } = rest;
   return {
     ...shown,
     mac: macs[0] ?? '',

@@ -8,13 +8,9 @@ inventory_json() {
   dmi=$WB_SYS/class/dmi/id
   printf '{"architecture":'; json_text "$(uname -m)"
   printf ',"firmware":'; firmware_json
-  printf ',"system":{"vendor":'; json_line "$dmi/sys_vendor"
-  printf ',"product":'; json_line "$dmi/product_name"
-  printf ',"serial":'; json_line "$dmi/product_serial"
+  printf ',"system":{'; maker_json "$dmi/sys_vendor" "$dmi/product_name" "$dmi/product_serial"
   printf ',"uuid":'; json_line "$dmi/product_uuid"
-  printf '},"board":{"vendor":'; json_line "$dmi/board_vendor"
-  printf ',"product":'; json_line "$dmi/board_name"
-  printf ',"serial":'; json_line "$dmi/board_serial"
+  printf '},"board":{'; maker_json "$dmi/board_vendor" "$dmi/board_name" "$dmi/board_serial"
   printf '},"cpu":{"model":'; json_text "$(sed -n 's/^model name[[:space:]]*: //p' "$WB_PROC/cpuinfo" | head -n 1)"
   printf ',"count":%s' "$(grep -c '^processor' "$WB_PROC/cpuinfo")"
   printf '},"memoryBytes":%s' "$(awk '/^MemTotal/ { printf "%.0f", $2 * 1024 }' "$WB_PROC/meminfo")"
@@ -32,6 +28,13 @@ inventory_json() {
   done
   printf '],"bmc":'; bmc_json
   printf ',"watchdog":%s}\n' "$(if ls -d "$WB_SYS"/class/watchdog/watchdog* > /dev/null 2>&1; then echo true; else echo false; fi)"
+}
+
+# maker_json VENDOR PRODUCT SERIAL: by the files that hold them.
+maker_json() {
+  printf '"vendor":'; json_line "$1"
+  printf ',"product":'; json_line "$2"
+  printf ',"serial":'; json_line "$3"
 }
 
 disk_json() {
