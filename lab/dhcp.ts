@@ -67,6 +67,8 @@ export class Dhcp {
 
   /** Whom it gave this address to; firmware, iPXE and Linux of one machine may have one each. */
   macOf(address: string): string | undefined {
+    // It writes before it answers: what a machine did with its address was seen later than this, whichever log was read first.
+    if (!this.#macs.has(address)) this.#tail.read();
     return this.#macs.get(address);
   }
 
@@ -101,6 +103,6 @@ export class Dhcp {
       this.#dnsmasq.kill('SIGKILL');
       await gone;
     }
-    await this.#tail.close();
+    this.#tail.close();
   }
 }

@@ -131,7 +131,7 @@ export class Guest {
 
   async close(): Promise<void> {
     await this.powerOff();
-    await this.#tail.close();
+    this.#tail.close();
   }
 }
 

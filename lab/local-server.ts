@@ -12,15 +12,21 @@ export type LocalServer = {
   readonly pid: number;
   /** Of its boot plane. */
   readonly url: string;
+  readonly adminUrl: string;
   /** Where its log lies. */
   readonly log: string;
   close(): Promise<void>;
+  /** SIGKILL: as a power cut ends it. */
+  kill(): Promise<void>;
 };
 
-/** The server as an operator starts it, a process of its own, on loopback alone and on any ports. */
-export async function startLocalServer(dataDir: string): Promise<LocalServer> {
-  const any = '127.0.0.1:0';
-  const args = ['serve', '--data', dataDir, '--boot-listen', any, '--admin-listen', any];
+/** The server as an operator starts it, a process of its own, on loopback alone. @param ports 0 or left out: any */
+export async function startLocalServer(
+  dataDir: string,
+  { bootPort = 0, adminPort = 0 }: { readonly bootPort?: number; readonly adminPort?: number } = {},
+): Promise<LocalServer> {
+  const listen = ['--boot-listen', `127.0.0.1:${bootPort}`, '--admin-listen', `127.0.0.1:${adminPort}`];
+  const args = ['serve', '--data', dataDir, ...listen];
   const log = join(dataDir, 'server.log');
   const logFile = openSync(log, 'a');
   const child = spawn(inCheckout('warmboot'), [...args, '--tftp-listen', 'off'], {
@@ -32,13 +38,18 @@ export async function startLocalServer(dataDir: string): Promise<LocalServer> {
   const [line] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended]);
   if (typeof line !== 'string')
     throw new Error(`the server ended before it was ready: ${readFileSync(log, 'utf8').slice(-2000)}`);
-  const { bootUrl } = JSON.parse(line) as { bootUrl: string };
+  const { bootUrl, adminUrl } = JSON.parse(line) as { bootUrl: string; adminUrl: string };
   return {
     pid: child.pid ?? 0,
     url: bootUrl,
+    adminUrl,
     log,
     async close() {
       child.kill('SIGTERM');
+      await ended;
+    },
+    async kill() {
+      child.kill('SIGKILL');
       await ended;
     },
   };

@@ -6,6 +6,8 @@ import type { Rack } from './rack.ts';
 const KERNEL_STARTS = /Linux version \d/;
 /** For one thing to be seen, with KVM; the rack's slowness multiplies. Some machines at once may share the processors. */
 const PATIENCE_MS = 60_000;
+/** Lines of each log in a message of failure. */
+const LATELY = 12;
 
 /** One machine's power-on, as it is watched from outside: by its requests and its serial port. */
 export class PowerOn {
@@ -82,7 +84,21 @@ export class PowerOn {
 
   #see<S extends Source>(wanted: Pick<Awaited<S>, 'source' | 'what' | 'match' | 'guest'>): Promise<Seen<S>> {
     const timeoutMs = PATIENCE_MS * this.#rack.accelerator.slowness;
-    return this.#rack.feed.seen({ ...wanted, since: this.#since, timeoutMs });
+    return this.#rack.feed.seen({ ...wanted, since: this.#since, timeoutMs }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.#lately()}`, { cause: error });
+    });
+  }
+
+  /** What was seen instead: where nobody gets at the logs of a run, this is all there is to go by. */
+  #lately(): string {
+    const lines = this.#rack.feed
+      .since(this.#since, 'serial', this.#guest.name)
+      .map(({ line }) => line.trim());
+    const asked = this.served().map(
+      ({ path, file, status, outcome }) => `${path ?? file} ${status ?? outcome}`,
+    );
+    const last = (what: readonly string[]) => what.filter(Boolean).slice(-LATELY).join('\n    ') || 'nothing';
+    return `  ${this.#guest.name} said last:\n    ${last(lines)}\n  the server was asked by it for:\n    ${last(asked)}`;
   }
 
   /** The server's log names addresses; whose they are the DHCP server knows. */

@@ -139,7 +139,7 @@ export class Server {
 
   async close(): Promise<void> {
     await this.#end('SIGTERM');
-    await this.#tail.close();
+    this.#tail.close();
   }
 }
 

@@ -1,42 +1,33 @@
-import { open } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 
-/** Follows a growing file line by line, from its beginning; it need not exist yet. */
+/**
+ * Follows a growing file line by line, from its beginning; it need not exist yet. Reads at once, without waiting: whoever must know
+ * what stands in one log before he judges what stands in another asks for it by {@link Tail.read}.
+ */
 export class Tail {
   readonly #path: string;
   readonly #online: (line: string) => void;
-  #offset = 0;
+  readonly #chunk = Buffer.alloc(256 * 1024);
+  readonly #timer: NodeJS.Timeout;
+  #file: number | undefined;
   #rest = Buffer.alloc(0);
-  #running = true;
-  readonly #loop: Promise<void>;
+  #ended = false;
 
   constructor(path: string, online: (line: string) => void, everyMs = 100) {
     this.#path = path;
     this.#online = online;
-    this.#loop = this.#follow(everyMs);
+    this.#timer = setInterval(() => this.read(), everyMs);
   }
 
-  async #follow(everyMs: number): Promise<void> {
-    while (this.#running) {
-      await this.#read();
-      await sleep(everyMs);
-    }
-    await this.#read();
-  }
-
-  async #read(): Promise<void> {
-    const file = await open(this.#path, 'r').catch(() => undefined);
-    if (file === undefined) return;
-    try {
-      const chunk = Buffer.alloc(256 * 1024);
-      for (;;) {
-        const { bytesRead } = await file.read(chunk, 0, chunk.length, this.#offset);
-        if (bytesRead === 0) return;
-        this.#offset += bytesRead;
-        this.#take(Buffer.concat([this.#rest, chunk.subarray(0, bytesRead)]));
-      }
-    } finally {
-      await file.close();
+  /** Takes all that was written up to now. */
+  read(): void {
+    if (this.#ended) return;
+    if (this.#file === undefined && existsSync(this.#path)) this.#file = openSync(this.#path, 'r');
+    if (this.#file === undefined) return;
+    for (;;) {
+      const length = readSync(this.#file, this.#chunk);
+      if (length === 0) return;
+      this.#take(Buffer.concat([this.#rest, this.#chunk.subarray(0, length)]));
     }
   }
 
@@ -50,9 +41,11 @@ export class Tail {
   }
 
   /** Reads what is there still, then ends. */
-  async close(): Promise<void> {
-    this.#running = false;
-    await this.#loop;
+  close(): void {
+    clearInterval(this.#timer);
+    this.read();
+    if (!this.#ended && this.#file !== undefined) closeSync(this.#file);
+    this.#ended = true;
   }
 }
 

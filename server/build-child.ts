@@ -7,7 +7,8 @@ import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { draftImage } from './blobs/image-draft.ts';
 import { BuildError } from './build/build-error.ts';
-import { buildFolderOf, buildImage, type ChunkLookup } from './build/build-image.ts';
+import { buildFolderOf } from './build/build-folder.ts';
+import { buildImage, type ChunkLookup } from './build/build-image.ts';
 import { maskOf } from './build/mask.ts';
 import type { BuildProgress, BuildResult, FromChild, ToChild } from './build/messages.ts';
 

@@ -10,7 +10,7 @@ import { ask, MIGRATIONS, newMac, runningServer, type TestServer } from './fixtu
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 30_000);
+});
 afterAll(() => server.close());
 
 const beside = (facts: object) =>

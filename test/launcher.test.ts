@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { run } from './cli/run.ts';
 
 /**
  * The launcher in a checkout of its own, on a "machine" whose tools are all played: they write down how they were called, and
@@ -132,6 +133,18 @@ test('what is no command gets no set-up of its own: the program says so', async 
   const { stdout } = await launch(['docter'], { WARMBOOT_SETUP: 'print' });
   expect(stdout).not.toMatch(/^(package|docker|wish)/m);
   expect(stdout).toContain('run server/main.ts docter');
+});
+
+test('every command is known, so that none of its arguments is taken for one: `profile set test`', async () => {
+  const { stdout } = await run(['--help']);
+  const listed = stdout.split('Commands:')[1]?.split('\n\n')[0] ?? '';
+  const commands = [...listed.matchAll(/^ {2}([a-z]+) /gm)].map(([, command]) => command ?? '');
+  expect(commands.length).toBeGreaterThan(20);
+  const launched = await Promise.all(
+    commands.map((command) => launch([command, 'test'], { WARMBOOT_SETUP: 'print' })),
+  );
+  for (const [at, { stdout: said }] of launched.entries())
+    expect(said).toContain(`run server/main.ts ${commands[at]} test`);
 });
 
 test('doctor installs nothing that it could then not find missing', async () => {

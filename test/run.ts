@@ -8,7 +8,7 @@ import { inCheckout } from '../lab/paths.ts';
 import type { BuiltImage } from '../lab/story.ts';
 import { keepFolder, makeWorkFolder, removeFolder } from '../lab/work-folder.ts';
 import { ALL_MARK } from './all.ts';
-import { E2E_IMAGES, E2E_VARIANTS, type E2ePlan } from './e2e/plan.ts';
+import { E2E_IMAGES, type E2ePlan, e2eVariants } from './e2e/plan.ts';
 import { shellScripts } from './shell-scripts.ts';
 
 /**
@@ -124,16 +124,20 @@ interface JsonReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numPendingTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string }[];
+  }[];
 }
 
 async function readCount(path: string): Promise<Count> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return { passed: 0, failed: 0, skipped: 0 };
   const report = JSON.parse(text) as JsonReport;
-  // A file that does not even load has no tests in it and is a failure all the same.
+  // A file that does not load, or whose hooks fail, is a failure though no test in it is one.
   const broken = report.testResults.filter(
-    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+    ({ status, assertionResults }) =>
+      status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
   );
   return {
     passed: report.numPassedTests,
@@ -152,7 +156,7 @@ async function planE2e(folder: string): Promise<E2ePlan | undefined> {
     const images: BuiltImage[] = [];
     const { signal } = new AbortController();
     for (const name of E2E_IMAGES) images.push(await buildImage(name, data, signal));
-    for (const { name, of, options } of E2E_VARIANTS)
+    for (const { name, of, options } of e2eVariants())
       images.push({ ...(await buildImage(of, data, signal, options)), name });
     return { folder, data, images };
   } catch (error) {

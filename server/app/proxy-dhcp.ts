@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import type { Logger as Pino } from 'pino';
 import { type Config, type Listen, type ProxyDhcpSettings, proxyLimits } from '../config.ts';
+import type { DhcpMeters } from '../core/meters-port.ts';
 import type { Store } from '../core/ports.ts';
 import { type ProxyDhcpService, startProxyDhcp } from '../dhcp/proxy-dhcp.ts';
 import type { RunningNote } from './running-note.ts';
@@ -12,8 +13,9 @@ const TFTP_PORT = 69;
 export async function startProxy(
   { proxyDhcp }: NonNullable<Config['boot']>,
   { url, tftp }: { readonly url: string; readonly tftp: Listen | null },
-  store: Pick<Store, 'host'>,
+  store: Pick<Store, 'host' | 'settled'>,
   logger: Pino,
+  meters: DhcpMeters,
   closers: (() => unknown)[],
 ): Promise<ProxyDhcpService | null> {
   if (!proxyDhcp) return null;
@@ -26,8 +28,10 @@ export async function startProxy(
     // `::` takes IPv4 in as well; DHCP cannot name any other IPv6 address.
     tftpHost: tftp && (!isIPv6(tftp.host) || tftp.host === '::') ? tftp.host : null,
     logger,
+    meters,
     knownHost: async (mac) => {
       const host = await store.host({ mac });
+      await store.settled();
       return host && { status: host.enrolment.status, labels: host.enrolment.labels };
     },
   });

@@ -6,14 +6,19 @@ import { dirname, resolve } from 'node:path';
  * fsync of the folder. A rename that is not synced can be lost while the data is kept, hence the last step.
  */
 
-/** Makes the names in a folder durable. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+/** Makes the content of a file durable that somebody else wrote. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
   try {
-    await folder.sync();
+    await file.sync();
   } finally {
-    await folder.close();
+    await file.close();
   }
+}
+
+/** Makes the names in a folder durable. */
+export function syncFolder(path: string): Promise<void> {
+  return syncFile(path);
 }
 
 /** Writes a new file and syncs it; its name becomes durable with its folder. Fails when the file exists. */

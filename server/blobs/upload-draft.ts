@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UploadFiles } from '../core/file-ports.ts';
+import { syncFile } from './atomic.ts';
 import { draftImage } from './image-draft.ts';
 
 /** Uploads are drafts as builds are: temporary names, swept after a crash, visible only when committed. */
@@ -29,10 +30,7 @@ export function uploadFiles(dataDir: string): UploadFiles {
         },
         append: draft.append,
         async seal() {
-          for (const name of written) {
-            const file = await open(join(draft.folder, name), 'r+');
-            await file.sync().finally(() => file.close());
-          }
+          for (const name of written) await syncFile(join(draft.folder, name));
           return draft.seal({ 'index.json': indexText });
         },
         discard: draft.discard,

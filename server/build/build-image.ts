@@ -16,6 +16,7 @@ import { readOsRelease } from './accept/os-release.ts';
 import { labelTree } from './accept/selinux/label-tree.ts';
 import { buildAgent, hasAgent, saveAgent } from './add-agent.ts';
 import { BuildError } from './build-error.ts';
+import { buildFolderOf } from './build-folder.ts';
 import { connectDocker, type DockerImage, findImage, requireDocker } from './docker/docker.ts';
 import { dockerReference } from './docker/docker-build.ts';
 import type { BuildRequest, BuildResult, Report } from './messages.ts';
@@ -42,12 +43,6 @@ export interface BuildSurroundings {
   readonly lookup: ChunkLookup;
   readonly report: Report;
   readonly signal: AbortSignal;
-}
-
-/** The folder of a build: its log stays, `work` goes when it ends. */
-export function buildFolderOf(dataDir: string, id: string): { folder: string; work: string; log: string } {
-  const folder = join(dataDir, 'builds', id);
-  return { folder, work: join(folder, 'work'), log: join(folder, 'log') };
 }
 
 /**

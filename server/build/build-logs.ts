@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { BuildLogs, BuildProgress } from '../core/build-ports.ts';
-import { buildFolderOf } from './build-image.ts';
+import { buildFolderOf } from './build-folder.ts';
 
 /** The logs of ended builds, `DATA/builds/ID/log`: JSON lines as their processes wrote them. */
 export function buildLogs(dataDir: string): BuildLogs {

@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BuildError } from './build-error.ts';
-import { buildFolderOf, type ChunkLookup } from './build-image.ts';
+import { buildFolderOf } from './build-folder.ts';
+import type { ChunkLookup } from './build-image.ts';
 import type { BuildRequest, BuildResult, FromChild, PackedChunk, Report, ToChild } from './messages.ts';
 
 export interface BuilderOptions {

@@ -9,6 +9,20 @@ export function seconds(text: string): number {
   return value;
 }
 
+/** As the server reads MACs; where hosts are named, anything else is a selector. */
+export function isMac(text: string): boolean {
+  return /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text);
+}
+
+const TIME_UNITS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400, w: 7 * 86_400 };
+
+/** `90m`, `12h`, `30d`, `2w`, as seconds. */
+export function timeSpan(text: string): number {
+  const match = /^([1-9]\d{0,5})([mhdw])$/.exec(text);
+  if (!match) throw new InvalidArgumentError('It is a time like 90m, 12h, 30d or 2w.');
+  return Number(match[1]) * (TIME_UNITS[match[2] ?? ''] ?? 0);
+}
+
 export function count(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
   return Number(text);
@@ -23,6 +37,11 @@ export function path(text: string): string {
 /** Paths with `:` between them, as in PATH. */
 export function pathList(text: string): readonly string[] {
   return text.split(':').map(path);
+}
+
+/** Any text, given any number of times. */
+export function texts(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
 }
 
 /** `k=v`, given any number of times. */
@@ -55,6 +74,22 @@ export function listen(text: string): Listen {
 /** `off` as it is (commander does not pass null on), or what `listen` takes. */
 export function listenOrOff(text: string): Listen | 'off' {
   return text === 'off' ? text : listen(text);
+}
+
+/** A whole number of seconds, at most a day. */
+export function wholeSeconds(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 86_400)
+    throw new InvalidArgumentError('It is a whole number of seconds, at most 86400.');
+  return Number(text);
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
+export function logLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((each) => each === text);
+  if (!level) throw new InvalidArgumentError(`It is one of ${LOG_LEVELS.join(', ')}.`);
+  return level;
 }
 
 /** For the variable of a flag that has no value. */

@@ -1,28 +1,37 @@
-import { reassignedSchema } from '../contract/admin-plane.ts';
-import { seconds } from './arguments.ts';
+import { reassignedSchema } from '../contract/hosts.ts';
+import { isMac, seconds } from './arguments.ts';
+import { assignMany, type ManyOptions } from './assign-many.ts';
 import { followAttempt } from './attempt.ts';
-import { segment } from './client.ts';
+import { type Conditional, segment } from './client.ts';
 import type { Cli } from './command.ts';
+import { REVISION } from './revision.ts';
 import type { Session, SessionNeeds } from './session.ts';
 
 export function addAssign({ program, run }: Cli): void {
   program
     .command('assign')
-    .description('Give a host the image that it shall run.')
-    .argument('<mac>', 'any MAC of the host')
+    .description('Give a host, or all that fit a selector, the image that it shall run.')
+    .argument('<mac|selector>', 'any MAC of one host, or a label selector for all that fit it')
     .argument('<image>', 'NAME, NAME:TAG or digest; resolved now and frozen')
     .option('--fresh', 'write the slot anew even if one holds the image')
     .option('--wait', WAIT_HELP)
     .option('--timeout <seconds>', TIMEOUT_HELP, seconds)
-    .addHelpText('after', '\nExample: warmboot assign 52:54:00:12:34:56 debian-13:next --wait --timeout 600')
-    .action((mac: string, image: string, options: OrderOptions & { fresh?: boolean }) =>
+    .option(...REVISION)
+    .option('--yes', 'with a selector, on a terminal: move all hosts that fit it')
+    .addHelpText(
+      'after',
+      '\nExamples: warmboot assign 52:54:00:12:34:56 debian-13:next --wait --timeout 600\n          warmboot assign pool=test debian-13:next --wait --yes',
+    )
+    .action((which: string, image: string, options: ManyOptions) =>
       run(needsOf(options), (session) =>
-        order(session, mac, options, {
-          method: 'PUT',
-          path: 'os',
-          body: { image, ...(options.fresh ? { fresh: true } : {}) },
-          what: image,
-        }),
+        isMac(which)
+          ? order(session, which, options, {
+              method: 'PUT',
+              path: 'os',
+              body: { image, ...(options.fresh ? { fresh: true } : {}) },
+              what: image,
+            })
+          : assignMany(session, which, image, options),
       ),
     );
 }
@@ -31,7 +40,7 @@ export const WAIT_HELP = 'follow to the end; exit 1 if it failed or was rolled b
 export const TIMEOUT_HELP = 'with --wait: wait no longer than this, then exit 1';
 
 /** Options of the commands that begin an attempt. */
-export interface OrderOptions {
+export interface OrderOptions extends Conditional {
   readonly wait?: boolean;
   readonly timeout?: number;
 }
@@ -61,13 +70,15 @@ export async function order(
   options: OrderOptions,
   asked: Order,
 ): Promise<number> {
-  const { client, json, print, printJson, say } = session;
+  const { client, json, tell, printJson, say } = session;
   const path = `/api/v1/hosts/${segment(mac)}/${asked.path}`;
-  const { raw, data } = await client.send(asked.method, path, reassignedSchema, asked.body);
+  const { raw, data } = await client.send(asked.method, path, reassignedSchema, asked.body, {
+    revision: options.revision,
+  });
   const { attempt, digest, reason } = data;
   if (attempt === null) {
     if (json) printJson(raw);
-    else print(`${mac} runs ${asked.what ?? digest} already.\n`);
+    else tell(`${mac} runs ${asked.what ?? digest} already.`);
     return 0;
   }
   if (options.wait) {
@@ -75,6 +86,6 @@ export async function order(
     return followAttempt(session, mac, attempt, options.timeout ?? null);
   }
   if (json) printJson(raw);
-  else print(`${mac}: ${asked.what ?? digest} is ordered, attempt ${attempt}: ${reason}\n`);
+  else tell(`${mac}: ${asked.what ?? digest} is ordered, attempt ${attempt}: ${reason}`);
   return 0;
 }

@@ -1,25 +1,23 @@
-import { attemptSchema, hostSchema } from '../contract/admin-plane.ts';
-import { CliError, InterruptedError, UnreachableError } from './cli-error.ts';
-import { type Client, type Schema, segment } from './client.ts';
-import { pause } from './pause.ts';
+import { attemptListSchema, type attemptSchema, hostSchema } from '../contract/hosts.ts';
+import { CliError, InterruptedError } from './cli-error.ts';
+import { type Client, segment } from './client.ts';
+import { everyPage } from './pages.ts';
 import { type Progress, progressOn } from './progress.ts';
 import { duration } from './quantity.ts';
 import type { Session } from './session.ts';
-
-const POLL_MS = 1000;
+import { clean } from './text.ts';
+import { untilOver } from './until-over.ts';
 
 /** As the API shows it. */
 export type AttemptView = Extract<ReturnType<typeof attemptSchema.safeParse>, { success: true }>['data'];
 
-/** The answer of `/hosts/MAC/attempts`, oldest first. */
-export const attemptsSchema: Schema<readonly AttemptView[]> = {
-  safeParse: (value) =>
-    attemptSchema
-      .array()
-      .safeParse(
-        typeof value === 'object' && value !== null && 'attempts' in value ? value.attempts : undefined,
-      ),
-};
+/** All of a host, oldest first. */
+export async function attemptsOf(client: Client, mac: string): Promise<readonly AttemptView[]> {
+  const path = `/api/v1/hosts/${segment(mac)}/attempts`;
+  // A server from before it had pages says nothing of a next one.
+  const schema = attemptListSchema.partial({ next: true });
+  return (await everyPage(client, path, new URLSearchParams(), 'attempts', schema)).data;
+}
 
 /**
  * Waits for the end of an attempt and shows on the way what it does.
@@ -32,7 +30,7 @@ export async function followAttempt(
   id: string,
   timeoutSeconds: number | null,
 ): Promise<number> {
-  const { json, print, printJson } = session;
+  const { json, tell, printJson } = session;
   const progress = progressOn(session.world);
   let outcome: 'done' | 'failed' = 'failed';
   let ended: AttemptView;
@@ -50,8 +48,8 @@ export async function followAttempt(
   }
   if (json) printJson(ended);
   const took = duration((ended.endedAt ?? session.world.now()) - ended.createdAt);
-  if (ended.outcome !== 'succeeded') throw new CliError(sentence(mac, ended, took));
-  if (!json) print(`${mac} runs ${ended.image} (${ended.digest}) after ${took}.\n`);
+  if (ended.outcome !== 'succeeded') throw new CliError(clean(sentence(mac, ended, took)));
+  if (!json) tell(`${mac} runs ${ended.image} (${ended.digest}) after ${took}.`);
   return 0;
 }
 
@@ -66,46 +64,35 @@ function sentence(mac: string, { image, outcome, reason, phase }: AttemptView, t
   }
 }
 
-async function end(
+function end(
   session: Session,
   mac: string,
   id: string,
   timeoutSeconds: number | null,
   progress: Progress,
 ): Promise<AttemptView> {
-  const { client, world } = session;
-  const latest = timeoutSeconds === null ? Number.POSITIVE_INFINITY : world.now() + timeoutSeconds * 1000;
-  let isAway = false;
   let phase = '';
-  for (;;) {
-    try {
-      const attempt = await read(client, mac, id);
-      if (isAway) progress.note('the server is back');
-      isAway = false;
-      if (attempt.outcome !== null) return attempt;
+  return untilOver(
+    session,
+    progress,
+    timeoutSeconds,
+    () => read(session.client, mac, id),
+    (attempt) => {
+      if (attempt.outcome !== null) return true;
       phase = attempt.phase;
       show(attempt, progress);
-    } catch (error) {
-      if (!(error instanceof UnreachableError)) throw error;
-      // A host goes on without its server; so does the wait.
-      if (!isAway) progress.note(`${error.message} Trying on.`);
-      isAway = true;
-    }
-    const left = latest - world.now();
-    if (left <= 0)
-      throw new CliError(
-        `${mac} is not done after ${timeoutSeconds} s${phase === '' ? '' : `, it is in phase ${phase}`}; it goes on. Look at it with: warmboot host ${mac}`,
-      );
-    await pause(Math.min(POLL_MS, left), world.signal);
-  }
+      return false;
+    },
+    () =>
+      `${mac} is not done after ${timeoutSeconds} s${phase === '' ? '' : `, it is in phase ${clean(phase)}`}; it goes on. Look at it with: warmboot host ${mac}`,
+  );
 }
 
 async function read(client: Client, mac: string, id: string): Promise<AttemptView> {
   const path = `/api/v1/hosts/${segment(mac)}`;
   const { data: host } = await client.get(path, hostSchema);
   if (host.attempt?.id === id) return host.attempt;
-  const { data: attempts } = await client.get(`${path}/attempts`, attemptsSchema);
-  const found = attempts.find((attempt) => attempt.id === id);
+  const found = (await attemptsOf(client, mac)).find((attempt) => attempt.id === id);
   if (!found) throw new CliError(`${mac} knows nothing of attempt ${id}: was the host removed meanwhile?`);
   return found;
 }

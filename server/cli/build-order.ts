@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { NewBuild } from '../contract/admin-plane.ts';
+import type { NewBuild } from '../contract/builds.ts';
 import { type DockerContext, openContext } from '../docker-context/open-context.ts';
 import { CliError, codeOf, message } from './cli-error.ts';
 import type { CliWorld } from './world.ts';
@@ -64,21 +64,21 @@ function refuseWithFrom(flags: BuildFlags): void {
 
 /** `K=V`, or `K` alone for what the environment says (nothing, where it says nothing): as docker build does. */
 function argumentsOf(texts: readonly string[], { env }: CliWorld): Record<string, string> {
-  const found: Record<string, string> = {};
+  const found = new Map<string, string>();
   for (const text of texts) {
     const equals = text.indexOf('=');
     const key = equals === -1 ? text : text.slice(0, equals);
-    const value = equals === -1 ? env[key] : text.slice(equals + 1);
+    const value = equals === -1 ? variableOf(env, key) : text.slice(equals + 1);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
       throw new CliError(`--build-arg ${text} is not NAME=VALUE.`, EXIT_USAGE);
-    if (value !== undefined) found[key] = value;
+    if (value !== undefined) found.set(key, value);
   }
-  return found;
+  return Object.fromEntries(found);
 }
 
 /** `id=ID` with `src=PATH` or `env=NAME`; alone it is the variable ID. @returns base64 by id */
 async function secretsOf(texts: readonly string[], world: CliWorld): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
+  const found = new Map<string, string>();
   for (const text of texts) {
     const fields = new Map(text.split(',').map((part) => pair(part)));
     const id = fields.get('id');
@@ -91,9 +91,9 @@ async function secretsOf(texts: readonly string[], world: CliWorld): Promise<Rec
       file === undefined ? fromEnvironment(id, fields.get('env') ?? id, world) : await fromFile(id, file);
     if (secret.length > MAX_SECRET_BYTES)
       throw new CliError(`the secret ${id} is larger than 500 KiB, which is what Docker takes.`);
-    found[id] = secret.toString('base64');
+    found.set(id, secret.toString('base64'));
   }
-  return found;
+  return Object.fromEntries(found);
 }
 
 function pair(part: string): [string, string] {
@@ -102,12 +102,17 @@ function pair(part: string): [string, string] {
 }
 
 function fromEnvironment(id: string, variable: string, { env }: CliWorld): Buffer {
-  const value = env[variable];
+  const value = variableOf(env, variable);
   if (value === undefined)
     throw new CliError(
       `the secret ${id} is not there: the variable ${variable} is not set. Set it, or give --secret id=${id},src=FILE.`,
     );
   return Buffer.from(value);
+}
+
+/** The environment is an object: `constructor` is no variable of it. */
+function variableOf(env: CliWorld['env'], name: string): string | undefined {
+  return Object.hasOwn(env, name) ? env[name] : undefined;
 }
 
 async function fromFile(id: string, file: string): Promise<Buffer> {

@@ -1,10 +1,5 @@
 import { Option } from 'commander';
-import {
-  type BuildView,
-  buildLogEntrySchema,
-  buildSchema,
-  buildWaitSchema,
-} from '../contract/admin-plane.ts';
+import { type BuildView, buildLogEntrySchema, buildSchema, buildWaitSchema } from '../contract/builds.ts';
 import { type BuildFlags, readOrder } from './build-order.ts';
 import { CliError, InterruptedError, UnreachableError } from './cli-error.ts';
 import { type Client, parsed, RefusedError, segment } from './client.ts';
@@ -49,7 +44,7 @@ function collect(text: string, before: readonly string[] = []): string[] {
 }
 
 async function build(session: Session, name: string, flags: BuildFlags): Promise<number> {
-  const { client, world, json, isOwnServer, printJson, print, say } = session;
+  const { client, world, json, isOwnServer, printJson, tell, say } = session;
   const { order, context } = await readOrder(name, flags, world);
   const progress = progressOn(world);
   let id: string;
@@ -79,7 +74,7 @@ async function build(session: Session, name: string, flags: BuildFlags): Promise
     throw new CliError(ended.error ?? `the build of ${name} was ${ended.status}.`);
   if (ended.digest === null)
     say(`${name} is built, for other Dockerfiles to copy from; hosts cannot run it.`);
-  else if (!json) print(`${ended.digest}\n`);
+  else if (!json) tell(ended.digest);
   return 0;
 }
 

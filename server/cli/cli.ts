@@ -2,25 +2,40 @@ import { Command, CommanderError } from 'commander';
 import { addApprove } from './approve.ts';
 import { path } from './arguments.ts';
 import { addAssign } from './assign.ts';
+import { addBackup } from './backup.ts';
 import { addBuild } from './build.ts';
 import { CliError, ClosedPipeError, InterruptedError, message } from './cli-error.ts';
 import type { Cli } from './command.ts';
+import { addCompletion, answerShell, COMPLETE } from './completion.ts';
 import { addDiscovery } from './discovery.ts';
 import { addDisk } from './disk.ts';
 import { addDoctor } from './doctor.ts';
 import { addEnrol } from './enrol.ts';
 import { addEvents } from './events.ts';
+import { addHold, addResume } from './hold.ts';
 import { addHost } from './host.ts';
 import { addHosts } from './hosts.ts';
 import { addIgnore } from './ignore.ts';
 import { addImage } from './image.ts';
 import { addImages } from './images.ts';
+import { addKey } from './key.ts';
+import { addLabel } from './label.ts';
+import { addProfile } from './profile.ts';
 import { addReinstall } from './reinstall.ts';
+import { addRelease } from './release.ts';
 import { addRemove } from './remove.ts';
+import { addRestore } from './restore.ts';
+import { addRetire } from './retire.ts';
 import { addRetry } from './retry.ts';
+import { addRollback } from './rollback.ts';
+import { addRollout } from './rollout.ts';
 import { addServe } from './serve.ts';
 import { type GlobalOptions, withSession } from './session.ts';
+import { addSet } from './set.ts';
+import { addStatus } from './status.ts';
 import { clean } from './text.ts';
+import { addToken } from './token.ts';
+import { addWebhook } from './webhook.ts';
 import type { CliWorld } from './world.ts';
 
 const EXIT_USAGE = 2;
@@ -47,6 +62,7 @@ export async function runCli(argv: string[], world: CliWorld): Promise<number> {
     },
   };
   for (const add of COMMANDS) add(cli);
+  if (argv[0] === COMPLETE) return answerShell(program, argv.slice(1), world);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -57,6 +73,7 @@ export async function runCli(argv: string[], world: CliWorld): Promise<number> {
 
 const COMMANDS = [
   addServe,
+  addStatus,
   addBuild,
   addImages,
   addImage,
@@ -66,13 +83,28 @@ const COMMANDS = [
   addDiscovery,
   addHosts,
   addHost,
+  addLabel,
+  addSet,
+  addProfile,
   addAssign,
+  addRollout,
   addRetry,
   addReinstall,
+  addRollback,
+  addHold,
+  addResume,
+  addRetire,
+  addRelease,
   addRemove,
   addEvents,
   addDisk,
+  addToken,
+  addKey,
   addDoctor,
+  addWebhook,
+  addBackup,
+  addRestore,
+  addCompletion,
 ];
 
 function exitCodeOf(error: unknown, { stderr, signal }: CliWorld): number {
@@ -96,8 +128,10 @@ function programOf({ version, stdout, stderr }: CliWorld): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand(false)
-    .option('--server <url>', 'admin plane to speak to (WARMBOOT_SERVER)')
+    .option('--server <url>', 'admin plane: address, or name in the config file (WARMBOOT_SERVER)')
     .option('--token <token>', 'token for it (WARMBOOT_TOKEN)')
+    .option('--ca <file>', 'certificates that verify an admin plane with HTTPS (WARMBOOT_CA)', path)
+    .option('--pin <fingerprint>', 'or the SHA-256 fingerprint of one that it shows (WARMBOOT_PIN)')
     .option('--data <dir>', 'data folder, for its server and token (WARMBOOT_DATA; default: ./data)', path)
     .option('--json', 'JSON for programs, as the API gives it')
     .configureHelp({ showGlobalOptions: true })

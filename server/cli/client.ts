@@ -1,4 +1,5 @@
-import { problemSchema } from '../contract/admin-plane.ts';
+import { randomUUID } from 'node:crypto';
+import { problemSchema } from '../contract/route.ts';
 import { CliError, codeOf, InterruptedError, message, UnreachableError } from './cli-error.ts';
 import { type SseEvent, sseEvents } from './sse.ts';
 import { clean } from './text.ts';
@@ -28,6 +29,8 @@ export interface ClientOptions {
   /** Shown after a 401: where the token came from, or where one was looked for. */
   readonly tokenSource: string;
   readonly signal: AbortSignal;
+  /** How the server is asked; left out: as Node does. */
+  readonly fetch?: typeof fetch;
 }
 
 /** A refusal by the server; its `detail` is the message. */
@@ -39,7 +42,17 @@ export class RefusedError extends CliError {
   }
 }
 
-/** Speaks to the admin plane. Every failure is a CliError that can be shown as it is. */
+/** The connection was there and broke off: whether the request was carried out is not known. */
+class BrokenError extends UnreachableError {}
+
+/** A change that is made only while the thing has this revision; left out: whatever it has. */
+export interface Conditional {
+  readonly revision?: number | undefined;
+}
+export interface SendOptions extends Conditional {
+  readonly patienceMs?: number;
+}
+
 /** How long a request may take: `until` says it, else a stream's time is its own and any other has `patienceMs`. */
 interface FetchOptions {
   readonly content?: AsyncIterable<Uint8Array>;
@@ -47,6 +60,13 @@ interface FetchOptions {
   readonly until?: AbortSignal | null;
 }
 
+/** What is posted to get something large, and how long the server may take to begin. */
+export interface DownloadOrder {
+  readonly body?: unknown;
+  readonly patienceMs?: number;
+}
+
+/** Speaks to the admin plane. Every failure is a CliError that can be shown as it is. */
 export class Client {
   readonly #options: ClientOptions;
   constructor(options: ClientOptions) {
@@ -62,9 +82,38 @@ export class Client {
     path: string,
     schema: Schema<T>,
     body?: unknown,
-    patienceMs: number = ANSWER_MS,
+    { patienceMs = ANSWER_MS, revision }: SendOptions = {},
   ): Promise<Answer<T>> {
-    const response = await this.#fetch(method, path, { accept: 'application/json' }, body, { patienceMs });
+    const headers = { accept: 'application/json', ...ifMatch(revision) };
+    const once = async (asked: Readonly<Record<string, string>>): Promise<Answer<T>> => {
+      const response = await this.#fetch(method, path, asked, body, { patienceMs });
+      const raw = parse(await this.#text(response));
+      return { raw, data: this.#read(path, raw, response, schema) };
+    };
+    if (method !== 'POST') return once(headers);
+    // The server carries it out once, however often it comes under this key.
+    const keyed = { ...headers, 'idempotency-key': `"${randomUUID()}"` };
+    try {
+      return await once(keyed);
+    } catch (error) {
+      if (!(error instanceof BrokenError)) throw error;
+      return await once(keyed);
+    }
+  }
+
+  /** Changes single fields of a thing, and of the objects in it; null takes one away (RFC 7396). */
+  async patch<T>(
+    path: string,
+    schema: Schema<T>,
+    changes: unknown,
+    { revision }: Conditional = {},
+  ): Promise<Answer<T>> {
+    const headers = {
+      accept: 'application/json',
+      'content-type': 'application/merge-patch+json',
+      ...ifMatch(revision),
+    };
+    const response = await this.#fetch('PATCH', path, headers, changes);
     const raw = parse(await this.#text(response));
     return { raw, data: this.#read(path, raw, response, schema) };
   }
@@ -132,6 +181,13 @@ export class Client {
     return this.#fetch('GET', path, { ...headers, accept: BYTES });
   }
 
+  /** Asks for JSON lines, which take as long as they take; the caller reads the body. */
+  fetchLines(path: string): Promise<Response> {
+    return this.#fetch('GET', path, { accept: 'application/x-ndjson' }, undefined, {
+      until: this.#options.signal,
+    });
+  }
+
   /** What to throw when reading such a body fails: the server was there, and has its reasons. */
   broken(error: unknown): CliError {
     if (error instanceof CliError) return error;
@@ -141,8 +197,8 @@ export class Client {
     );
   }
 
-  async delete(path: string): Promise<void> {
-    await this.#text(await this.#fetch('DELETE', path, { accept: 'application/json' }));
+  async delete(path: string, { revision }: Conditional = {}): Promise<void> {
+    await this.#text(await this.#fetch('DELETE', path, { accept: 'application/json', ...ifMatch(revision) }));
   }
 
   /**
@@ -159,8 +215,9 @@ export class Client {
     path: string,
     headers: Readonly<Record<string, string>> = {},
     method: 'GET' | 'POST' = 'GET',
+    until: AbortSignal | null = null,
   ): AsyncGenerator<SseEvent> {
-    const response = await this.#fetch(method, path, { ...headers, accept: STREAM });
+    const response = await this.#fetch(method, path, { ...headers, accept: STREAM }, undefined, { until });
     if (!response.headers.get('content-type')?.startsWith(STREAM) || response.body === null)
       throw this.#foreign(response);
     try {
@@ -174,11 +231,15 @@ export class Client {
    * A large body, as it comes. Only the wait for its beginning has a time-out.
    * @returns its length as the server says it, and its parts; these throw UnreachableError when the connection breaks
    */
-  async download(path: string): Promise<{ bytes: number; parts: AsyncIterable<Uint8Array> }> {
+  async download(
+    path: string,
+    { body, patienceMs = ANSWER_MS }: DownloadOrder = {},
+  ): Promise<{ bytes: number; parts: AsyncIterable<Uint8Array> }> {
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new DOMException('no answer', 'TimeoutError')), ANSWER_MS);
+    const timer = setTimeout(() => late.abort(new DOMException('no answer', 'TimeoutError')), patienceMs);
     const until = AbortSignal.any([this.#options.signal, late.signal]);
-    const response = await this.#fetch('GET', path, { accept: '*/*' }, undefined, { until }).finally(() =>
+    const method = body === undefined ? 'GET' : 'POST';
+    const response = await this.#fetch(method, path, { accept: '*/*' }, body, { until }).finally(() =>
       clearTimeout(timer),
     );
     const length = response.headers.get('content-length') ?? '';
@@ -201,11 +262,12 @@ export class Client {
     body?: unknown,
     { content, patienceMs = ANSWER_MS, until = null }: FetchOptions = {},
   ): Promise<Response> {
-    const { url, token, signal } = this.#options;
+    const { url, token, signal, fetch = globalThis.fetch } = this.#options;
     const headers = new Headers(asked);
     if (token !== null) headers.set('authorization', `Bearer ${token}`);
     const isBytes = body instanceof Uint8Array;
-    if (body !== undefined) headers.set('content-type', isBytes ? BYTES : 'application/json');
+    if (body !== undefined && !headers.has('content-type'))
+      headers.set('content-type', isBytes ? BYTES : 'application/json');
     // A stream lasts as long as it lasts, in either direction.
     const isStream = asked.accept === STREAM || asked.accept === BYTES || content !== undefined;
     const limit = until ?? (isStream ? signal : AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]));
@@ -256,10 +318,16 @@ export class Client {
   #broken(error: unknown): CliError {
     if (error instanceof CliError) return error;
     if (this.#options.signal.aborted) return new InterruptedError();
-    return new UnreachableError(
-      `the server at ${this.#options.url} cannot be reached: ${whyUnreachable(error)}. Is it running, and is this its admin address (--server, WARMBOOT_SERVER)?`,
+    const why = whyUnreachable(error);
+    const kind = why === BROKE_OFF ? BrokenError : UnreachableError;
+    return new kind(
+      `the server at ${this.#options.url} cannot be reached: ${why}. Is it running, and is this its admin address (--server, WARMBOOT_SERVER)?`,
     );
   }
+}
+
+function ifMatch(revision: number | undefined): Record<string, string> {
+  return revision === undefined ? {} : { 'if-match': `"${revision}"` };
 }
 
 /** One step of an address, so that no name can leave its place in it. */
@@ -282,10 +350,14 @@ function parse(text: string): unknown {
   }
 }
 
+const UNKNOWN_AUTHORITY =
+  'its certificate comes from an authority that is not known here; name it with --ca (of a Warmboot server: DATA/keys/tls/ca.pem)';
+
+const BROKE_OFF = 'the connection broke off';
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
-  ECONNRESET: 'the connection broke off',
-  UND_ERR_SOCKET: 'the connection broke off',
+  ECONNRESET: BROKE_OFF,
+  UND_ERR_SOCKET: BROKE_OFF,
   ENOTFOUND: 'its name is not known',
   EAI_AGAIN: 'its name cannot be looked up now',
   EHOSTUNREACH: 'there is no way to it',
@@ -294,6 +366,17 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
   UND_ERR_HEADERS_TIMEOUT: 'it does not answer',
   UND_ERR_BODY_TIMEOUT: 'it fell silent',
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  CERT_SIGNATURE_FAILURE: UNKNOWN_AUTHORITY,
+  CERT_HAS_EXPIRED: 'its certificate has ended',
+  CERT_NOT_YET_VALID: 'its certificate is not yet valid: is the clock of this machine right',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  EPROTO: 'it does not speak TLS: an address of plain HTTP begins with http://',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS: an address of plain HTTP begins with http://',
 };
 
 /** fetch says "fetch failed"; the causes below it, of which there may be one for each address, say why. */

@@ -39,7 +39,8 @@ async function disk(session: Session, layout: string, options: DiskOptions): Pro
   if (options.seed !== undefined) query.set('seed', options.seed);
   const name = `${segment(layout)}.img${options.zst ? '.zst' : ''}`;
   const { bytes } = await save(session, `/api/v1/disks/${name}?${query}`, options.output, 'disk');
-  if (options.sector === '4096') session.say('This disk has sectors of 4096 bytes: it boots by UEFI only.');
+  if (options.sector === '4096')
+    session.remark('This disk has sectors of 4096 bytes: it boots by UEFI only.');
   if (session.json) session.printJson({ file: options.output, bytes });
   return 0;
 }

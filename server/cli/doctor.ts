@@ -1,7 +1,7 @@
-import { imageListSchema } from '../contract/admin-plane.ts';
 import type { FindingView } from '../contract/finding.ts';
 import { CliError } from './cli-error.ts';
 import type { Cli } from './command.ts';
+import { everyImage } from './every-image.ts';
 import { addServerFlags, SERVER_VARIABLES, type ServerFlags, serverSettings } from './server-settings.ts';
 import { dataFolder } from './session.ts';
 import { clean, json, pad } from './text.ts';
@@ -58,8 +58,8 @@ async function installerFinding({ run }: Cli): Promise<FindingView> {
   let found: FindingView | undefined;
   try {
     await run({ isLocal: true }, async ({ client }) => {
-      const { data } = await client.get('/api/v1/images', imageListSchema);
-      const installer = data.images.find(
+      const { data: images } = await everyImage(client);
+      const installer = images.find(
         ({ kind, tags }) => kind === 'installer' && tags.includes('installer:latest'),
       );
       found =

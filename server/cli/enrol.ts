@@ -1,4 +1,4 @@
-import { hostSchema } from '../contract/admin-plane.ts';
+import { hostSchema } from '../contract/hosts.ts';
 import type { Cli } from './command.ts';
 import { addHostWish, type HostWish, hostWish } from './host-wish.ts';
 
@@ -13,14 +13,12 @@ export function addEnrol({ program, run }: Cli): void {
       '\nExample: warmboot enrol 52:54:00:12:34:56 --image debian-13 --disk serial=S4XF01 --label rack=b7 --wipe',
     )
     .action((macs: string[], options: HostWish) =>
-      run({}, async ({ client, json, print, printJson }) => {
+      run({}, async ({ client, json, printJson, tell }) => {
         const wish = { macs, ...hostWish(options) };
         const { raw, data } = await client.send('POST', '/api/v1/hosts', hostSchema, wish);
         if (json) printJson(raw);
         else
-          print(
-            `${data.mac} is enrolled${data.image ? ` for ${data.image.ref}` : ''}: ${data.next.reason}\n`,
-          );
+          tell(`${data.mac} is enrolled${data.image ? ` for ${data.image.ref}` : ''}: ${data.next.reason}`);
         return 0;
       }),
     );

@@ -1,5 +1,5 @@
-import { type HostView, hostDetailSchema } from '../contract/admin-plane.ts';
-import { type AttemptView, attemptsSchema } from './attempt.ts';
+import { type HostView, hostDetailSchema } from '../contract/hosts.ts';
+import { type AttemptView, attemptsOf } from './attempt.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
 import { labelText } from './hosts.ts';
@@ -9,6 +9,7 @@ import { bytes, duration, percent, relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { details, table } from './table.ts';
 import { indent } from './text.ts';
+import { type View, WATCH_HELP, watch, watchNeeds } from './watch.ts';
 
 /** So many attempts are shown, the newest ones. */
 const ATTEMPTS_SHOWN = 10;
@@ -18,19 +19,34 @@ export function addHost({ program, run }: Cli): void {
     .command('host')
     .description('Show one host: what it shall run, does and runs, its slots, attempts and hardware.')
     .argument('<mac>', 'any MAC of the host')
-    .action((mac: string) =>
-      run({}, async ({ client, json, print, printJson, world }) => {
+    .option('--watch', WATCH_HELP)
+    .action((mac: string, { watch: isWatched }: { watch?: boolean }) =>
+      run(watchNeeds(isWatched), async (session) => {
+        const { client, json, print, printJson, world } = session;
         const path = `/api/v1/hosts/${segment(mac)}`;
+        const page = async (host: HostView) => {
+          const attempts = await attemptsOf(client, mac);
+          const names = await ImageNames.for([host], client);
+          return hostPage(host, attempts, names, world.now(), tableWidth(world));
+        };
+        if (isWatched) {
+          const load = async (): Promise<View> => {
+            const { raw, data: host } = await client.get(path, hostDetailSchema);
+            const does = host.attempt?.outcome === null ? `${host.attempt.phase}: ` : '';
+            const line = [host.mac, host.state, host.image?.ref ?? '-', `${does}${host.next.reason}`].join(
+              '  ',
+            );
+            return { text: world.stdout.isTTY ? await page(host) : '', rows: [{ key: host.mac, line, raw }] };
+          };
+          return watch(session, load, new URLSearchParams({ host: mac }));
+        }
         const { raw, data } = await client.get(path, hostDetailSchema);
         if (json) {
           printJson(raw);
           return 0;
         }
-        const attempts = (await client.get(`${path}/attempts`, attemptsSchema)).data;
-        const names = await ImageNames.for([data], client);
-        const width = tableWidth(world);
-        print(hostPage(data, attempts, names, world.now(), width));
-        if (data.inventory) print(`\n${inventoryPage(data.inventory, world.now(), width)}`);
+        print(await page(data));
+        if (data.inventory) print(`\n${inventoryPage(data.inventory, world.now(), tableWidth(world))}`);
         return 0;
       }),
     );
@@ -52,6 +68,8 @@ function hostPage(
         'next step',
         `${host.next.action}${host.next.slot === null ? '' : ` ${host.next.slot}`}: ${host.next.reason}`,
       ],
+      ['until', host.next.until],
+      ...(host.next.hint ? [['but', host.next.hint] as const] : []),
       ['seen', relative(host.lastSeen, now)],
     ]),
     `Enrolment\n${indent(enrolment(host, now))}`,
@@ -65,15 +83,25 @@ function hostPage(
 }
 
 function enrolment(host: HostView, now: number): string {
+  const origin = (name: keyof HostView['from']) => (host.from[name] === 'profile' ? '  (profile)' : '');
   return details([
     ['status', `${host.enrolment}, enrolled ${relative(host.createdAt, now)}`],
+    ['revision', String(host.revision)],
     ['image', host.image === null ? 'none' : `${host.image.ref}  ${host.image.digest}`],
-    ['layout', host.layout],
-    ['disk', host.disk],
-    ['switch', host.switch],
-    ['append', host.append || '-'],
+    ['profile', host.profile ?? 'none'],
+    ['layout', host.layout + origin('layout')],
+    ['disk', host.disk + origin('disk')],
+    ['switch', host.switch + origin('switch')],
+    [
+      'trial',
+      host.trialSeconds === null
+        ? "the server's own"
+        : duration(host.trialSeconds * 1000) + origin('trialSeconds'),
+    ],
+    ['rate', host.rate === null ? 'no limit' : `${bytes(host.rate)}/s while it stages${origin('rate')}`],
+    ['append', (host.append || '-') + origin('append')],
     ['labels', labelText(host.labels) || '-'],
-    ['token', host.claimed ? 'claimed' : 'not claimed yet'],
+    ['token', host.claimed ? 'claimed' : 'none'],
   ]);
 }
 

@@ -1,30 +1,79 @@
-import { type HostView, hostListSchema } from '../contract/admin-plane.ts';
+import { type HostView, hostListSchema } from '../contract/hosts.ts';
+import { texts } from './arguments.ts';
+import type { Answer } from './client.ts';
 import type { Cli } from './command.ts';
 import { ImageNames } from './image-names.ts';
+import { everyPage } from './pages.ts';
 import { percent, relative } from './quantity.ts';
-import { tableWidth } from './session.ts';
+import { type Session, tableWidth } from './session.ts';
 import { table } from './table.ts';
+import { type View, WATCH_HELP, watch, watchNeeds } from './watch.ts';
+
+interface HostFilter {
+  readonly state?: string;
+  readonly label?: readonly string[];
+  readonly image?: string;
+  readonly profile?: string;
+  readonly search?: string;
+}
 
 export function addHosts({ program, run }: Cli): void {
   program
     .command('hosts')
     .description('List the hosts, with what they run and what they do.')
-    .option('--state <state>', 'only hosts in this state: discovered, ignored, active, installing, failed, …')
-    .option('--label <name[=value]>', 'only hosts with this label')
-    .action((filter: { state?: string; label?: string }) =>
-      run({}, async ({ client, json, print, printJson, say, world }) => {
-        const query = new URLSearchParams({ ...filter }).toString();
-        const path = `/api/v1/hosts${query === '' ? '' : `?${query}`}`;
-        const { raw, data } = await client.get(path, hostListSchema);
+    .option(
+      '--state <states>',
+      'only hosts in one of these states, with commas between: discovered, ignored, active, installing, failed, …',
+    )
+    .option(
+      '--label <selector>',
+      'only hosts with these labels: rack=r1, rack!=r1, "rack in (r1, r2)", spare, !spare; may be given more than once',
+      texts,
+    )
+    .option('--image <image>', 'only hosts that shall run this image, or run it')
+    .option('--profile <name>', 'only hosts that have this profile')
+    .option('--search <text>', 'only hosts with this in a MAC or a label')
+    .option('--watch', WATCH_HELP)
+    .addHelpText('after', '\nExample: warmboot hosts --label "rack in (r1, r2),!spare" --state failed,hold')
+    .action(({ watch: isWatched, ...filter }: HostFilter & { watch?: boolean }) =>
+      run(watchNeeds(isWatched), async (session) => {
+        const { client, json, print, printJson, say, world } = session;
+        const query = hostQuery(filter);
+        const read = () => everyPage(client, '/api/v1/hosts', query, 'hosts', hostListSchema);
+        if (isWatched) return watch(session, async () => hostsView(session, await read()));
+        const { raw, data: hosts } = await read();
         if (json) printJson(raw);
-        else if (data.hosts.length > 0) {
-          const names = await ImageNames.for(data.hosts, client);
-          print(hostTable(data.hosts, names, world.now(), tableWidth(world)));
-        } else if (query !== '') say('No host is like that.');
+        else if (hosts.length > 0) {
+          const names = await ImageNames.for(hosts, client);
+          print(hostTable(hosts, names, world.now(), tableWidth(world)));
+        } else if (query.size > 0) say('No host is like that.');
         else say('There are no hosts. Enrol one: warmboot enrol MAC --image IMAGE');
         return 0;
       }),
     );
+}
+
+async function hostsView({ client, world }: Session, { raw, data }: Answer<HostView[]>): Promise<View> {
+  const names = await ImageNames.for(data, client);
+  const sent = (raw as { hosts: unknown[] }).hosts;
+  return {
+    text: hostTable(data, names, world.now(), tableWidth(world)),
+    rows: data.map((host, at) => ({
+      key: host.mac,
+      line: [host.mac, host.state, host.image?.ref ?? '-', running(host, names), activity(host)].join('  '),
+      raw: sent[at],
+    })),
+  };
+}
+
+function hostQuery({ state, label = [], image, profile, search }: HostFilter): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const selector of label) query.append('label', selector);
+  if (state !== undefined) query.set('state', state);
+  if (image !== undefined) query.set('image', image);
+  if (profile !== undefined) query.set('profile', profile);
+  if (search !== undefined) query.set('q', search);
+  return query;
 }
 
 function hostTable(hosts: readonly HostView[], names: ImageNames, now: number, fitTo?: number): string {

@@ -7,7 +7,7 @@ import type { Session } from './session.ts';
 export async function exportImage(session: Session, ref: string, path: string): Promise<number> {
   const { bytes, head } = await save(session, `/api/v1/images/${segment(ref)}/archive`, path, 'export');
   if (path === '-') return 0;
-  session.say(`${ref} is in ${path}.`);
+  session.remark(`${ref} is in ${path}.`);
   if (session.json) session.printJson({ digest: digestIn(head), file: path, bytes });
   return 0;
 }

@@ -1,5 +1,6 @@
-import { type HostView, imageListSchema } from '../contract/admin-plane.ts';
+import type { HostView } from '../contract/hosts.ts';
 import type { Client } from './client.ts';
+import { everyImage } from './every-image.ts';
 
 /** Names of images for people: what the operator of this host called it, else a tag of it, else its first digits. */
 export class ImageNames {
@@ -11,8 +12,8 @@ export class ImageNames {
     const isUnnamed = (host: HostView): boolean =>
       digestsOf(host).some((digest) => nameByOrder(digest, host) === undefined);
     if (!hosts.some(isUnnamed)) return names;
-    const { data } = await client.get('/api/v1/images', imageListSchema);
-    for (const { digest, tags } of data.images) if (tags[0] !== undefined) names.#tags.set(digest, tags[0]);
+    const { data: images } = await everyImage(client);
+    for (const { digest, tags } of images) if (tags[0] !== undefined) names.#tags.set(digest, tags[0]);
     return names;
   }
 

@@ -1,11 +1,6 @@
 import { createHash } from 'node:crypto';
-import {
-  type ImageView,
-  imageSchema,
-  type UploadWire,
-  uploadProgressSchema,
-  uploadSchema,
-} from '../contract/admin-plane.ts';
+import { type ImageView, imageSchema } from '../contract/images.ts';
+import { type UploadWire, uploadProgressSchema, uploadSchema } from '../contract/uploads.ts';
 import { CliError, UnreachableError } from './cli-error.ts';
 import { type Client, segment } from './client.ts';
 import type { ByteSpan, ImageArchive } from './image-archive.ts';
@@ -65,7 +60,9 @@ export async function uploadImage(
     for await (const { body, frameBytes } of framedParts(archive, wanted, signal))
       await put(`${at}/frames`, body, frameBytes);
     progress.step({ phase: 'check', message: 'the server checks what came' });
-    const answer = await client.send('POST', `${at}/commit`, imageSchema, undefined, COMMIT_MS);
+    const answer = await client.send('POST', `${at}/commit`, imageSchema, undefined, {
+      patienceMs: COMMIT_MS,
+    });
     isDone = true;
     requireDigest(answer.data.digest, archive);
     return { raw: answer.raw, image: answer.data, sentChunks: wanted.length, sentBytes };

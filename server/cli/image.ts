@@ -4,16 +4,17 @@ import { readCliConfig } from './cli-config.ts';
 import { CliError } from './cli-error.ts';
 import { Client } from './client.ts';
 import type { Cli } from './command.ts';
+import { tokenOfNamed } from './find-token.ts';
 import { openArchive } from './image-archive.ts';
 import { exportImage } from './image-export.ts';
 import { removeImage, verifyStore } from './image-store.ts';
 import { uploadImage } from './image-upload.ts';
-import { progressOn } from './progress.ts';
+import { transferProgressOn } from './progress.ts';
 import { bytes } from './quantity.ts';
 import { remoteArchive } from './remote-archive.ts';
 import { namedServer } from './server-address.ts';
-import type { Session } from './session.ts';
-import { tokenOfNamed } from './token.ts';
+import { trustedFetch } from './server-trust.ts';
+import type { GlobalOptions, Session } from './session.ts';
 import type { CliWorld } from './world.ts';
 
 /** `warmboot image …`: images as files, to another server, and what keeps the store. */
@@ -59,7 +60,7 @@ interface PushOptions {
   readonly toToken?: string;
 }
 
-function addPush({ program, run, world, globals }: Cli, group: Command): void {
+function addPush({ run, world, globals }: Cli, group: Command): void {
   group
     .command('push')
     .description('Send an image to another server: only the chunks that it lacks. Prints its digest.')
@@ -76,10 +77,11 @@ function addPush({ program, run, world, globals }: Cli, group: Command): void {
         const target = namedServer(to, '--to');
         const flag = { value: toToken, name: '--to-token', variable: 'WARMBOOT_TO_TOKEN' };
         const { token, source } = tokenOfNamed(world, flag, null);
-        const client = new Client({ url: target, token, tokenSource: source, signal: world.signal });
+        const fetch = await trustedFetch(world, target, { ca: globals().ca });
+        const client = new Client({ url: target, token, tokenSource: source, signal: world.signal, fetch });
         return run({}, (session) => push(session, client, ref));
       }
-      const client = await serverAsTarget(world, program.opts(), globals().server);
+      const client = await serverAsTarget(world, globals());
       return run({ isLocal: true }, (session) => push(session, client, ref));
     });
 }
@@ -87,26 +89,34 @@ function addPush({ program, run, world, globals }: Cli, group: Command): void {
 /** `push --server URL`: the server that the command line names is where the image goes. */
 async function serverAsTarget(
   world: CliWorld,
-  { token: flag }: { readonly token?: string },
-  flagged: string | undefined,
+  { token: flag, server: flagged, ca, pin }: GlobalOptions,
 ): Promise<Client> {
-  const config = await readCliConfig(world);
-  const [url, where] =
-    flagged !== undefined
+  const config = await readCliConfig(world, flagged);
+  const ofConfig = [config.server, `"server" in ${config.path}`] as const;
+  const isByName = config.chosenBy !== 'file';
+  const [url, where] = isByName
+    ? ofConfig
+    : flagged !== undefined
       ? [flagged, '--server']
       : world.env.WARMBOOT_SERVER
         ? [world.env.WARMBOOT_SERVER, 'WARMBOOT_SERVER']
-        : [config.server, `"server" in ${config.path}`];
+        : ofConfig;
   if (url === null)
     throw new CliError('say where the image goes: --server URL, or --to URL with --server as its origin.', 2);
-  const fromConfig = flagged === undefined && !world.env.WARMBOOT_SERVER;
+  const fromConfig = isByName || (flagged === undefined && !world.env.WARMBOOT_SERVER);
   const found = tokenOfNamed(
     world,
     { value: flag, name: '--token', variable: 'WARMBOOT_TOKEN' },
     fromConfig ? config : null,
   );
+  const target = namedServer(url, where);
+  const fetch = await trustedFetch(world, target, {
+    ca: ca ?? (fromConfig ? (config.ca ?? undefined) : undefined),
+    pin,
+  });
   return new Client({
-    url: namedServer(url, where),
+    url: target,
+    fetch,
     token: found.token,
     tokenSource: found.source,
     signal: world.signal,
@@ -130,14 +140,14 @@ async function importImage({ world, run }: Cli, file: string, named: ImageName |
 }
 
 async function send(
-  { world, json, print, printJson, say }: Session,
+  { world, json, print, printJson, remark }: Session,
   target: Client,
   archive: Awaited<ReturnType<typeof openArchive>>,
   named: ImageName | null,
 ): Promise<number> {
   const { name, tag } = named ?? archive.header;
   if (!name) throw new CliError('the image has no name. Give it one: --name NAME[:TAG].', 2);
-  const progress = progressOn(world);
+  const progress = transferProgressOn(world);
   let sent: Awaited<ReturnType<typeof uploadImage>>;
   try {
     sent = await uploadImage(target, archive, { name, tag: tag || 'latest' }, progress, world.signal);
@@ -146,7 +156,7 @@ async function send(
     progress.end('failed');
     throw error;
   }
-  say(`${sent.sentChunks} of ${archive.frames.size} chunks were sent, ${bytes(sent.sentBytes)} in all.`);
+  remark(`${sent.sentChunks} of ${archive.frames.size} chunks were sent, ${bytes(sent.sentBytes)} in all.`);
   if (json) printJson(sent.raw);
   else print(`${sent.image.digest}\n`);
   return 0;

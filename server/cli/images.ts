@@ -1,21 +1,41 @@
-import { type ImageView, imageListSchema } from '../contract/admin-plane.ts';
+import type { ImageView } from '../contract/images.ts';
 import type { Cli } from './command.ts';
+import { everyImage } from './every-image.ts';
 import { addRemove, addVerify } from './image.ts';
 import { bytes, relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { table } from './table.ts';
+import { WATCH_HELP, watch, watchNeeds } from './watch.ts';
 
 export function addImages(cli: Cli): void {
   const { program, run } = cli;
   const images = program
     .command('images')
     .description('List the images that hosts can run.')
-    .action(() =>
-      run({}, async ({ client, json, print, printJson, say, world }) => {
-        const { raw, data } = await client.get('/api/v1/images', imageListSchema);
+    .option('--watch', WATCH_HELP)
+    .action(({ watch: isWatched }: { watch?: boolean }) =>
+      run(watchNeeds(isWatched), async (session) => {
+        const { client, json, print, printJson, say, world } = session;
+        const read = () => everyImage(client);
+        if (isWatched)
+          return watch(session, async () => {
+            const { raw, data } = await read();
+            const sent = (raw as { images: unknown[] }).images;
+            return {
+              text: imageTable(data, world.now(), tableWidth(world)),
+              rows: data.map((image, at) => ({
+                key: image.digest,
+                line: [image.digest, image.tags.join(', ') || '-', image.damaged ? 'damaged' : 'good'].join(
+                  '  ',
+                ),
+                raw: sent[at],
+              })),
+            };
+          });
+        const { raw, data } = await read();
         if (json) printJson(raw);
-        else if (data.images.length === 0) say('There are no images. Build one: warmboot build NAME');
-        else print(imageTable(data.images, world.now(), tableWidth(world)));
+        else if (data.length === 0) say('There are no images. Build one: warmboot build NAME');
+        else print(imageTable(data, world.now(), tableWidth(world)));
         return 0;
       }),
     );

@@ -10,11 +10,16 @@ import type { NewFile } from './world.ts';
  * holes. `-` is standard output.
  * @throws CliError when it cannot be made there, or what has the name is no file
  */
-export async function createFile(path: string): Promise<NewFile> {
+export async function createFile(
+  path: string,
+  { isSecret = false }: { readonly isSecret?: boolean } = {},
+): Promise<NewFile> {
   if (path === '-') return standardOutput();
   if (path === '')
     throw new CliError('the name of the file is empty. Name one, or - for standard output.', 2);
-  const { target, mode } = await replaceable(path);
+  const found = await replaceable(path);
+  const { target } = found;
+  const mode = isSecret ? 0o600 : found.mode;
   const folder = dirname(target);
   // Not made of the target's name, which may be as long as a name can be.
   const temp = join(folder, `.warmboot-${randomUUID()}.part`);

@@ -22,7 +22,22 @@ export interface Progress {
   end(outcome: 'done' | 'failed'): void;
 }
 
-/** One line that changes, where stderr is a terminal that can; elsewhere lines, few enough for a log. */
+/** What only somebody who looks on wants to know is said on a terminal alone: a nightly job is not to be mailed of each good night. */
+export function isLookedAt({ stderr }: Pick<CliWorld, 'stderr'>): boolean {
+  return stderr.isTTY;
+}
+
+/** Of what moves bytes: told to who looks on. */
+export function transferProgressOn(world: CliWorld): Progress {
+  return isLookedAt(world) ? progressOn(world) : new QuietProgress(world.stderr, world.now);
+}
+
+/** Trouble is told everywhere. */
+class QuietProgress extends PlainProgress {
+  override step(): void {}
+}
+
+/** Of what others do and one waits for: one line that changes, where stderr is a terminal that can; elsewhere lines, few enough for a log. */
 export function progressOn({ stderr, env, now }: CliWorld): Progress {
   const isLive = stderr.isTTY && env.TERM !== 'dumb';
   return isLive ? new LiveProgress(stderr, now) : new PlainProgress(stderr, now);

@@ -1,6 +1,7 @@
 import { seconds } from './arguments.ts';
 import { needsOf, type OrderOptions, order, TIMEOUT_HELP, WAIT_HELP } from './assign.ts';
 import type { Cli } from './command.ts';
+import { REVISION } from './revision.ts';
 
 export function addReinstall({ program, run }: Cli): void {
   program
@@ -10,6 +11,7 @@ export function addReinstall({ program, run }: Cli): void {
     .option('--wipe', 'the disk may hold foreign data, which is lost')
     .option('--wait', WAIT_HELP)
     .option('--timeout <seconds>', TIMEOUT_HELP, seconds)
+    .option(...REVISION)
     .action((mac: string, options: OrderOptions & { wipe?: boolean }) =>
       run(needsOf(options), (session) =>
         order(session, mac, options, {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { contextSchema } from '../contract/admin-plane.ts';
+import { contextSchema } from '../contract/builds.ts';
 import { contextTar } from '../docker-context/context-tar.ts';
 import type { DockerContext } from '../docker-context/open-context.ts';
 import { CliError } from './cli-error.ts';

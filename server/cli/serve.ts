@@ -9,6 +9,7 @@ export function addServe({ program, world, globals, end }: Cli): void {
       `
 Prints one JSON line on stdout when it is ready; logs JSON lines on stderr. Port 0 is any free port.
 ${SERVER_VARIABLES}
+WARMBOOT_LOG is the level of the log: debug, info (default), warn, error or silent.
 WARMBOOT_MAX_CONTEXT is the largest build context that is taken (default: 4GiB).
 
 Example: warmboot serve --data /var/lib/warmboot --boot-url http://10.0.0.1:8080`,

@@ -49,6 +49,7 @@ function narrow(columns: readonly Column[], widths: number[], fitTo: number): vo
 
 /** `name   value` lines with the values below each other. */
 export function details(rows: readonly (readonly [string, string])[]): string {
-  const names = Math.max(...rows.map(([name]) => width(name)));
-  return rows.map(([name, value]) => `${pad(name, names)}  ${clean(value)}\n`).join('');
+  const cells = rows.map(([name, value]) => [clean(name), clean(value)] as const);
+  const names = Math.max(...cells.map(([name]) => width(name)));
+  return cells.map(([name, value]) => `${pad(name, names)}  ${value}\n`).join('');
 }

@@ -22,13 +22,29 @@ function escaped(character: string): string {
  * written as escapes. The value is the same.
  */
 export function json(value: unknown, indent = 2): string {
-  return JSON.stringify(value, null, indent).replaceAll(
+  return harmlessJson(JSON.stringify(value, null, indent));
+}
+
+/** The same for what is JSON already, such as a line of a log. */
+export function harmlessJson(text: string): string {
+  return text.replaceAll(
     JSON_UNSAFE,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
 
-const JSON_UNSAFE = /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const JSON_UNSAFE = /[\x7f-\x9f\u2028\u2029]|\p{Bidi_Control}/gu;
+
+/**
+ * The same for whole pages, lines and all: the last thing before a terminal, whatever a command forgot. JSON of ours is not
+ * changed by it.
+ */
+export function harmless(text: string): string {
+  return text.replaceAll(OBEYED, escaped);
+}
+
+/** Controls but for the ends of lines and tabs, and what turns the direction of writing. */
+const OBEYED = /[^\P{Cc}\n\t]|\p{Bidi_Control}/gu;
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const WIDE =

@@ -20,9 +20,10 @@ export interface CliWorld {
   openFile(path: string): Promise<ReadableFile>;
   /**
    * A new file that gets its name when it is complete, or standard output for `-`. Runs of zeros take no room.
+   * @param options `isSecret`: for its owner alone, whatever had the name before
    * @throws CliError when it cannot be made there, or what has the name is a folder, a device or a pipe
    */
-  createFile(path: string): Promise<NewFile>;
+  createFile(path: string, options?: { readonly isSecret?: boolean }): Promise<NewFile>;
   /**
    * Starts a server for one command: admin plane on a free loopback port, and builds; no TFTP, no boot plane, no
    * `server.json`. Nothing is printed on stdout. Rejects with a WarmbootError whose message is shown as it is.
@@ -30,8 +31,28 @@ export interface CliWorld {
   startServer(options: OwnServerOptions): Promise<OwnServer>;
   /** What a look at this machine finds, as it is found; see `contract/finding.ts`. `wire`: ask the network's DHCP servers too. */
   examine(options: ServeOptions, scope: { readonly wire: boolean }): AsyncIterable<FindingView>;
+  /** Puts a backup into a data folder on which no server works. Rejects with a WarmbootError whose message is shown as it is. */
+  restore(options: RestoreOrder): Promise<RestoreReport>;
   /** Runs `warmboot serve` until `world.signal` is aborted. @returns the exit code */
   serve(options: ServeOptions, world: CliWorld): Promise<number>;
+}
+
+export interface RestoreOrder {
+  readonly data: string;
+  readonly backup: ReadableFile;
+  /** What the folder holds is put aside. */
+  readonly replace: boolean;
+}
+
+export interface RestoreReport {
+  /** Milliseconds since 1970. */
+  readonly madeAt: number;
+  readonly hosts: number;
+  readonly attemptsEnded: number;
+  readonly rolloutsPaused: number;
+  readonly imagesMissing: number;
+  /** Where the old state is; null: there was none. */
+  readonly keptIn: string | null;
 }
 
 export interface ReadableFile {
@@ -54,6 +75,8 @@ export interface Output {
   readonly isTTY: boolean;
   /** Width of the terminal, asked anew at each use; undefined where there is none. */
   readonly columns: number | undefined;
+  /** Its height, likewise. */
+  readonly rows?: number | undefined;
   write(text: string): void;
 }
 
@@ -83,11 +106,40 @@ export interface Listen {
 export interface ServeOptions extends OwnServerOptions {
   readonly bootListen: Listen;
   readonly adminListen: Listen;
+  /** How much of the event log is kept; null: all of it. */
+  readonly events: {
+    readonly days: number | null;
+    readonly count: number | null;
+    readonly webhookLinkLocal: boolean;
+  };
+  /** Metrics and probes without token; null: off. */
+  readonly metricsListen: Listen | null;
+  readonly stopTimeoutSeconds: number;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Null: the admin plane speaks HTTP. `files` null: with a certificate that the server makes. */
+  readonly adminTls: {
+    readonly files: { readonly certFile: string; readonly keyFile: string } | null;
+  } | null;
   /** Null: `off`. */
   readonly tftpListen: Listen | null;
   readonly tftpSinglePort: boolean;
   /** Without a slash at its end; null: to be derived from where the boot plane listens. */
   readonly bootUrl: string | null;
+  /** Null: none. */
+  readonly powerHook: { readonly file: string; readonly timeoutMs: number; readonly atOnce: number } | null;
+  /** TLS for hosts; null: they speak plain HTTP. `url` null: from the boot URL and the port. */
+  readonly agent: {
+    readonly listen: Listen;
+    readonly url: string | null;
+    readonly allowsPlain: boolean;
+  } | null;
+  /** Of what machines are sent, all together and each; null: no limit. Rates are bytes per second. */
+  readonly limits: {
+    readonly atOnce: number | null;
+    readonly rate: number | null;
+    readonly atOncePerHost: number | null;
+    readonly ratePerHost: number | null;
+  };
   /** Folders of network boot programs, before the package's own. */
   readonly nbpDirs: readonly string[];
   /** Null: off. `labels` is a selector as it was written; no `interfaces` means all but loopback. */

@@ -1,5 +1,9 @@
-import { z } from '@hono/zod-openapi';
+import { createRoute, z } from '@hono/zod-openapi';
+import { MOST_LABELS } from '../core/host-limits.ts';
 import { isSubnet } from '../core/subnet.ts';
+import { hint } from './hosts.ts';
+import { named } from './named.ts';
+import { body, json, orNull, problems, refused, role, writeProblems } from './route.ts';
 
 /** The wire schemas of discovery: the rules for machines that nobody has enrolled, and what they make of one. */
 
@@ -27,12 +31,16 @@ const ruleSchema = z
     action: z.enum(['hold', 'enrol', 'ignore']),
     image: z.string().min(1).max(256).optional(),
     layout: z.string().max(64).optional(),
-    labels: z.record(z.string().min(1).max(63), z.string().max(63)).optional(),
+    profile: z.string().min(1).max(63).optional(),
+    labels: named(z.string().min(1).max(63), z.string().max(63))
+      .refine((given) => Object.keys(given).length <= MOST_LABELS, `has more than ${MOST_LABELS} entries`)
+      .optional(),
   })
   .refine(
-    ({ action, image, layout, labels }) =>
-      action === 'enrol' || (image === undefined && layout === undefined && labels === undefined),
-    { message: 'only a rule that enrols gives image, layout or labels' },
+    ({ action, image, layout, profile, labels }) =>
+      action === 'enrol' ||
+      (image === undefined && layout === undefined && profile === undefined && labels === undefined),
+    { message: 'only a rule that enrols gives image, layout, profile or labels' },
   )
   .openapi('DiscoveryRule');
 
@@ -57,12 +65,40 @@ export const nextSchema = z
     isKnown: z.boolean().openapi({ description: 'false: no host has this MAC' }),
     action: z.string(),
     reason: z.string(),
+    until: z.string().openapi({ description: 'what would change the answer' }),
+    hint,
     slot: z.string().nullable(),
     digest: z.string().nullable(),
     attempt: z.string().nullable(),
     boot: z
       .object({ kind: z.enum(['disk', 'installer', 'discovery']), reason: z.string() })
       .openapi({ description: 'what it gets when it netboots' }),
-    discovery: decision.nullable().openapi({ description: 'null for a host that was approved' }),
+    discovery: orNull(decision).openapi({ description: 'null for a host that was approved' }),
   })
   .openapi('Next');
+
+export const getDiscovery = createRoute({
+  operationId: 'getDiscovery',
+  method: 'get',
+  path: '/api/v1/discovery',
+  summary: 'The rules for machines that nobody has enrolled, with an ETag',
+  responses: { 200: json(policySchema, 'the rules'), ...problems },
+});
+
+export const putDiscovery = createRoute({
+  operationId: 'putDiscovery',
+  ...role('admin'),
+  method: 'put',
+  path: '/api/v1/discovery',
+  summary: 'Set the rules; If-Match names the edition that they replace',
+  request: {
+    headers: z.object({ 'if-match': z.string().optional().openapi({ description: 'needed' }) }),
+    body: body(policySchema),
+  },
+  responses: {
+    200: json(policySchema, 'the rules as they are now'),
+    ...writeProblems,
+    412: refused('they were changed meanwhile'),
+    428: refused('If-Match is missing'),
+  },
+});

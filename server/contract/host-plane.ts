@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { REPORT_KINDS } from '../core/report.ts';
+import { named } from './named.ts';
 
 /** The wire schemas of what hosts send. Text limits are those of the store's rows, not of any host. */
 
@@ -40,12 +41,10 @@ export const reportSchema = z
     slot: blank(slot),
     digest: blank(digest),
     default: blank(slot),
-    slots: z
-      .record(
-        slot,
-        z.object({ state: z.enum(['empty', 'invalid', 'valid', 'modified']), digest: blank(digest) }),
-      )
-      .nullish(),
+    slots: named(
+      slot,
+      z.object({ state: z.enum(['empty', 'invalid', 'valid', 'modified']), digest: blank(digest) }),
+    ).nullish(),
     // On msdos, which has no GUID, the PARTUUID of slot a.
     disk: blank(z.string().regex(/^([0-9a-fA-F-]{36}|[0-9a-f]{8}-[0-9a-f]{2})$/, 'is no GUID')),
     trial: blank(flag),

@@ -55,11 +55,11 @@ export function tarPadding(bytes: number): number {
 }
 
 /** The header block of a plain file. @param name ASCII, at most 99 characters */
-export function tarHeader(name: string, bytes: number): Uint8Array {
+export function tarHeader(name: string, bytes: number, mode = 0o644): Uint8Array {
   const block = new Uint8Array(TAR_BLOCK);
   const put = (text: string, at: number) => block.set(new TextEncoder().encode(text), at);
   put(name, 0);
-  put('0000644\0', 100);
+  put(`${mode.toString(8).padStart(7, '0')}\0`, 100);
   put('0000000\0', 108);
   put('0000000\0', 116);
   if (bytes < OCTAL_LIMIT) put(`${bytes.toString(8).padStart(11, '0')}\0`, 124);

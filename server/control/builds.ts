@@ -6,6 +6,7 @@ import type {
   BuildRecord,
   ContextSpool,
 } from '../core/build-ports.ts';
+import type { Actor, By } from '../core/by.ts';
 import { parseImageRef } from '../core/digest.ts';
 import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
@@ -14,6 +15,7 @@ import { noImage } from '../core/no-image.ts';
 import type { Clock, NewId, Store } from '../core/ports.ts';
 import type { BuildUseCases } from '../core/use-cases.ts';
 import { BuildLog } from './build-log.ts';
+import { event } from './context.ts';
 import type { ImageKeeper } from './image-keeper.ts';
 import { type Place, waitingLine } from './waiting-line.ts';
 
@@ -79,11 +81,11 @@ export function buildCases(context: BuildContext): BuildUseCases {
       const built = await builder(what, { lookup, onProgress, signal });
       const digest = built.kind === 'image' ? built.draft.digest : null;
       const ended: BuildRecord = { ...build, status: 'succeeded', digest, endedAt: clock() };
-      const events = [told(build, 'build-ended', 'succeeded', { digest })];
+      const events = [told('server', build, 'build-ended', 'succeeded', { digest })];
       if (built.kind !== 'image') await store.putBuild(ended, events);
       else {
         const { name, tag } = build;
-        const stored = told(build, 'image-stored', 'built', { digest });
+        const stored = told('server', build, 'image-stored', 'built', { digest });
         await keeper.commit(built.draft, { name, tag }, [stored, ...events], ended);
       }
     } catch (failure) {
@@ -92,7 +94,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
       const status = signal.aborted ? 'interrupted' : 'failed';
       if (!signal.aborted && !(error instanceof WarmbootError)) context.onError(error);
       const ended: BuildRecord = { ...build, status, error: message, endedAt: clock() };
-      await store.putBuild(ended, [told(build, 'build-ended', status, { error: message })]);
+      await store.putBuild(ended, [told('server', build, 'build-ended', status, { error: message })]);
     } finally {
       lease.release();
       log.end();
@@ -103,7 +105,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
   async function begun(build: BuildRecord): Promise<BuildRecord> {
     if (build.status === 'running') return build;
     const running: BuildRecord = { ...build, status: 'running', startedAt: clock() };
-    await store.putBuild(running, [told(running, 'build-began', 'its turn has come')]);
+    await store.putBuild(running, [told('server', running, 'build-began', 'its turn has come')]);
     return running;
   }
 
@@ -127,7 +129,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
 
   return {
     find,
-    async start(order) {
+    async start(by, order) {
       const { name, tag } = order;
       const ref = parseImageRef(`${name}:${tag}`);
       if (ref?.kind !== 'tag')
@@ -150,7 +152,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
       };
       const log = new BuildLog();
       const stop = new AbortController();
-      const written = write(build, buildsBefore);
+      const written = write(by, build, buildsBefore);
       const ended = written
         .then(
           () => run(build, { order, held, place, log, signal: stop.signal }),
@@ -191,7 +193,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
       await live.ended;
     },
 
-    list: (limit) => store.builds(limit),
+    list: (limit, before) => store.builds(limit, before),
 
     images: () => store.images(),
 
@@ -210,7 +212,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
     },
   };
 
-  async function write(build: BuildRecord, buildsBefore: number): Promise<void> {
+  async function write(by: By, build: BuildRecord, buildsBefore: number): Promise<void> {
     if (isStopping)
       throw new WarmbootError(
         'unavailable',
@@ -218,18 +220,18 @@ export function buildCases(context: BuildContext): BuildUseCases {
       );
     await store.putBuild(build, [
       buildsBefore > 0
-        ? told(build, 'build-queued', 'operator: build', { buildsBefore })
-        : told(build, 'build-began', 'operator: build'),
+        ? told(by, build, 'build-queued', 'operator: build', { buildsBefore })
+        : told(by, build, 'build-began', 'operator: build'),
     ]);
   }
 }
 
 function told(
+  actor: Actor,
   { id, name, tag }: BuildRecord,
   kind: EventKind,
   reason: string,
   facts: Record<string, unknown> = {},
 ): NewEvent {
-  const data = { build: id, name, tag, ...facts };
-  return { kind, hostId: null, attempt: null, actor: 'server', reason, data };
+  return event(kind, null, actor, reason, { build: id, name, tag, ...facts });
 }

@@ -1,50 +1,39 @@
 import { assign, start } from '../core/assign.ts';
 import { isOpen } from '../core/attempt.ts';
+import type { By } from '../core/by.ts';
+import { requireMove } from '../core/enrolment-moves.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { type Enrolment, type Host, newEnrolment } from '../core/host.ts';
-import { type Mac, parseMac } from '../core/mac.ts';
-import { isWaiting } from '../core/meet-inventory.ts';
 import { nextStep } from '../core/next-step.ts';
-import type { Decision, Records } from '../core/ports.ts';
 import { requireRoom } from '../core/slot-room.ts';
 import type { HostChanges, HostUseCases, NewHost, Reassigned } from '../core/use-cases.ts';
-import { type Context, change, event, layoutOf, slotCountOf } from './context.ts';
+import { type Context, change, event, slotCountOf } from './context.ts';
+import { hostFilter, hostPage } from './fleet.ts';
+import { findHost, macOf, onHost } from './one-host.ts';
 import { assignable, began, checked, decided, orderFor, target } from './orders.ts';
+import { settled } from './profiles.ts';
 
 /** What operators do with hosts. */
 export function hostCases(context: Context): HostUseCases {
   const { store, newId } = context;
 
-  /** Reads a host or explains that there is none. */
-  async function find(macText: string): Promise<Host> {
-    const mac = macOf(macText);
-    const host = await store.host({ mac });
-    if (!host) throw notEnrolled(mac);
-    return host;
-  }
-
-  /** One host, one decision, with the host known to exist. */
-  function onHost<Answer>(
-    macText: string,
-    decide: (host: Host, records: Records, now: number) => Decision<Answer>,
-  ): Promise<Answer> {
-    const mac = macOf(macText);
-    return change(context, { macs: [mac] }, (records, now) => {
-      const [host] = records.hosts;
-      if (!host) throw notEnrolled(mac);
-      return decide(host, records, now);
-    });
-  }
+  const find = (macText: string) => findHost(context, macText);
 
   return {
     find,
-    list: (): Promise<readonly Host[]> => store.hosts(),
-    attempts: async (macText: string) => store.attempts((await find(macText)).enrolment.id),
+    list: async (query) => hostPage(store, await hostFilter(store, query), query),
+    async attempts(macText, after, limit) {
+      const { enrolment } = await find(macText);
+      // One more than is shown says whether there is a next page.
+      const found = await store.attemptPage(enrolment.id, after?.id ?? null, limit + 1);
+      const attempts = found.slice(0, limit);
+      return { attempts, next: found.length > limit ? (attempts.at(-1) ?? null) : null };
+    },
 
     stepOf: (host) => nextStep(host, slotCountOf(context, host)),
 
     /** Enrols a machine; with an image, that is the order to install it. */
-    async enrol(wish: NewHost): Promise<Host> {
+    async enrol(by: By, wish: NewHost): Promise<Host> {
       const macs = [...new Set(wish.macs.map(macOf))];
       if (macs.length === 0)
         throw new WarmbootError('invalid', 'A host needs at least one MAC: give `macs`.');
@@ -53,76 +42,80 @@ export function hostCases(context: Context): HostUseCases {
       const [id, attemptId] = [newId(), newId()];
       await change(context, { macs }, (records, now) => {
         const [known] = records.hosts;
-        if (known)
-          throw new WarmbootError(
-            'conflict',
-            isWaiting(known.enrolment)
-              ? `${known.enrolment.macs.join(', ')} was discovered already. Approve it: POST /api/v1/hosts/MAC/approve, or warmboot approve MAC.`
-              : `${known.enrolment.macs.join(', ')} is enrolled already. Change that host, or remove it first.`,
-          );
+        if (known) requireMove(known.enrolment, 'enrol');
         const enrolment: Enrolment = {
-          ...newEnrolment(id, macs, now),
+          ...settled(records, newEnrolment(id, macs, now), facts, wish.profile),
           status: 'approved',
           wipe: wish.wipe ?? false,
-          ...facts,
         };
         const bare: Host = { enrolment, attempt: null, observation: null };
-        const told = event('host-enrolled', bare, 'operator', 'enrolled');
+        const told = event('host-enrolled', bare, by, 'enrolled');
         if (!wanted) return { answer: undefined, hosts: [bare], events: [told] };
         const assignment = assignable(context, records, wanted, enrolment.layout);
         const order = orderFor(assignment, 'operator: enrol', attemptId, now);
         const { host } = start(bare, order);
-        return { answer: undefined, hosts: [host], events: [told, began(host)] };
+        return { answer: undefined, hosts: [host], events: [told, began(host, by)] };
       });
       return find(macs[0] ?? '');
     },
 
     /** Changes what operators say about a host. Its image is changed by `reassign`. */
-    async update(macText: string, changes: HostChanges): Promise<Host> {
+    async update(by: By, macText: string, changes: HostChanges, expected = null): Promise<Host> {
       const facts = checked(context, changes);
       const { assignment } = (await find(macText)).enrolment;
-      // It would be installed into slots that cannot hold it.
-      if (assignment && changes.layout !== undefined) {
-        const index = await context.library.index(assignment.digest);
-        const layout = layoutOf(context, changes.layout);
-        requireRoom(assignment.ref, index?.filesystem?.bytes ?? 0, layout, context.layouts);
-      }
-      await onHost(macText, (host) => {
-        const after: Host = { ...host, enrolment: { ...host.enrolment, ...facts } };
+      const index = assignment && (await context.library.index(assignment.digest));
+      await onHost(context, macText, expected, (host, records) => {
+        const labels = withLabels(facts.labels ?? host.enrolment.labels, changes.labelChanges);
+        const enrolment = settled(records, host.enrolment, { ...facts, labels }, changes.profile);
+        const layout = context.layouts.get(enrolment.layout);
+        // It would be installed into slots that cannot hold it.
+        if (assignment && layout && enrolment.layout !== host.enrolment.layout)
+          requireRoom(assignment.ref, index?.filesystem?.bytes ?? 0, layout, context.layouts);
+        const after: Host = { ...host, enrolment };
+        const more = { labels: changes.labelChanges, profile: changes.profile };
+        const fields = Object.entries({ ...facts, ...more }).flatMap(([name, value]) =>
+          value === undefined ? [] : [name],
+        );
         return {
           answer: undefined,
           hosts: [after],
-          events: [event('host-changed', after, 'operator', 'changed', { fields: Object.keys(facts) })],
+          events: [event('host-changed', after, by, 'changed', { fields })],
         };
       });
       return find(macText);
     },
 
-    remove(macText: string): Promise<void> {
-      return onHost(macText, (host) => ({
+    remove(by: By, macText: string, expected = null): Promise<void> {
+      return onHost(context, macText, expected, (host) => ({
         answer: undefined,
         removed: [host.enrolment.id],
-        events: [event('host-removed', host, 'operator', 'removed')],
+        events: [event('host-removed', host, by, 'removed')],
       }));
     },
 
     /** Gives the host another image; the reference is resolved now and frozen. */
-    async reassign(macText: string, image: string, fresh: boolean): Promise<Reassigned> {
+    async reassign(
+      by: By,
+      macText: string,
+      image: string,
+      fresh: boolean,
+      expected = null,
+    ): Promise<Reassigned> {
       const attemptId = newId();
       await find(macText);
       const wanted = await target(context, image);
-      return onHost(macText, (host, records, now) => {
+      return onHost(context, macText, expected, (host, records, now) => {
         const assignment = assignable(context, records, wanted, host.enrolment.layout);
         const order = { ...orderFor(assignment, 'operator: assign', attemptId, now), fresh };
         const assigned = assign(host, order);
-        return decided(assigned, { host: assigned.host, attempt: assigned.pending }, order);
+        return decided(by, assigned, { host: assigned.host, attempt: assigned.pending }, order);
       });
     },
 
     /** Tries the assigned image once more after a failure or a rollback. */
-    retry(macText: string): Promise<Reassigned> {
+    retry(by: By, macText: string, expected = null): Promise<Reassigned> {
       const attemptId = newId();
-      return onHost(macText, (host, _records, now) => {
+      return onHost(context, macText, expected, (host, _records, now) => {
         const { assignment } = host.enrolment;
         if (!assignment)
           throw new WarmbootError('conflict', 'There is nothing to retry: no image is assigned. Assign one.');
@@ -134,14 +127,14 @@ export function hostCases(context: Context): HostUseCases {
         const order = { ...orderFor(assignment, 'operator: retry', attemptId, now), fresh };
         const again = host.attempt.kind === 'install' ? { wipe: host.attempt.wipe } : undefined;
         const assigned = start(host, order, again);
-        return decided(assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
+        return decided(by, assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
       });
     },
 
     /** Installs from the start, at the machine's next netboot. `wipe` allows to overwrite foreign data. */
-    reinstall(macText: string, wipe: boolean): Promise<Reassigned> {
+    reinstall(by: By, macText: string, wipe: boolean, expected = null): Promise<Reassigned> {
       const attemptId = newId();
-      return onHost(macText, (host, _records, now) => {
+      return onHost(context, macText, expected, (host, _records, now) => {
         const { assignment } = host.enrolment;
         if (!assignment)
           throw new WarmbootError(
@@ -151,26 +144,17 @@ export function hostCases(context: Context): HostUseCases {
         // Fresh: an image that comes up from the old disk, because the netboot failed, is no install.
         const order = { ...orderFor(assignment, 'operator: reinstall', attemptId, now), fresh: true };
         const assigned = start(host, order, { wipe });
-        return decided(assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
+        return decided(by, assigned, { host: assigned.host, attempt: assigned.host.attempt }, order);
       });
-    },
-
-    async events({ mac, ...query }) {
-      const host = mac === undefined ? null : await find(mac);
-      return store.events({ ...query, ...(host && { hostId: host.enrolment.id }) });
     },
   };
 }
 
-export function macOf(text: string): Mac {
-  const mac = parseMac(text);
-  if (mac) return mac;
-  throw new WarmbootError(
-    'malformed',
-    `"${text.slice(0, 40)}" is not a MAC of a network card. Write six hex bytes, as in 52:54:00:12:34:56.`,
-  );
-}
-
-export function notEnrolled(mac: Mac): WarmbootError {
-  return new WarmbootError('not-found', `No host has the MAC ${mac}. Enrol it with POST /api/v1/hosts.`);
+/** Some set, those with null taken away, the others as they are. */
+function withLabels(
+  labels: Enrolment['labels'],
+  changes: HostChanges['labelChanges'] = {},
+): Enrolment['labels'] {
+  const merged = Object.entries({ ...labels, ...changes });
+  return Object.fromEntries(merged.filter((entry): entry is [string, string] => entry[1] !== null));
 }

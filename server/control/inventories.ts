@@ -8,7 +8,7 @@ import type { InventoryRecord, Records } from '../core/ports.ts';
 import { rateLimit } from '../core/rate-limit.ts';
 import type { MachineUseCases } from '../core/use-cases.ts';
 import { type Context, change, event } from './context.ts';
-import { macOf } from './hosts.ts';
+import { macOf } from './one-host.ts';
 import { authorize } from './reports.ts';
 import { ruled, wantedBy } from './rulings.ts';
 import { STRANGERS } from './strangers.ts';
@@ -16,12 +16,17 @@ import { STRANGERS } from './strangers.ts';
 /** What machines say of themselves: whose record it is, and for one that waits what the rules make of it. */
 export function inventoryCases(context: Context): Pick<MachineUseCases, 'takeInventory'> {
   const { store, newId } = context;
-  const mayCall = rateLimit(STRANGERS.each, STRANGERS.all);
+  const waitOf = rateLimit(STRANGERS.each, STRANGERS.all);
   return {
     async takeInventory(macText, said, address, caller) {
       const mac = macOf(macText);
-      if (!mayCall(address, context.clock()))
-        throw new WarmbootError('too-many', 'Too many inventories come at once. Send it again in a minute.');
+      const waitMs = waitOf(address, context.clock());
+      if (waitMs > 0)
+        throw new WarmbootError(
+          'too-many',
+          'Too many inventories come at once. Send it again later.',
+          waitMs,
+        );
       const facts = inventoryOf(said);
       const wanted = await wantedBy(context, (await store.policy()).policy, { facts, address });
       const [id, attemptId] = [newId(), newId()];

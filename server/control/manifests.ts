@@ -1,5 +1,6 @@
 import { isOpen } from '../core/attempt.ts';
 import { bootChoice } from '../core/boot-choice.ts';
+import { mayBeClaimed } from '../core/claim.ts';
 import { type Digest, parseImageRef } from '../core/digest.ts';
 import { placePartitions, sfdiskScript } from '../core/disk-layout.ts';
 import { WarmbootError } from '../core/errors.ts';
@@ -11,24 +12,24 @@ import { diskGuid, diskNames, partitionIds } from '../core/partition-guid.ts';
 import { requireRoom } from '../core/slot-room.ts';
 import type { MachineUseCases } from '../core/use-cases.ts';
 import { type Context, layoutOf, slotCountOf } from './context.ts';
-import { macOf, notEnrolled } from './hosts.ts';
+import { findHost, macOf } from './one-host.ts';
 import { authorize } from './reports.ts';
 
 /** What machines ask. Nothing here changes anything: boot protocols repeat themselves. */
 export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' | 'report' | 'takeInventory'> {
   const { store, wakes, library, sha256Hex } = context;
-
-  async function find(macText: string): Promise<Host> {
-    const mac = macOf(macText);
-    const host = await store.host({ mac });
-    if (!host) throw notEnrolled(mac);
-    return host;
-  }
+  const find = (macText: string) => findHost(context, macText);
 
   async function render(host: Host): Promise<Manifest> {
     const step = nextStep(host, slotCountOf(context, host));
     const layout = context.layouts.get(host.enrolment.layout) ?? null;
-    return manifest(host, step, await imageFacts(host, step), layout, context.manifest, sha256Hex);
+    const settings = {
+      trialSeconds: context.trialSeconds,
+      fleet: context.census.now(),
+      mirrorOf: context.mirrorOf,
+      restoredAt: context.restoredAt ?? null,
+    };
+    return manifest(host, step, await imageFacts(host, step), layout, settings, sha256Hex);
   }
 
   async function imageFacts(host: Host, step: NextStep): Promise<ImageFacts | null> {
@@ -56,39 +57,25 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
   }
 
   return {
+    hostOfToken: (tokenHash) => store.lookups.hostOfToken(tokenHash),
+
     async manifest(macText, caller) {
       const host = await find(macText);
+      // The installer has no token yet.
       if (!mayBeClaimed(host)) authorize(host, caller);
       return render(host);
     },
 
-    async listen(macText) {
+    async listen(macText, onChange) {
       const { enrolment } = await find(macText);
-      let onWake = () => {};
-      let wasWoken = false;
-      const stop = wakes.listen(enrolment.id, () => {
-        wasWoken = true;
-        onWake();
-      });
-      const changed = (timeoutMs: number, signal: AbortSignal) =>
-        new Promise<void>((resolve) => {
-          const done = () => {
-            clearTimeout(timer);
-            signal.removeEventListener('abort', done);
-            wasWoken = false;
-            onWake = () => {};
-            resolve();
-          };
-          const timer = setTimeout(done, timeoutMs);
-          onWake = done;
-          signal.addEventListener('abort', done);
-          if (wasWoken || signal.aborted) done();
-        });
-      return { changed, stop };
+      return wakes.listen(enrolment.id, onChange);
     },
 
     async bootChoice(macText) {
-      return bootOf(context, await store.host({ mac: macOf(macText) }));
+      const host = await store.host({ mac: macOf(macText) });
+      // By TFTP, too, nobody is told what a power cut could take back.
+      await store.settled();
+      return bootOf(context, host);
     },
 
     async partitionTable(macText, attemptId, disk, caller) {
@@ -118,9 +105,4 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
 export function bootOf(context: Context, host: Host | null): HostBoot {
   const choice = bootChoice(host, host ? slotCountOf(context, host) : 0);
   return { ...choice, append: host?.enrolment.append ?? '' };
-}
-
-/** An install that nobody has claimed is open to the first who asks: the machine has no token yet. */
-function mayBeClaimed({ attempt, enrolment: { claim } }: Host): boolean {
-  return isOpen(attempt) && attempt.kind === 'install' && claim?.claimedFor !== attempt.id;
 }

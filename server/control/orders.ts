@@ -1,16 +1,19 @@
 import type { Assigned, Order } from '../core/assign.ts';
 import type { Attempt, OpenAttempt } from '../core/attempt.ts';
+import type { Actor } from '../core/by.ts';
 import { parseImageRef } from '../core/digest.ts';
 import { parseDiskRule } from '../core/disk-rule.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Assignment, Enrolment, Host } from '../core/host.ts';
+import { unusableLimit } from '../core/host-limits.ts';
 import { unsafeCharacter } from '../core/kernel-arguments.ts';
 import { noImage } from '../core/no-image.ts';
 import type { Decision, Records } from '../core/ports.ts';
+import type { SettingChanges } from '../core/profile.ts';
 import { requireRoom } from '../core/slot-room.ts';
 import type { HostChanges, Reassigned } from '../core/use-cases.ts';
-import { type Actor, type Context, event, layoutOf } from './context.ts';
+import { type Context, event, layoutOf } from './context.ts';
 
 /** What orders for hosts are made of: the image, the facts, and the events that tell of them. */
 
@@ -50,29 +53,33 @@ export function assignable(
   return assignment;
 }
 
+/** Facts of a host as an operator says them: null gives a setting back to its profile. */
+export type Facts = SettingChanges & Partial<Pick<Enrolment, 'labels'>>;
+
 /** Checks the fields that both enrolling and changing a host can set. */
-export function checked(
-  context: Context,
-  wish: HostChanges,
-): Partial<Pick<Enrolment, 'layout' | 'diskRule' | 'labels' | 'append' | 'switchMode'>> {
-  if (wish.layout !== undefined) layoutOf(context, wish.layout);
-  const unsafe = wish.append === undefined ? null : unsafeCharacter(wish.append);
+export function checked(context: Context, wish: HostChanges): Facts {
+  if (wish.layout != null) layoutOf(context, wish.layout);
+  const unsafe = wish.append == null ? null : unsafeCharacter(wish.append);
   if (unsafe !== null)
     throw new WarmbootError(
       'invalid',
       `Kernel arguments may not hold ${JSON.stringify(unsafe)}: boot loaders and shells give it a meaning of their own.`,
     );
-  if (wish.disk !== undefined && parseDiskRule(wish.disk) === null)
+  if (wish.disk != null && parseDiskRule(wish.disk) === null)
     throw new WarmbootError(
       'invalid',
-      `"${wish.disk.slice(0, 80)}" is no disk rule. Use smallest, first-empty, serial=…, wwn=… or path=/dev/….`,
+      `"${wish.disk.slice(0, 80)}" is no disk rule. Use smallest, first-empty, serial=…, wwn=… or path=/dev/…, a path without ".." and doubled slashes.`,
     );
+  const refused = unusableLimit(wish);
+  if (refused !== null) throw new WarmbootError('invalid', refused);
   return {
     ...(wish.layout !== undefined && { layout: wish.layout }),
     ...(wish.disk !== undefined && { diskRule: wish.disk }),
     ...(wish.labels !== undefined && { labels: wish.labels }),
     ...(wish.append !== undefined && { append: wish.append }),
     ...(wish.switch !== undefined && { switchMode: wish.switch }),
+    ...(wish.trialSeconds !== undefined && { trialSeconds: wish.trialSeconds }),
+    ...(wish.rate !== undefined && { rateBytes: wish.rate }),
   };
 }
 
@@ -80,15 +87,20 @@ export function orderFor(target: Assignment, cause: string, attemptId: string, n
   return { attemptId, target, cause, fresh: false, now };
 }
 
-export function decided(assigned: Assigned, answer: Reassigned, order: Order): Decision<Reassigned> {
+export function decided(
+  actor: Actor,
+  assigned: Assigned,
+  answer: Reassigned,
+  order: Order,
+): Decision<Reassigned> {
   const { host, superseded } = assigned;
-  const events: NewEvent[] = [event('assigned', host, 'operator', order.cause, { image: order.target })];
-  if (superseded) events.push(ended(host, superseded));
-  if (assigned.began) events.push(began(host));
+  const events: NewEvent[] = [event('assigned', host, actor, order.cause, { image: order.target })];
+  if (superseded) events.push(ended(actor, host, superseded));
+  if (assigned.began) events.push(began(host, actor));
   return { answer, hosts: [host], ended: superseded ? [superseded] : [], events };
 }
 
-export function began(host: Host, actor: Actor = 'operator'): NewEvent {
+export function began(host: Host, actor: Actor): NewEvent {
   const { attempt } = host;
   return event('attempt-began', host, actor, attempt?.cause ?? '', {
     attemptKind: attempt?.kind,
@@ -97,9 +109,9 @@ export function began(host: Host, actor: Actor = 'operator'): NewEvent {
   });
 }
 
-function ended(host: Host, attempt: OpenAttempt | Attempt): NewEvent {
+export function ended(actor: Actor, host: Host, attempt: OpenAttempt | Attempt): NewEvent {
   return {
-    ...event('attempt-ended', host, 'operator', attempt.reason, { outcome: attempt.outcome }),
+    ...event('attempt-ended', host, actor, attempt.reason, { outcome: attempt.outcome }),
     attempt: attempt.id,
   };
 }

@@ -1,42 +1,45 @@
 import { applyReport } from '../core/apply-report.ts';
 import { isOpen } from '../core/attempt.ts';
-import { deadlineAfter } from '../core/deadlines.ts';
+import { claimedBy, moveClaim } from '../core/claim.ts';
+import { claimMove } from '../core/claim-moves.ts';
+import { enrolmentMove, mayMove } from '../core/enrolment-moves.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Host } from '../core/host.ts';
 import { isWaiting } from '../core/meet-inventory.ts';
+import { moveAttempt } from '../core/move-attempt.ts';
 import type { Decision } from '../core/ports.ts';
 import { rateLimit } from '../core/rate-limit.ts';
 import type { Report, ReportHistory, Verdict } from '../core/report.ts';
 import type { Caller, ClaimAnswer, MachineUseCases } from '../core/use-cases.ts';
 import { type Context, change, event } from './context.ts';
-import { macOf, notEnrolled } from './hosts.ts';
+import { macOf, notEnrolled } from './one-host.ts';
 import { STRANGERS } from './strangers.ts';
 
 /** What hosts say: claims and reports. */
 export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | 'report'> {
-  const mayWrite = rateLimit(STRANGERS.each, STRANGERS.all);
+  const waitOf = rateLimit(STRANGERS.each, STRANGERS.all);
 
-  /** Whether what a stranger says of a host may still be written down; a decision that is run again hears the same. */
-  function room(now: number): (host: Host) => boolean {
-    let answer: boolean | null = null;
+  /** After how long what a stranger says of a host may be written down, 0: now. A decision that is run again hears the same. */
+  function room(now: number): (host: Host) => number {
+    let waitMs: number | null = null;
     return ({ enrolment: { id } }) => {
-      answer ??= mayWrite(id, now);
-      return answer;
+      waitMs ??= waitOf(id, now);
+      return waitMs;
     };
   }
 
   return {
     /**
      * The first token named for an install attempt is the host's; the server keeps its hash. A host that already
-     * has a token may bring the same one to a new install. Refusals are told to everyone, and written down within bounds.
+     * has a token may bring the same one to a new install, unless an operator took it away. Refusals are told to everyone, and written down within bounds.
      */
     async claim(macText, claim) {
       const mac = macOf(macText);
-      const hasRoom = room(context.clock());
+      const waitFor = room(context.clock());
       const refusal = (host: Host, reason: string): Decision<ClaimAnswer> => ({
         answer: 'refused',
-        events: hasRoom(host) ? [event('claim-refused', host, 'host', reason)] : [],
+        events: waitFor(host) > 0 ? [] : [event('claim-refused', host, 'host', reason)],
       });
       const answer = await change<ClaimAnswer | WarmbootError>(
         context,
@@ -45,33 +48,23 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
           if (!host) return { answer: notEnrolled(mac) };
           // Strangers may say as much as they like: nothing of it is written down.
           if (isWaiting(host.enrolment)) return { answer: 'refused' };
-          const { attempt, enrolment } = host;
-          const held = enrolment.claim;
-          if (held?.claimedFor === claim.attempt) {
-            if (held.tokenHash === claim.tokenHash) return { answer: 'same' };
-            return refusal(host, 'another token holds this host');
-          }
+          if (!mayMove(host.enrolment, 'claim'))
+            return refusal(host, `the host ${enrolmentMove(host.enrolment.status, 'claim').reason}`);
+          const { attempt } = host;
+          const { tokenHash } = claim;
+          const move = claimMove(host, 'claim', { tokenHash, install: claim.attempt });
+          if (move.to === 'refused') return refusal(host, move.reason);
+          if (move.to === 'stays') return { answer: 'same' };
           if (!isOpen(attempt) || attempt.id !== claim.attempt || attempt.kind !== 'install')
             return refusal(host, `${claim.attempt} is not an open install of this host`);
-          const phase = attempt.phase === 'pending' ? 'claimed' : attempt.phase;
-          const claimed: Host = {
-            ...host,
-            enrolment: {
-              ...enrolment,
-              claim: { tokenHash: claim.tokenHash, claimedFor: attempt.id, used: false },
-            },
-            attempt: {
-              ...attempt,
-              phase,
-              phaseAt: now,
-              reason: 'the installer has claimed the host',
-              deadline: deadlineAfter(phase, now, context.patience),
-            },
-          };
+          const { patience } = context;
+          const { attempt: moved, to, why } = moveAttempt(attempt, 'claim', { now, patience });
+          if (to === 'refused') return refusal(host, why);
+          const claimed: Host = { ...claimedBy(host, tokenHash, attempt.id), attempt: moved };
           return {
             answer: 'new',
             hosts: [claimed],
-            events: [event('claimed', claimed, 'host', 'the installer named its token')],
+            events: [event('claimed', claimed, 'host', move.reason)],
           };
         },
       );
@@ -85,27 +78,34 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
      */
     report(macText, report, bodyHash, caller) {
       const mac = macOf(macText);
-      const hasRoom = room(context.clock());
-      return change(context, { macs: [mac] }, ({ hosts: [host], reports }, now) => {
+      const waitFor = room(context.clock());
+      return change(context, { macs: [mac] }, ({ hosts: [host], reports, attempts }, now) => {
         if (!host) throw notEnrolled(mac);
         authorize(host, caller);
-        if (isWaiting(host.enrolment)) {
-          const why = 'the host waits for approval: nothing but its inventory is taken';
+        if (!mayMove(host.enrolment, 'report')) {
+          const why = `the host ${enrolmentMove(host.enrolment.status, 'report').reason}`;
           return { answer: { verdict: 'stale', why, serial: host.enrolment.serial } };
         }
-        if (host.enrolment.claim === null && !hasRoom(host))
+        const waitMs = host.enrolment.claim === null ? waitFor(host) : 0;
+        if (waitMs > 0)
           throw new WarmbootError(
             'too-many',
-            'Too many reports of a host without a token come at once. Send it again in a minute.',
+            'Too many reports of a host without a token come at once. Send it again later.',
+            waitMs,
           );
         const key = { hostId: host.enrolment.id, bootId: report.bootId, seq: report.seq };
         const earlier = reports.bodyHash(key);
         const history: ReportHistory = {
           sameNumber: earlier === null ? 'none' : earlier === bodyHash ? 'same' : 'other',
           bootKnown: reports.bootKnown(key.hostId, key.bootId),
+          attemptKnown:
+            report.attempt === null ||
+            report.attempt === host.attempt?.id ||
+            attempts(key.hostId).some(({ id }) => id === report.attempt),
         };
-        const { host: judged, verdict, why } = applyReport(host, report, history, now, context.patience);
-        const after = verdict === 'duplicate' ? host : withUsedClaim(judged);
+        const heard = moveClaim(host, 'word', caller).host;
+        const { host: judged, verdict, why } = applyReport(heard, report, history, now, context.patience);
+        const after = verdict === 'duplicate' ? host : judged;
         return {
           answer: { verdict, why, serial: after.enrolment.serial },
           hosts: after === host ? [] : [after],
@@ -117,21 +117,17 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
   };
 }
 
-/** @throws WarmbootError when the host was claimed and the caller does not hold its token */
-export function authorize({ enrolment: { claim } }: Host, { tokenHash }: Caller): void {
-  if (claim === null || claim.tokenHash === tokenHash) return;
+/** @throws WarmbootError when the host is retired, or was claimed and the caller does not hold its token */
+export function authorize(host: Host, { tokenHash }: Caller): void {
+  if (host.enrolment.status === 'retired')
+    throw new WarmbootError('unauthorized', `The host ${enrolmentMove('retired', 'report').reason}`);
+  const { to, reason } = claimMove(host, 'word', { tokenHash });
+  if (to !== 'refused') return;
+  const isMissing = tokenHash === null && host.enrolment.claim?.standing !== 'released';
   throw new WarmbootError(
     'unauthorized',
-    tokenHash === null
-      ? 'This host is claimed: send its token as "Authorization: Bearer TOKEN".'
-      : 'The token is not the one that claimed this host. An operator can order a retry or a reinstall.',
+    isMissing ? 'This host is claimed: send its token as "Authorization: Bearer TOKEN".' : reason,
   );
-}
-
-function withUsedClaim(host: Host): Host {
-  const { claim } = host.enrolment;
-  if (claim === null || claim.used) return host;
-  return { ...host, enrolment: { ...host.enrolment, claim: { ...claim, used: true } } };
 }
 
 /** Progress is telemetry: it changes a row, and only its first and last word are events. */

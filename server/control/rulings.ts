@@ -1,4 +1,5 @@
 import { type DiscoveryDecision, type DiscoveryPolicy, decide, forgetAt } from '../core/discovery.ts';
+import { moveEnrolment } from '../core/enrolment-moves.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
 import type { InventoryRecord, Records } from '../core/ports.ts';
@@ -51,6 +52,7 @@ export function ruled(
     try {
       enrolled = approved(context, records, host, {
         facts: checked(context, { layout: by.layout, labels: by.labels }),
+        profile: by.profile,
         wanted: imageFor(by.image, given.wanted),
         actor: 'server',
         reason: said.reason,
@@ -74,8 +76,8 @@ export function ruled(
     : [];
   const record = { ...seen, decision };
   if (enrolled) return { host: enrolled.host, events: [...told, ...enrolled.events], record };
-  const status = action === 'ignore' ? 'ignored' : 'discovered';
-  return { host: { ...isHeard, enrolment: { ...isHeard.enrolment, status } }, events: told, record };
+  const enrolment = moveEnrolment(isHeard.enrolment, action === 'ignore' ? 'rule: ignore' : 'rule: hold');
+  return { host: { ...isHeard, enrolment }, events: told, record };
 }
 
 /** @throws WarmbootError when there is no such image, or another one was looked up */

@@ -77,6 +77,7 @@ export function storeCheck({ store, files, startChecker }: CheckContext): StoreU
         hostId: null,
         attempt: null,
         actor: 'server',
+        by: null,
         reason: `${count} damaged pieces found by a check`,
         data: { images: affected },
       } as const;

@@ -1,3 +1,4 @@
+import type { By } from '../core/by.ts';
 import type { Digest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
@@ -7,6 +8,7 @@ import type { ImageIndex } from '../core/image-index.ts';
 import type { oneAtATime } from '../core/one-at-a-time.ts';
 import type { PlacedChunk } from '../core/ports.ts';
 import type { UploadProgress, UploadView } from '../core/use-cases.ts';
+import { event } from './context.ts';
 import type { Lease } from './image-leases.ts';
 
 /** An image that comes in parts: what it waits for, and what has come. */
@@ -127,7 +129,6 @@ export function view(upload: Upload): UploadView {
 }
 
 /** For the log. */
-export function stored({ id, digest, name, tag }: Upload): NewEvent {
-  const data = { upload: id, name, tag, digest };
-  return { kind: 'image-stored', hostId: null, attempt: null, actor: 'operator', reason: 'uploaded', data };
+export function stored(by: By, { id, digest, name, tag }: Upload): NewEvent {
+  return event('image-stored', null, by, 'uploaded', { upload: id, name, tag, digest });
 }

@@ -1,3 +1,4 @@
+import type { By } from '../core/by.ts';
 import { type Digest, parseImageRef } from '../core/digest.ts';
 import { explained } from '../core/disk-trouble.ts';
 import { WarmbootError } from '../core/errors.ts';
@@ -147,7 +148,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
     };
   }
 
-  async function commit(upload: Upload): Promise<void> {
+  async function commit(by: By, upload: Upload): Promise<void> {
     requireWhole(upload);
     try {
       const { packBytes } = await upload.draft.seal();
@@ -157,7 +158,7 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
       const { id, digest, index, name, tag } = upload;
       const chunks = [...upload.came.values()];
       await keeper.commit({ id, digest, kind: index.kind, packBytes, chunks }, { name, tag }, [
-        stored(upload),
+        stored(by, upload),
       ]);
     } catch (error) {
       await giveUp(upload);
@@ -212,13 +213,13 @@ export function uploadCases(context: UploadContext): UploadUseCases & Upkeep {
         return progress(upload);
       }),
 
-    async commit(id) {
+    async commit(by, id) {
       const upload = find(id);
       return upload.alone(async () => {
         // Asked again because the answer was lost, it is the same answer.
         if (upload.state !== 'stored') {
           find(id);
-          await commit(upload);
+          await commit(by, upload);
         }
         return upload.digest;
       });

@@ -1,12 +1,15 @@
-import { type Attempt, begin, end, hasReached, isOpen } from './attempt.ts';
-import { WarmbootError } from './errors.ts';
+import { type Attempt, begin, hasReached, isOpen } from './attempt.ts';
+import { requireMove } from './enrolment-moves.ts';
 import type { Assignment, Host, Observation } from './host.ts';
+import { supersede } from './move-attempt.ts';
 
 export type Order = {
   /** Id for the attempt, should one begin. */
   readonly attemptId: string;
   readonly target: Assignment;
   readonly cause: string;
+  /** Left out: no rollout ordered it. */
+  readonly rolloutId?: string;
   readonly fresh: boolean;
   readonly now: number;
 };
@@ -27,11 +30,7 @@ export type Assigned = {
  */
 export function assign(host: Host, order: Order): Assigned {
   const { enrolment, attempt, observation } = host;
-  if (enrolment.status !== 'approved')
-    throw new WarmbootError(
-      'conflict',
-      `The host is ${enrolment.status}: it takes no image. Approve it first.`,
-    );
+  requireMove(enrolment, 'order');
   const assigned: Host = { ...host, enrolment: { ...enrolment, assignment: order.target } };
   const { digest } = order.target;
   const open = isOpen(attempt) ? attempt : null;
@@ -42,7 +41,7 @@ export function assign(host: Host, order: Order): Assigned {
   const runsIt = observation?.environment === 'os' && observation.digest === digest && !observation.trial;
   if (runsIt && !isJumping && !order.fresh) {
     const superseded = open
-      ? end(open, 'superseded', `${order.target.ref} was assigned, which runs`, order.now)
+      ? supersede(open, 'order', order.now, `${order.target.ref} was assigned, which runs`)
       : null;
     return { host: { ...assigned, attempt: superseded ?? attempt }, superseded, began: false, pending: null };
   }
@@ -55,6 +54,7 @@ export function assign(host: Host, order: Order): Assigned {
 /** Begins an attempt whatever was before: `retry`, `assign --fresh`, a new target. */
 export function start(host: Host, order: Order, reinstall?: { readonly wipe: boolean }): Assigned {
   const { enrolment, attempt, observation } = host;
+  requireMove(enrolment, 'order');
   const open = isOpen(attempt) ? attempt : null;
   // A machine without an OS of ours can only be installed; an install that was under way hands on its order.
   const isBare = !hasSystem(observation) || (open?.kind === 'install' && !hasReached(open, 'installed'));
@@ -69,18 +69,38 @@ export function start(host: Host, order: Order, reinstall?: { readonly wipe: boo
       digest: order.target.digest,
       ref: order.target.ref,
       cause: order.cause,
+      rolloutId: order.rolloutId ?? null,
       wipe: installs && (reinstall?.wipe ?? (open?.kind === 'install' ? open.wipe : enrolment.wipe)),
       fresh: order.fresh,
       workBootId: mayStay ? null : (observation?.bootId ?? null),
     },
     order.now,
   );
-  const superseded = open ? end(open, 'superseded', `${order.target.ref} was ordered`, order.now) : null;
+  const superseded = open ? supersede(open, 'order', order.now, `${order.target.ref} was ordered`) : null;
   return {
     host: { ...host, enrolment: { ...enrolment, assignment: order.target }, attempt: next },
     superseded,
     began: true,
     pending: next,
+  };
+}
+
+/**
+ * Takes an order back on which the machine has not acted: it stays as it is, and shall be what it was before.
+ * @param before null: no image was assigned
+ */
+export function takeBack(host: Host, before: Assignment | null, reason: string, now: number): Assigned {
+  const open = isOpen(host.attempt) ? host.attempt : null;
+  const superseded = open ? supersede(open, 'order', now, reason) : null;
+  return {
+    host: {
+      ...host,
+      enrolment: { ...host.enrolment, assignment: before },
+      attempt: superseded ?? host.attempt,
+    },
+    superseded,
+    began: false,
+    pending: null,
   };
 }
 

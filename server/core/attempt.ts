@@ -17,6 +17,13 @@ export type AttemptPhase = (typeof PHASES)[AttemptKind][number];
 /** `superseded`: another assignment or reinstall took its place before it ended. */
 export type AttemptOutcome = 'succeeded' | 'failed' | 'rolled-back' | 'superseded';
 
+/**
+ * How the one power cycle of an attempt stands. `begun` is written before the hook runs: a server that ends in between never runs
+ * it twice, and cannot know whether it did its work.
+ */
+export const POWER_STEPS = ['queued', 'begun', 'done', 'failed'] as const;
+export type PowerStep = (typeof POWER_STEPS)[number];
+
 /** How far the present work is; `bytesDone` never exceeds `bytesTotal`. */
 export type Progress = { readonly phase: string; readonly bytesDone: number; readonly bytesTotal: number };
 
@@ -30,6 +37,8 @@ export type Attempt = {
   readonly ref: string;
   /** Who or what began it: `operator: assign`, `operator: reinstall`, … */
   readonly cause: string;
+  /** The rollout that ordered it; null: somebody else. */
+  readonly rolloutId: string | null;
   /** The installer may overwrite a disk that holds foreign data. */
   readonly wipe: boolean;
   /** Write the slot anew even if one holds the image already. */
@@ -47,6 +56,8 @@ export type Attempt = {
   /** When the ticker ends it as failed; null while it may wait for ever (a machine that is switched off). */
   readonly deadline: number | null;
   readonly endedAt: number | null;
+  /** Its one power cycle; null: none. */
+  readonly power: PowerStep | null;
 };
 
 export type OpenAttempt = Attempt & { readonly outcome: null };
@@ -55,13 +66,18 @@ export function isOpen(attempt: Attempt | null): attempt is OpenAttempt {
   return attempt !== null && attempt.outcome === null;
 }
 
+/** The host said that it jumps; nobody knows where it is until it reports again. */
+export function isJumping({ phase }: Attempt): boolean {
+  return phase === 'installed' || phase === 'switching';
+}
+
 /** @returns true when `phase` lies after the attempt's present one, so that a report may move it there. */
 export function isLater(attempt: Attempt, phase: AttemptPhase): boolean {
   return rank(attempt.kind, phase) > rank(attempt.kind, attempt.phase);
 }
 
 /** @returns true when the attempt has reached `phase` or a later one. */
-export function hasReached(attempt: Attempt, phase: AttemptPhase): boolean {
+export function hasReached(attempt: Pick<Attempt, 'kind' | 'phase'>, phase: AttemptPhase): boolean {
   return rank(attempt.kind, attempt.phase) >= rank(attempt.kind, phase);
 }
 
@@ -73,7 +89,7 @@ function rank(kind: AttemptKind, phase: AttemptPhase): number {
 export function begin(
   facts: Pick<
     Attempt,
-    'id' | 'hostId' | 'kind' | 'digest' | 'ref' | 'cause' | 'wipe' | 'fresh' | 'workBootId'
+    'id' | 'hostId' | 'kind' | 'digest' | 'ref' | 'cause' | 'rolloutId' | 'wipe' | 'fresh' | 'workBootId'
   >,
   now: number,
 ): OpenAttempt {
@@ -87,6 +103,7 @@ export function begin(
     phaseAt: now,
     deadline: null,
     endedAt: null,
+    power: null,
   };
 }
 

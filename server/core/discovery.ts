@@ -19,6 +19,7 @@ export type DiscoveryRule = {
   /** Of `enrol`. Without an image it is enrolled and waits for one. Never a leave to wipe: that is an operator's word. */
   readonly image?: string | undefined;
   readonly layout?: string | undefined;
+  readonly profile?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
 };
 export type DiscoveryAction = 'hold' | 'enrol' | 'ignore';

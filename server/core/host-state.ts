@@ -1,4 +1,4 @@
-import { type AttemptPhase, isOpen } from './attempt.ts';
+import { type Attempt, type AttemptPhase, isOpen } from './attempt.ts';
 import type { Host } from './host.ts';
 
 /** The one word shown for a host. Derived from the three records at every look; nothing stores it. */
@@ -30,13 +30,20 @@ const STATE_OF_PHASE = {
   confirming: 'confirming',
 } as const satisfies Record<AttemptPhase, HostState>;
 
+/** The state of a machine that was heard of, while an attempt is open. */
+export function phaseState({ kind, phase }: Pick<Attempt, 'kind' | 'phase'>) {
+  return kind === 'install' && phase === 'pending' ? 'installing' : STATE_OF_PHASE[phase];
+}
+
 export function hostState({ enrolment, attempt, observation }: Host): HostState {
   if (enrolment.status !== 'approved') return enrolment.status;
+  const waits = !isOpen(attempt) || attempt.phase === 'pending';
+  if (enrolment.held !== null && waits) return 'hold';
   if (isOpen(attempt)) {
-    if (attempt.kind === 'install' && attempt.phase === 'pending')
-      return observation === null ? 'approved' : 'installing';
-    return STATE_OF_PHASE[attempt.phase];
+    const isUnheard = attempt.kind === 'install' && attempt.phase === 'pending' && observation === null;
+    return isUnheard ? 'approved' : phaseState(attempt);
   }
+  if (observation?.environment === 'os' && observation.trial) return 'confirming';
   if (enrolment.assignment === null) return 'approved';
   if (observation?.environment === 'os' && observation.digest === enrolment.assignment.digest)
     return 'active';

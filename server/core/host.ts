@@ -12,15 +12,24 @@ export type EnrolmentStatus = 'discovered' | 'ignored' | 'approved' | 'retired';
 export type Assignment = { readonly ref: string; readonly digest: Digest };
 
 /**
- * Who may speak as this host. The server keeps the token's hash, never the token. A new install attempt may be
- * claimed once more (`claimedFor` is then not that attempt); until it is, the token that was good before stays good.
+ * `new`: no report has come with it. `lapsed`: none came in time, so another may be made. `released`: an operator took it away, so
+ * no token is good until the next install claims the host.
+ */
+export type ClaimStanding = 'new' | 'used' | 'lapsed' | 'released';
+
+/**
+ * Who may speak as this host, see `claim-moves.ts`. The server keeps the token's hash, never the token. A new install attempt
+ * may be claimed once more (`claimedFor` is then not that attempt); until it is, the token that was good before stays good.
  */
 export type Claim = {
   readonly tokenHash: string;
   /** The install attempt for which the token was accepted. */
   readonly claimedFor: string;
-  /** False until the first report made with it: an unused claim is released by the ticker. */
-  readonly used: boolean;
+  readonly standing: ClaimStanding;
+  /** The token that was good before, until a report comes with this one; null: none was. */
+  readonly before: string | null;
+  /** Tokens that operators took away, the newest last: none of them is ever taken again. */
+  readonly refused: readonly string[];
 };
 
 /** First record of a host: what operators said about it. Only operators' calls and claims change it. */
@@ -40,11 +49,23 @@ export type Enrolment = {
   /** Kernel arguments of this host (its consoles), after the image's own. */
   readonly append: string;
   readonly switchMode: 'kexec' | 'reboot';
+  /** How long an image on trial may take to prove itself, in seconds; null: as the server says for all. */
+  readonly trialSeconds: number | null;
+  /** What staging may take of the network, in bytes per second; null: as much as there is. */
+  readonly rateBytes: number | null;
+  /** Name of the profile whose settings count where the host has none of its own. */
+  readonly profile: string | null;
+  /** Where each setting came from; one that is left out is the default. */
+  readonly origins: Readonly<Partial<Record<keyof Settings, 'own' | 'profile'>>>;
   readonly claim: Claim | null;
   /** Serial of the manifest: rises with every change a manifest can show, and hosts refuse a lower one. */
   readonly serial: number;
+  /** Rises with everything that operators say of the host or order for it, see `revision.ts`. */
+  readonly revision: number;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** Why an operator holds the host: no order is carried out until it is resumed. Null: none does. */
+  readonly held: string | null;
   /** An operator said that it waits, or is ignored: rules pass over it. */
   readonly byHand: boolean;
   /** When the ticker forgets a machine that nobody has approved; null: never. Milliseconds since 1970. */
@@ -82,6 +103,21 @@ export type Host = {
   readonly observation: Observation | null;
 };
 
+/** What a profile may say for its hosts. */
+export type Settings = Pick<
+  Enrolment,
+  'layout' | 'diskRule' | 'append' | 'switchMode' | 'trialSeconds' | 'rateBytes'
+>;
+
+export const DEFAULT_SETTINGS: Settings = {
+  layout: 'two-slots',
+  diskRule: 'smallest',
+  append: '',
+  switchMode: 'kexec',
+  trialSeconds: null,
+  rateBytes: null,
+};
+
 /** A machine that was just seen, with the defaults of everything that operators say about a host. */
 export function newEnrolment(id: string, macs: readonly Mac[], now: number): Enrolment {
   return {
@@ -89,15 +125,16 @@ export function newEnrolment(id: string, macs: readonly Mac[], now: number): Enr
     status: 'discovered',
     macs,
     assignment: null,
-    layout: 'two-slots',
-    diskRule: 'smallest',
+    ...DEFAULT_SETTINGS,
+    profile: null,
+    origins: {},
     labels: {},
     wipe: false,
-    append: '',
-    switchMode: 'kexec',
     claim: null,
     serial: 0,
+    revision: 0,
     createdAt: now,
+    held: null,
     byHand: false,
     forgetAt: null,
   };

@@ -4,9 +4,10 @@ import type { Host } from './host.ts';
 
 /**
  * The images that a host needs: it shall run them, is brought to them, runs them, or holds them in a slot that could be
- * booted. A slot that is written in part holds nothing. The store asks the same of its rows (`store/image-needs.ts`).
+ * booted. A slot that is written in part holds nothing, and a retired host needs nothing. The store asks the same of its rows (`store/image-needs.ts`).
  */
 export function imagesOf({ enrolment, attempt, observation }: Host): ReadonlySet<Digest> {
+  if (enrolment.status === 'retired') return new Set();
   const slots = Object.values(observation?.slots ?? {});
   const all = [
     enrolment.assignment?.digest,

@@ -15,6 +15,11 @@ export function isEveryAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::';
 }
 
+/** Whether only this machine itself reaches it. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
 /** By which this machine itself reaches what listens there. */
 export function fromHere({ host, port }: ListenAddress): ListenAddress {
   if (!isEveryAddress(host)) return { host, port };

@@ -3,6 +3,7 @@ import type { DiskLayout } from './disk-layout.ts';
 import type { Host } from './host.ts';
 import type { NextStep } from './next-step.ts';
 import { diskGuid, diskNames, type Sha256Hex, slotPartUuid } from './partition-guid.ts';
+import { type Fleet, pollSeconds } from './poll.ts';
 import { shellText } from './shell-text.ts';
 import { slotArguments, trialArguments } from './slot-files.ts';
 
@@ -29,10 +30,22 @@ export type Manifest = {
   /** What a trial adds to it. */
   readonly trial: string | null;
   readonly switch: 'kexec' | 'reboot';
+  /** Bytes per second that staging may take; null: no limit, and for every other action. */
+  readonly rate: number | null;
   /** Seconds until the host asks again; it adds its own jitter. */
   readonly poll: number;
   readonly stage: { readonly index: string; readonly frames: string; readonly data: string } | null;
   readonly install: { readonly layout: string; readonly disk: string; readonly wipe: boolean } | null;
+  /**
+   * Where the files above are asked for first: this address with their paths behind it. A mirror that fails stops nobody: the
+   * same paths are the server's own.
+   */
+  readonly mirror: string | null;
+  /**
+   * The database came back from a backup at that time (milliseconds since 1970), and the host has not said since what it is: it
+   * says so again. Null: it has, or it never did.
+   */
+  readonly announce: number | null;
 };
 
 /** What a manifest needs to know of an image. */
@@ -45,9 +58,13 @@ export type ImageFacts = {
 };
 
 export type ManifestSettings = {
-  readonly pollSeconds: number;
-  /** How long an image on trial may take to prove itself before the machine goes back. */
+  readonly fleet: Fleet;
+  /** The base URL of the mirror for these labels; null: none. */
+  mirrorOf(labels: Readonly<Record<string, string>>): string | null;
+  /** How long an image on trial may take to prove itself before the machine goes back; a host may have its own time. */
   readonly trialSeconds: number;
+  /** When the database came back from a backup; left out: never. */
+  readonly restoredAt?: number | null;
 };
 
 /**
@@ -68,6 +85,9 @@ export function manifest(
   const disk = diskOf(host, step, layout, sha256Hex);
   const root = disk && step.slot ? `PARTUUID=${slotPartUuid(disk, step.slot, sha256Hex)}` : null;
   const folder = image ? `/boot/images/${image.digest}` : '';
+  const trialSeconds = enrolment.trialSeconds ?? settings.trialSeconds;
+  const { restoredAt = null } = settings;
+  const isHeard = restoredAt === null || (host.observation?.at ?? 0) >= restoredAt;
   const writes = image !== null && (step.action === 'install' || step.action === 'stage');
   return {
     version: 1,
@@ -82,9 +102,10 @@ export function manifest(
     kernel: image && { url: `${folder}/kernel`, ...image.kernel },
     initrd: image && { url: `${folder}/initrd`, ...image.initrd },
     append: image && root && commandLine(host, step, image, root),
-    trial: step.action === 'stage' || step.action === 'switch' ? trialArguments(settings.trialSeconds) : null,
+    trial: step.action === 'stage' || step.action === 'switch' ? trialArguments(trialSeconds) : null,
     switch: enrolment.switchMode,
-    poll: settings.pollSeconds,
+    rate: step.action === 'stage' ? enrolment.rateBytes : null,
+    poll: pollSeconds(step.attempt !== null, settings.fleet),
     stage: writes
       ? { index: `${folder}/index.json`, frames: `${folder}/frames.json`, data: `${folder}/data` }
       : null,
@@ -92,6 +113,8 @@ export function manifest(
       step.action === 'install'
         ? { layout: enrolment.layout, disk: enrolment.diskRule, wipe: step.attempt?.wipe ?? false }
         : null,
+    mirror: writes ? settings.mirrorOf(enrolment.labels) : null,
+    announce: isHeard ? null : restoredAt,
   };
 }
 
@@ -99,7 +122,7 @@ export function manifest(
  * The manifest as lines for a POSIX shell, every key in each: what is null is empty, so that a value read from an older
  * manifest never outlives it.
  */
-export function manifestText(manifest: Manifest): string {
+export function manifestText(manifest: Manifest & { readonly trust?: number }): string {
   const file = { url: null, sha256: null, bytes: null };
   return shellText({
     ...manifest,
@@ -109,6 +132,19 @@ export function manifestText(manifest: Manifest): string {
     stage: manifest.stage ?? { index: null, frames: null, data: null },
     install: manifest.install ?? { layout: null, disk: null, wipe: null },
   });
+}
+
+/** The same with its files at another server's address; those that are somewhere else already stay there. */
+export function filesAt(manifest: Manifest, base: string): Manifest {
+  const at = (url: string) => (url.startsWith('/') ? base + url : url);
+  const file = (one: ManifestFile | null) => one && { ...one, url: at(one.url) };
+  const { stage } = manifest;
+  return {
+    ...manifest,
+    kernel: file(manifest.kernel),
+    initrd: file(manifest.initrd),
+    stage: stage && { ...stage, index: at(stage.index), frames: at(stage.frames), data: at(stage.data) },
+  };
 }
 
 /** The disk of an install follows from its attempt; that of every other step is the one the host reported. */

@@ -1,3 +1,4 @@
+import { mayMove } from './enrolment-moves.ts';
 import type { Enrolment, Host } from './host.ts';
 import { type Inventory, macsOf } from './inventory.ts';
 import type { Mac } from './mac.ts';
@@ -62,7 +63,8 @@ export function meetInventory(mac: Mac, facts: Inventory, holders: readonly Hold
 function objection({ host, facts }: Holder, said: Inventory, named: readonly Mac[]): string | null {
   const { macs } = host.enrolment;
   const shared = macs.find((mac) => named.includes(mac)) ?? macs[0];
-  if (!isWaiting(host.enrolment)) return `${shared} belongs to a host that is ${host.enrolment.status}`;
+  if (!mayMove(host.enrolment, 'merge'))
+    return `${shared} belongs to a host that is ${host.enrolment.status}`;
   const missing = macs.find((mac) => !named.includes(mac));
   if (missing !== undefined)
     return `${shared} was seen in a machine that has ${missing} too, which this one has not`;

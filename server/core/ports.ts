@@ -3,11 +3,24 @@ import type { BuildRecord } from './build-ports.ts';
 import type { ByteRange } from './byte-range.ts';
 import type { Digest, ImageRef } from './digest.ts';
 import type { Discovered, DiscoveryDecision, DiscoveryPolicy, PolicyEdition } from './discovery.ts';
+import type { EventLog, EventQuery } from './event-port.ts';
 import type { Event, NewEvent } from './events.ts';
+import type { Fleet } from './fleet-port.ts';
 import type { Host } from './host.ts';
 import type { ImageFrames, ImageIndex } from './image-index.ts';
+import type { HostLookups } from './lookup-port.ts';
 import type { Mac } from './mac.ts';
+import type { MirrorStore } from './mirrors-port.ts';
+import type { OnceStore } from './once-port.ts';
+import type { PowerLookups } from './power-port.ts';
+import type { Profile } from './profile.ts';
+import type { ProfileStore } from './profile-port.ts';
+import type { RestoreStore } from './restore.ts';
+import type { RolloutRecords, RolloutWrites, StoreRollouts } from './rollout-port.ts';
+import type { TokenStore } from './token-port.ts';
+import type { TrustStore } from './trust-port.ts';
 import type { StoreUpkeep } from './upkeep-port.ts';
+import type { WebhookStore } from './webhook-port.ts';
 
 /** What the use cases need of the outside world. Each is given by one room; `app.ts` joins them. */
 
@@ -26,7 +39,12 @@ export type Logger = {
 };
 
 /** The hosts that a change reads and may write, by any of their MACs or by id. */
-export type Scope = { readonly macs?: readonly Mac[]; readonly hosts?: readonly string[] };
+export type Scope = {
+  readonly macs?: readonly Mac[];
+  readonly hosts?: readonly string[];
+  /** All hosts that have it. */
+  readonly profile?: string;
+};
 
 /** A report's number and the hash of its body, kept so that its repetition is known. */
 export type ReportKey = {
@@ -43,11 +61,15 @@ export type Records = {
     bodyHash(key: Omit<ReportKey, 'bodyHash'>): string | null;
     bootKnown(hostId: string, bootId: string): boolean;
   };
+  /** Every attempt of a host, oldest first. */
+  attempts(hostId: string): readonly Attempt[];
   image(ref: ImageRef): StoredImage | null;
   inventory(hostId: string): InventoryRecord | null;
   policy(): PolicyEdition;
+  profile(name: string): Profile | null;
   /** How many machines wait for approval or are ignored by a rule. */
   waiting(): number;
+  readonly rollouts: RolloutRecords;
 };
 
 /** What a machine said of itself last, and what was decided on it. */
@@ -70,6 +92,10 @@ export type Decision<Answer> = {
   readonly inventories?: readonly { readonly hostId: string; readonly record: InventoryRecord }[];
   /** A new edition of the rules for discovery. */
   readonly policy?: DiscoveryPolicy;
+  readonly profile?: Profile;
+  /** By name; no host has it. */
+  readonly removedProfile?: string;
+  readonly rollouts?: RolloutWrites;
   readonly events?: readonly NewEvent[];
 };
 
@@ -123,7 +149,10 @@ export type ImageCommit = {
   readonly untagged: Digest | null;
 };
 
-/** The only way in which state is kept and changed. */
+/**
+ * The only way in which state is kept and changed. What was written is on the disk before the call resolves; what is read may have been
+ * committed a moment ago and be on its way there: see `settled`.
+ */
 export type Store = {
   /**
    * Gives the hosts of `scope` to `decide` and writes what it answers, all in one transaction. `decide` is
@@ -133,8 +162,12 @@ export type Store = {
    */
   change<Answer>(scope: Scope, decide: (records: Records) => Decision<Answer>): Promise<Answer>;
   host(by: { readonly mac: Mac } | { readonly id: string }): Promise<Host | null>;
-  hosts(): Promise<readonly Host[]>;
+  readonly fleet: Fleet;
+  readonly once: OnceStore;
+  readonly profiles: ProfileStore;
   attempts(hostId: string): Promise<readonly Attempt[]>;
+  /** A part of them, oldest first, behind the one with that id. */
+  attemptPage(hostId: string, after: string | null, limit: number): Promise<readonly Attempt[]>;
   /** Ids of hosts whose open attempt has a deadline at or before `now`. */
   due(now: number): Promise<readonly string[]>;
   /** Ids of machines that nobody approved and that are forgotten at or before `now`, at most so many. */
@@ -143,17 +176,17 @@ export type Store = {
   undecided(): Promise<readonly string[]>;
   inventory(hostId: string): Promise<InventoryRecord | null>;
   policy(): Promise<PolicyEdition>;
+  /** Moves every deadline to `latest` at most: the clock was set back. */
+  advanceDeadlines(latest: number): Promise<void>;
   /** Moves every deadline to `earliest` at least: the hosts could not report while the server was away. */
   postponeDeadlines(earliest: number): Promise<void>;
-  /** Events after `afterId` in rising order, or with `newest` the last ones, still in rising order. */
-  events(query: {
-    afterId?: number;
-    newest?: boolean;
-    hostId?: string;
-    limit: number;
-  }): Promise<readonly Event[]>;
+  /** In rising order. */
+  events(query: EventQuery): Promise<readonly Event[]>;
+  readonly log: EventLog;
+  readonly webhooks: WebhookStore;
 
   image(ref: ImageRef): Promise<StoredImage | null>;
+  /** In the order in which they came. */
   images(): Promise<readonly StoredImage[]>;
   /**
    * Makes an image visible: image, tag, build and events in one transaction, after its chunks in parts that nobody sees.
@@ -168,16 +201,27 @@ export type Store = {
   ): Promise<ImageCommit>;
   chunks(sha256s: readonly string[]): Promise<ReadonlyMap<string, ChunkPlace>>;
   packIds(): Promise<readonly string[]>;
+  readonly trust: TrustStore;
   readonly upkeep: StoreUpkeep;
+  readonly rollouts: StoreRollouts;
+  readonly tokens: TokenStore;
+  readonly lookups: HostLookups;
+  readonly power: PowerLookups;
+  readonly mirrors: MirrorStore;
+  readonly restores: RestoreStore;
 
   putBuild(build: BuildRecord, events: readonly NewEvent[]): Promise<void>;
   build(id: string): Promise<BuildRecord | null>;
-  /** The newest builds, in the order in which they began. */
-  builds(limit: number): Promise<readonly BuildRecord[]>;
+  /** The newest builds, in the order in which they began. @param before only those that were ordered before this one */
+  builds(limit: number, before?: string): Promise<readonly BuildRecord[]>;
   /** Forgets ended builds but the newest. */
   forgetBuilds(keep: number): Promise<void>;
   /** Builds that ran or waited when the server ended become `interrupted`. */
   interruptBuilds(): Promise<readonly string[]>;
+  /** Null when all that can be read outlives a power cut; else resolves when what can be read now does. Never rejects. */
+  settled(): Promise<void> | null;
+  /** Writes, and changes nothing. @throws what the disk says */
+  probe(): Promise<void>;
   close(): void;
 };
 

@@ -46,6 +46,8 @@ export type ReportHistory = {
   readonly sameNumber: 'none' | 'same' | 'other';
   /** Whether any report of this boot id was taken before. */
   readonly bootKnown: boolean;
+  /** False when it names an attempt that the database has no row of: another server's, or one newer than a backup. */
+  readonly attemptKnown: boolean;
 };
 
 /** `stale` is kept for people to read and moves nothing. */

@@ -17,7 +17,13 @@ function lines(record: Tree, prefix: string): string[] {
   });
 }
 
-/** Single quotes take everything literally but themselves. A newline would end the line a reader sees: it becomes a space. */
+/**
+ * Single quotes take everything literally but themselves. A newline would end the line a reader sees, and hosts show what they
+ * are told on their consoles, which obey other control characters: all of them but tabs become a space.
+ */
 function quote(text: string): string {
-  return `'${text.replaceAll(/[\r\n\0]+/g, ' ').replaceAll("'", "'\\''")}'`;
+  return `'${text.replaceAll(CONTROLS, ' ').replaceAll("'", "'\\''")}'`;
 }
+
+/** Also those that turn the direction of writing, and the ends of lines and paragraphs that Unicode has. */
+const CONTROLS = /[^\P{Cc}\t]+|[\p{Bidi_Control}\u2028\u2029]+/gu;

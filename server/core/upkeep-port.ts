@@ -4,8 +4,14 @@ import type { PlacedChunk } from './ports.ts';
 
 /** What keeps the store's rows clean. */
 
-/** Why a host needs an image; `slot`: it lies in a slot that could be booted. */
-export type ImageNeed = { readonly mac: string; readonly why: 'assigned' | 'attempt' | 'runs' | 'slot' };
+/**
+ * Why a host needs an image; `slot`: it lies in a slot that could be booted. `rollout`: one that is not over brings it there,
+ * `rollback`: has brought it from there.
+ */
+export type ImageNeed = {
+  readonly mac: string;
+  readonly why: 'assigned' | 'attempt' | 'rollout' | 'rollback' | 'runs' | 'slot';
+};
 
 /** How much of a pack is alive. */
 export type PackUse = { readonly id: string; readonly bytes: number; readonly liveBytes: number };
@@ -66,5 +72,7 @@ export type StoreUpkeep = {
   markFilesDamaged(digest: Digest): Promise<void>;
   /** The next image by its number; begin with 0. */
   nextImage(after: number): Promise<{ readonly id: number; readonly digest: Digest } | null>;
+  /** Of all packs together, dead frames included. */
+  packBytes(): Promise<number>;
   totals(): Promise<{ readonly chunks: number; readonly bytes: number }>;
 };

@@ -8,6 +8,8 @@ const CLIENTS = 4096;
 const LINES = 1000;
 
 export type Decision = {
+  /** What was sent. */
+  readonly kind: 'offer' | 'ack' | 'none';
   readonly client: string;
   readonly level: 'info' | 'warn';
   readonly fields: object;

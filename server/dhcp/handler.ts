@@ -1,5 +1,6 @@
 import { isEveryAddress } from '../core/listen-address.ts';
 import type { Mac } from '../core/mac.ts';
+import type { DhcpMeters } from '../core/meters-port.ts';
 import type { Logger } from '../core/ports.ts';
 import {
   type Door,
@@ -23,6 +24,7 @@ export type ProxyDhcpConfig = {
   /** Where TFTP listens; null: off. */
   readonly tftpHost: string | null;
   readonly logger: Logger;
+  readonly meters?: DhcpMeters;
   /** Milliseconds, from any beginning. */
   clock(): number;
   /** The host that has a MAC. */
@@ -61,7 +63,11 @@ const WAITING = 256;
 /** Everything between a datagram and its answer, without sockets. Never throws. */
 export function proxyHandler(config: ProxyDhcpConfig, network: ProxyNetwork): (incoming: Incoming) => void {
   const { limits, logger } = config;
-  const say = decisionLog(logger, config.clock);
+  const note = decisionLog(logger, config.clock);
+  const say = (decision: Decision) => {
+    config.meters?.proxyDhcpAnswered(decision.kind);
+    note(decision);
+  };
   let waiting = 0;
 
   return (incoming) => {
@@ -112,6 +118,7 @@ function answer(
 ): Decision {
   const { packet, client, kind, at } = asked;
   const none = ({ reason, level }: Omit<NoOffer, 'kind'>): Decision => ({
+    kind: 'none',
     client: client.name,
     level,
     fields: { reason },
@@ -128,7 +135,7 @@ function answer(
     }
     network.send({ datagram: made.datagram, ...destination(asked, on) });
     const fields = { firmware: offer.firmware, file: made.file, by: at ? 'boot server port' : 'DHCP port' };
-    said = { client: client.name, level: 'info', fields, text: `proxyDHCP ${kind}` };
+    said = { kind, client: client.name, level: 'info', fields, text: `proxyDHCP ${kind}` };
   }
   return said;
 }

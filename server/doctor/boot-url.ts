@@ -1,4 +1,5 @@
 import { type Finding, ok, problem, warning } from '../core/finding.ts';
+import { isLoopback } from '../core/listen-address.ts';
 
 /** What hosts are told about where the server is. */
 export type BootUrlFacts = {
@@ -30,10 +31,6 @@ export function bootUrlFinding({ said, url, ownAddresses }: BootUrlFacts): Findi
       'Right where a cache, a proxy or address translation stands in front; else mend --boot-url.',
     );
   return ok(CHECK, `hosts are told ${url}`);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 function isAddress(host: string): boolean {

@@ -1,3 +1,4 @@
+import { get } from 'node:https';
 import { type Finding, ok, problem } from '../core/finding.ts';
 
 /** How long a server on this machine may take to answer. */
@@ -24,6 +25,32 @@ export async function httpFinding(bootUrl: string): Promise<Finding> {
   } catch (error) {
     return problem(check, `${address} cannot be fetched from this machine: ${reasonOf(error)}`, mend);
   }
+}
+
+/** Asks a running server for what hosts trust in, as they would: by TLS, verified by the server's own authority. */
+export async function agentFinding(agentUrl: string, caPem: string): Promise<Finding> {
+  const check = 'agent-reach';
+  const address = `${agentUrl}/boot/trust`;
+  const mend = 'Is --agent-url right, and does a firewall of this machine let TCP to that port in?';
+  try {
+    const status = await statusByTls(address, caPem);
+    if (status !== 200) return problem(check, `${address} answers ${status}: something else is there`, mend);
+    return ok(check, `${agentUrl} speaks TLS with this server's certificate`);
+  } catch (error) {
+    return problem(check, `${address} cannot be fetched from this machine: ${reasonOf(error)}`, mend);
+  }
+}
+
+/** Node's own `fetch` takes no certificate. */
+function statusByTls(address: string, ca: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const asked = get(address, { ca, agent: false, signal }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+    asked.once('error', (error) => reject(signal.aborted ? signal.reason : error));
+  });
 }
 
 /** `fetch failed` says nothing; its cause does. */

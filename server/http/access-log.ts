@@ -1,18 +1,33 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpBindings } from '@hono/node-server';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
+import type { HttpMeters, OpenKind } from '../core/meters-port.ts';
 import type { Logger } from '../core/ports.ts';
+import { requestIdOf } from './request-id.ts';
+import { routeLabel } from './route-label.ts';
+
+/** Of which plane, and who else wants to know. */
+export type Accounts = {
+  readonly plane: 'boot' | 'admin';
+  readonly meters?: HttpMeters;
+  /** Told at the beginning of each request. */
+  readonly onSeen?: (path: string) => void;
+};
+
+/** What asks every few seconds and has nothing to tell. */
+const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
 
 /**
  * One line for each request, written when its last byte is out, with the bytes of the body that went out; a warning that says
  * why when they are less than was promised. The last few MB are out when the kernel has them: a connection that is reset before
  * the client asks for something else gets a second line, for nobody knows that they arrived (some firmware ends every
- * connection so: it is no warning). Headers and bodies are not logged: tokens travel there.
+ * connection so: it is no warning). Headers, queries and bodies are not logged: tokens travel there. Probes, and manifests that
+ * are not new, are told at the level debug.
  */
 export function accessLog(
   logger: Logger,
-  onHostSeen: (path: string) => void,
+  { plane, meters, onSeen }: Accounts,
 ): MiddlewareHandler<{ Bindings: HttpBindings }> {
   /** How to call off the watch over what was sent last on a connection. */
   const watches = new WeakMap<Socket, () => void>();
@@ -31,6 +46,10 @@ export function accessLog(
     });
     const { method, path } = c.req;
     const client = socket.remoteAddress;
+    const id = requestIdOf(c);
+    const route = routeLabel(c);
+    const kind = openKind(c);
+    const closeOpen = meters?.opened(plane, kind);
 
     let isWhole = false;
     // `writableFinished` tells of the socket alone, and is true of an answer that was cut.
@@ -42,9 +61,11 @@ export function accessLog(
       if (isLogged) return;
       isLogged = true;
       socket.off('close', onClose);
+      closeOpen?.();
       const sent = before === null ? 0 : socket.bytesWritten - before;
       const said = Number(outgoing.getHeader('content-length') ?? 0);
       const fields = {
+        id,
         method,
         path,
         status: outgoing.statusCode,
@@ -53,18 +74,24 @@ export function accessLog(
         ms: Math.round(performance.now() - began),
         client,
       };
-      if (!isWhole || outgoing.errored)
+      const isBroken = !isWhole || Boolean(outgoing.errored);
+      const { status, bytes } = fields;
+      const seconds = (performance.now() - began) / 1000;
+      const isWaiting = kind !== 'transfer';
+      meters?.answered({ plane, route, status, bytes, seconds, isBroken, isWaiting });
+      if (isBroken)
         return logger.warn(
           { ...fields, broken: true, why: whyBroken(outgoing as ServerResponse, socket) },
           'request',
         );
-      logger.info(fields, 'request');
+      const isNews = !PROBES.has(path) && !(status === 304 && path.endsWith('/manifest'));
+      logger[isNews ? 'info' : 'debug'](fields, 'request');
       watchArrival(fields);
     };
     // That one is not closed when its connection is.
     outgoing.once('close', onClose);
     socket.once('close', onClose);
-    onHostSeen(path);
+    onSeen?.(path);
     await next();
 
     function watchArrival(fields: object): void {
@@ -81,6 +108,14 @@ export function accessLog(
       });
     }
   };
+}
+
+/** What never ends by itself, or not before its time. */
+function openKind({ req }: Context): OpenKind {
+  if (req.header('accept')?.includes('text/event-stream') || req.path.endsWith('/log')) return 'event-stream';
+  return req.query('wait') !== undefined && req.header('if-none-match') !== undefined
+    ? 'long-poll'
+    : 'transfer';
 }
 
 const SOCKET_ERRORS: Readonly<Record<string, string>> = {

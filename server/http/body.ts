@@ -1,39 +1,31 @@
+import type { IncomingMessage } from 'node:http';
+import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { ZodType } from 'zod';
 import { nested } from '../contract/host-plane.ts';
 import { WarmbootError } from '../core/errors.ts';
+import { bodyRoom } from './body-room.ts';
 import { refusalOf } from './plain-words.ts';
 
 /** What a client may send at most: a report with its log, a host with its labels. */
 const MAX_BODY_BYTES = 256 * 1024;
 
+/** Bodies that are under way, in bytes: those of a thousand machines that fail at once with their logs fit in. */
+const READING = bodyRoom(64 * 1024 * 1024);
+
 /** Reads a JSON or form body against a schema. Stops reading at the limit, whatever Content-Length says. */
 export async function bodyOf<T>(
-  c: Context,
+  c: Context<{ Bindings: HttpBindings }>,
   schema: ZodType<T>,
   maxBytes = MAX_BODY_BYTES,
 ): Promise<{ readonly value: T; readonly bytes: Buffer }> {
-  const bytes = await limited(c, maxBytes);
+  const bytes = await READING.read(c.env.incoming as IncomingMessage, maxBytes);
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
   const isForm = type === 'application/x-www-form-urlencoded';
   const input = isForm ? nested(new URLSearchParams(bytes.toString('utf8'))) : json(bytes);
   const parsed = schema.safeParse(input);
   if (parsed.success) return { value: parsed.data, bytes };
   throw refusalOf(parsed.error, 'the body');
-}
-
-async function limited(c: Context, maxBytes: number): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  // Web streams are async iterables in Node; the DOM's type does not say so.
-  const body = (c.req.raw.body ?? []) as unknown as AsyncIterable<Uint8Array>;
-  for await (const part of body) {
-    bytes += part.length;
-    if (bytes > maxBytes)
-      throw new WarmbootError('malformed', `The body is larger than ${maxBytes} bytes. Send less.`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
 }
 
 function json(bytes: Buffer): unknown {

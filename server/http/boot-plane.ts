@@ -12,16 +12,23 @@ import { hostScript, type ScriptBase } from '../core/host-script.ts';
 import { hostState } from '../core/host-state.ts';
 import { INSTALLER, installerOf } from '../core/installer.ts';
 import { autoexecScript, entryScript } from '../core/ipxe.ts';
-import { parseMac } from '../core/mac.ts';
+import { type Mac, parseMac } from '../core/mac.ts';
 import { IMAGE_FILES, type ImageFile, type ImageLibrary, type Logger, type Store } from '../core/ports.ts';
 import type { DiskUseCases, MachineUseCases } from '../core/use-cases.ts';
 import { bodyOf } from './body.ts';
 import { callerOf, hashToken } from './caller.ts';
 import { diskRoute } from './disk-route.ts';
-import { manifestRoute } from './manifest-route.ts';
+import { heldKeys } from './held-keys.ts';
+import { type HostTrust, manifestRoute } from './manifest-route.ts';
+import { nothingHere } from './nothing-here.ts';
+import { refuseCodedBodies } from './plain-bodies.ts';
 import { problem, problemOf } from './problem.ts';
 import { reportOf } from './report-wire.ts';
-import { sendBytes } from './send-bytes.ts';
+import { requestId } from './request-id.ts';
+import { type Begin, sendBytes } from './send-bytes.ts';
+import { onceSettled } from './settled.ts';
+import { refuseWhenStopping } from './stopping.ts';
+import type { Transfers } from './transfers.ts';
 
 type Env = { Bindings: HttpBindings };
 
@@ -30,9 +37,21 @@ export type BootPlane = {
   readonly disks: DiskUseCases;
   readonly library: ImageLibrary;
   readonly images: Pick<Store, 'image'>;
+  readonly settled: Store['settled'];
   /** Absolute URLs come from here, never from a Host header. */
   readonly scripts: ScriptBase;
-  readonly key: { readonly publicPem: string; sign(body: Buffer): string };
+  readonly trust: HostTrust & {
+    publicPem(): string;
+    note(held: { mac: string; tokenHash: string; keys: readonly string[]; secure: boolean }): void;
+  };
+  /** Told that a machine speaks with this token, before that is looked at. */
+  onWord(mac: Mac, tokenHash: string, address: string): void;
+  /** Whether this is the plane with TLS, which is for hosts alone. */
+  readonly secure: boolean;
+  /** Where hosts have to ask instead; null: here. */
+  readonly movedTo: string | null;
+  /** The limits of what is sent of images and disks. */
+  readonly transfers: Transfers;
   /** Finds an NBP by name on this machine's disk. */
   findNbp(name: string): Promise<string | null>;
   /** Ends long polls when the server stops. */
@@ -52,12 +71,16 @@ const TYPE: Readonly<Record<ImageFile, string>> = {
   loader: 'application/octet-stream',
 };
 
+/** What is worth a turn; the rest is small, or firmware fetches it, which knows no Retry-After. */
+const LARGE: ReadonlySet<ImageFile> = new Set(['data', 'raw']);
+
 /** What firmware, installers and agents ask for. Nothing here changes the fleet but claims, reports and inventories. */
 export function bootPlane(plane: BootPlane): Hono<Env> {
-  const { machines, library, scripts, key, logger } = plane;
+  const { machines, library, scripts, trust, logger } = plane;
   const { bootUrl } = scripts;
   const app = new Hono<Env>();
-  app.use(plane.onRequest);
+  app.use(requestId, plane.onRequest, refuseWhenStopping(plane.stopping), refuseCodedBodies);
+  app.use('/boot/*', onceSettled(plane.settled));
   app.onError((error, c) => problemOf(c, error, logger));
 
   app.get('/boot.ipxe', (c) => ipxe(c, entryScript({ bootUrl })));
@@ -70,9 +93,19 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
   app.get('/boot/nbp/:file', (c) => nbp(c, c.req.param('file')));
   app.get('/boot/installer/vmlinuz', (c) => installerFile(c, 'kernel'));
   app.get('/boot/installer/initrd.img', (c) => installerFile(c, 'initrd'));
-  app.get('/boot/installer/config.img', (c) => {
+  app.get('/boot/trust', async (c) => {
+    const { text } = await trust.document();
+    return c.body(text, 200, {
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'no-cache',
+      vary: 'Warmboot-Key',
+      'warmboot-signature': await trust.sign(Buffer.from(text), heldKeys(c), null),
+    });
+  });
+  app.get('/boot/installer/config.img', async (c) => {
     const files = [
-      { path: 'etc/warmboot/server.pem', mode: 0o644, content: key.publicPem },
+      { path: 'etc/warmboot/server.pem', mode: 0o644, content: trust.publicPem() },
+      { path: 'etc/warmboot/trust', mode: 0o644, content: (await trust.document()).text },
       { path: 'etc/warmboot/server.url', mode: 0o644, content: `${bootUrl}\n` },
     ];
     const archive = cpioArchive(files, (text) => new TextEncoder().encode(text));
@@ -89,12 +122,36 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
       throw new WarmbootError('not-found', `There is no ${c.req.param('file')} of the image ${digest}.`);
     // How chunks are encoded may change when a damaged one is stored anew: a cache asks whether it has.
     const mayChange = file === 'frames.json' || file === 'data';
-    return mayChange ? sendBytes(c, bytes, TYPE[file], 'no-cache') : sendBytes(c, bytes, TYPE[file]);
+    const caching = mayChange ? 'no-cache' : undefined;
+    return sendBytes(c, bytes, TYPE[file], caching, LARGE.has(file) ? beginFor(c) : undefined);
   });
 
-  app.get('/boot/disks/:file', diskRoute(plane.disks));
+  app.get('/boot/disks/:file', diskRoute(plane.disks, beginFor));
 
-  app.get('/boot/hosts/:mac/manifest', manifestRoute(machines, key.sign, plane.stopping));
+  app.use('/boot/hosts/:mac/*', async (c, next) => {
+    if (plane.movedTo !== null) return moved(c, plane.movedTo);
+    const { tokenHash } = callerOf(c);
+    const [mac, keys] = [parseMac(c.req.param('mac')), heldKeys(c)];
+    if (mac && tokenHash !== null)
+      plane.onWord(mac, tokenHash, c.env.incoming.socket.remoteAddress ?? 'unknown');
+    await next();
+    if (c.res.status < 400 && mac && keys && tokenHash !== null)
+      trust.note({ mac, tokenHash, keys, secure: plane.secure });
+    return undefined;
+  });
+  app.get(
+    '/boot/hosts/:mac/manifest',
+    manifestRoute({
+      machines,
+      trust,
+      filesUrl: plane.secure ? bootUrl : null,
+      polls: {
+        stopping: plane.stopping,
+        settled: plane.settled,
+        refuse: (c, error) => problemOf(c, error, logger),
+      },
+    }),
+  );
   app.get('/boot/hosts/:mac/layout', async (c) => {
     const bytes = whole(c, 'bytes');
     const sector = whole(c, 'sector');
@@ -102,7 +159,9 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
       throw new WarmbootError('invalid', `Disks have sectors of 512 or 4096 bytes, not of ${sector}.`);
     const disk = { bytes, sectorBytes: sector } as const;
     const attempt = c.req.query('attempt') ?? null;
-    return c.text(await machines.partitionTable(c.req.param('mac'), attempt, disk, callerOf(c)));
+    const table = await machines.partitionTable(c.req.param('mac'), attempt, disk, callerOf(c));
+    // An answer that is made of nothing but its text cannot be made into one to HEAD by hono's adapter.
+    return c.text(table, 200);
   });
   app.post('/boot/hosts/:mac/claims', async (c) => {
     const { value } = await bodyOf(c, claimSchema);
@@ -134,13 +193,23 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
     return c.json({ applied: verdict === 'applied', verdict, why, serial }, verdict === 'stale' ? 202 : 200);
   });
 
+  const nowhere = nothingHere(app, 'boot');
   app.notFound((c) => {
     // Some firmware joins the directory and the file with one slash too many.
     const doubled = /^\/\/([^/]+)$/.exec(c.req.path);
     if (doubled?.[1] && ['GET', 'HEAD'].includes(c.req.method)) return nbp(c, doubled[1]);
-    return problem(c, 404, `There is nothing at ${c.req.path.slice(0, 200)} on the boot plane.`);
+    return nowhere(c);
   });
   return app;
+
+  /** A host is known by its token; who has none, by the address that it asks from. */
+  function beginFor(c: Context): Begin {
+    return async () => {
+      const { tokenHash } = callerOf(c);
+      const host = tokenHash === null ? null : await machines.hostOfToken(tokenHash);
+      return plane.transfers.begin(host ?? c.env.incoming.socket.remoteAddress ?? 'unknown');
+    };
+  }
 
   async function nbp(c: Context<Env>, name: string): Promise<Response> {
     if (name === 'autoexec.ipxe') return ipxe(c, autoexecScript({ bootUrl }));
@@ -159,6 +228,14 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
     if (!bytes) throw new WarmbootError('unavailable', 'The installer was removed a moment ago. Ask again.');
     return sendBytes(c, bytes, 'application/octet-stream', 'no-cache');
   }
+}
+
+/** RFC 9110, 15.5.22: nothing of it is answered over plain HTTP. */
+function moved(c: Context<Env>, url: string): Response {
+  c.header('upgrade', 'TLS/1.2, HTTP/1.1');
+  c.header('connection', 'upgrade');
+  const detail = `Hosts speak to this server by TLS: ${url}. What to trust there: GET /boot/trust.`;
+  return problem(c, 426, detail);
 }
 
 function ipxe(c: Context<Env>, script: string): Response {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { newBuildSchema } from '../contract/admin-plane.ts';
+import type { newBuildSchema } from '../contract/builds.ts';
 import type { BuildOrder, BuildSource } from '../core/build-ports.ts';
 import type { Digest } from '../core/digest.ts';
 

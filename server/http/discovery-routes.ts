@@ -1,32 +1,50 @@
-import type { HttpBindings } from '@hono/node-server';
-import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { HostView } from '../contract/admin-plane.ts';
-import * as routes from '../contract/admin-routes.ts';
-import type { PolicyView } from '../contract/discovery.ts';
+import * as routes from '../contract/discovery.ts';
+import * as hostRoutes from '../contract/host-routes.ts';
+import type { HostView } from '../contract/hosts.ts';
 import type { PolicyEdition } from '../core/discovery.ts';
 import type { Host } from '../core/host.ts';
 import type { DiscoveryUseCases } from '../core/use-cases.ts';
+import { type AdminApp, byOf, expectedIn } from './admin-app.ts';
 import { namesStrongly } from './etag.ts';
 import { problem } from './problem.ts';
 
 /** What operators do with machines that nobody has enrolled. */
 export function addDiscoveryRoutes(
-  app: OpenAPIHono<{ Bindings: HttpBindings }>,
+  app: AdminApp,
   discovery: DiscoveryUseCases,
   view: (host: Host) => HostView,
 ): void {
-  app.openapi(routes.approveHost, async (c) =>
-    c.json(view(await discovery.approve(c.req.valid('param').mac, c.req.valid('json'))), 200),
+  app.openapi(hostRoutes.approveHost, async (c) =>
+    c.json(
+      view(await discovery.approve(byOf(c), c.req.valid('param').mac, c.req.valid('json'), expectedIn(c))),
+      200,
+    ),
   );
-  app.openapi(routes.ignoreHost, async (c) =>
-    c.json(view(await discovery.setIgnored(c.req.valid('param').mac, c.req.valid('json').ignored)), 200),
+  app.openapi(hostRoutes.ignoreHost, async (c) =>
+    c.json(
+      view(
+        await discovery.setIgnored(
+          byOf(c),
+          c.req.valid('param').mac,
+          c.req.valid('json').ignored,
+          expectedIn(c),
+        ),
+      ),
+      200,
+    ),
   );
-  app.openapi(routes.nextOfHost, async (c) => {
-    const { isKnown, step, boot, discovery: decision } = await discovery.next(c.req.valid('param').mac);
-    const { action, reason, slot, digest, attempt } = step;
-    const told = { action, reason, slot, digest, attempt: attempt?.id ?? null };
+  app.openapi(hostRoutes.nextOfHost, async (c) => {
+    const { host, step, boot, discovery: decision } = await discovery.next(c.req.valid('param').mac);
+    const { action, reason, until, slot, digest, attempt } = step;
+    const hint = host && view(host).next.hint;
+    const told = { action, reason, until, hint, slot, digest, attempt: attempt?.id ?? null };
     return c.json(
-      { isKnown, ...told, boot: { kind: boot.kind, reason: boot.reason }, discovery: decision },
+      {
+        isKnown: host !== null,
+        ...told,
+        boot: { kind: boot.kind, reason: boot.reason },
+        discovery: decision,
+      },
       200,
     );
   });
@@ -45,7 +63,7 @@ export function addDiscoveryRoutes(
       ) as never;
     const present = await discovery.policy();
     const wanted = namesStrongly(expected, etagOf(present)) ? present.version : -1;
-    const edition = await discovery.setPolicy(c.req.valid('json'), wanted);
+    const edition = await discovery.setPolicy(byOf(c), c.req.valid('json'), wanted);
     if (edition) return c.json(policyView(edition), 200, { etag: etagOf(edition) });
     return problem(c, 412, 'The rules were changed meanwhile. Read them again, then change them.') as never;
   });
@@ -55,6 +73,6 @@ function etagOf({ version }: PolicyEdition): string {
   return `"discovery-${version}"`;
 }
 
-function policyView({ policy }: PolicyEdition): PolicyView {
-  return structuredClone(policy) as PolicyView;
+function policyView({ policy }: PolicyEdition): routes.PolicyView {
+  return structuredClone(policy) as routes.PolicyView;
 }

@@ -2,14 +2,14 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { WarmbootError } from '../core/errors.ts';
 import type { DiskUseCases } from '../core/use-cases.ts';
-import { sendBytes } from './send-bytes.ts';
+import { type Begin, sendBytes } from './send-bytes.ts';
 
 const SUFFIXES = ['.img', '.img.zst'] as const;
 const TYPE = { '.img': 'application/octet-stream', '.img.zst': 'application/zstd' } as const;
 
 /** `GET …/LAYOUT.img[.zst]?a=REF&b=REF…[&sector=512|4096][&seed=TEXT]`: the same on both planes. */
-export function diskRoute(disks: DiskUseCases) {
-  return async (c: Context<{ Bindings: HttpBindings }>): Promise<Response> => {
+export function diskRoute(disks: DiskUseCases, beginFor?: (c: Context) => Begin) {
+  return async <E extends { Bindings: HttpBindings }>(c: Context<E>): Promise<Response> => {
     const file = c.req.param('file') ?? '';
     const suffix = SUFFIXES.find((ending) => file.endsWith(ending));
     if (!suffix)
@@ -29,6 +29,6 @@ export function diskRoute(disks: DiskUseCases) {
     const wish = { layout: file.slice(0, -suffix.length), slots, sectorBytes: Number(sector), seed };
     const bytes = await disks.open(wish, suffix === '.img' ? 'img' : 'img.zst');
     // A name may mean another image tomorrow: a cache asks again, and the ETag answers.
-    return sendBytes(c, bytes, TYPE[suffix], 'no-cache');
+    return sendBytes(c, bytes, TYPE[suffix], 'no-cache', beginFor?.(c));
   };
 }

@@ -3,13 +3,16 @@ import { WarmbootError } from '../core/errors.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** What a schema refuses, in a sentence without the schema's own language. @param whole as the request itself is called */
+/**
+ * What a schema refuses, in a sentence without the schema's own language.
+ * @param whole as that is called which the schema is of
+ */
 export function refusalOf(error: z.ZodError, whole: string): WarmbootError {
   const [issue] = error.issues;
   const where = issue?.path.join('.') || whole;
   return new WarmbootError(
     'malformed',
-    `The request cannot be taken: ${where}: ${issue ? wordsFor(issue) : 'is not valid'}.`,
+    `The request cannot be taken: ${where}: ${issue ? wordsFor(issue, whole !== 'the body') : 'is not valid'}.`,
   );
 }
 
@@ -22,12 +25,12 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'object',
 };
 
-function wordsFor(issue: Issue): string {
+/** @param mayRepeat whether it is of a query: what is named twice there comes as a list */
+function wordsFor(issue: Issue, mayRepeat: boolean): string {
   switch (issue.code) {
     case 'invalid_type':
       if (issue.message.endsWith('received undefined')) return 'is missing';
-      // A query that names it twice.
-      if (issue.message.endsWith('received array')) return 'is given more than once';
+      if (mayRepeat && issue.message.endsWith('received array')) return 'is given more than once';
       return issue.expected === 'boolean'
         ? 'is neither true nor false'
         : `is no ${KINDS[issue.expected] ?? issue.expected}`;
@@ -42,7 +45,7 @@ function wordsFor(issue: Issue): string {
     case 'invalid_value':
       return `is none of ${issue.values.join(', ')}`;
     case 'invalid_key':
-      return issue.issues[0] ? `its name ${wordsFor(issue.issues[0])}` : issue.message;
+      return issue.issues[0] ? `its name ${wordsFor(issue.issues[0], mayRepeat)}` : issue.message;
     default:
       return issue.message;
   }

@@ -1,4 +1,6 @@
-import type { EventView, HostView, ImageView } from '../contract/admin-plane.ts';
+import type { EventView } from '../contract/events.ts';
+import type { HostView } from '../contract/hosts.ts';
+import type { ImageView } from '../contract/images.ts';
 import type { InventoryView } from '../contract/inventory.ts';
 import type { Attempt } from '../core/attempt.ts';
 import type { Event } from '../core/events.ts';
@@ -7,21 +9,33 @@ import { hostState } from '../core/host-state.ts';
 import type { ImageIndex } from '../core/image-index.ts';
 import type { NextStep } from '../core/next-step.ts';
 import type { InventoryRecord, StoredImage } from '../core/ports.ts';
+import { type TokenWord, tokenHint } from '../core/token-hint.ts';
 
 /** From the core's records to what the admin API shows. */
 
-export function attemptView({ ref, hostId: _, wipe: __, fresh: ___, workBootId: ____, ...attempt }: Attempt) {
-  return { ...attempt, image: ref };
+export function attemptView({
+  ref,
+  rolloutId,
+  hostId: _,
+  wipe: __,
+  fresh: ___,
+  workBootId: ____,
+  ...attempt
+}: Attempt) {
+  return { ...attempt, image: ref, rollout: rolloutId };
 }
 
 function observationView({ bootDefault, slots, ...seen }: Observation) {
   return { ...seen, default: bootDefault, slots: { ...slots } };
 }
 
-export function hostView(host: Host, step: NextStep, lastSeen: number | null): HostView {
+/** What is known of a host beside its records, in memory. */
+export type Heard = { readonly lastSeen: number | null; readonly word: TokenWord | null };
+
+export function hostView(host: Host, step: NextStep, { lastSeen, word }: Heard): HostView {
   const { enrolment, attempt, observation } = host;
   const { claim, diskRule, switchMode, status, assignment, macs, ...rest } = enrolment;
-  const { wipe: _, byHand: __, forgetAt: ___, ...shown } = rest;
+  const { wipe: _, byHand: __, forgetAt: ___, rateBytes, origins, ...shown } = rest;
   return {
     ...shown,
     mac: macs[0] ?? '',
@@ -32,10 +46,25 @@ export function hostView(host: Host, step: NextStep, lastSeen: number | null): H
     image: assignment && { ...assignment },
     disk: diskRule,
     switch: switchMode,
-    claimed: claim !== null,
+    rate: rateBytes,
+    from: {
+      layout: origins.layout ?? 'default',
+      disk: origins.diskRule ?? 'default',
+      append: origins.append ?? 'default',
+      switch: origins.switchMode ?? 'default',
+      trialSeconds: origins.trialSeconds ?? 'default',
+      rate: origins.rateBytes ?? 'default',
+    },
+    claimed: claim !== null && claim.standing !== 'released' && status !== 'retired',
     attempt: attempt && attemptView(attempt),
     observation: observation && observationView(observation),
-    next: { action: step.action, reason: step.reason, slot: step.slot },
+    next: {
+      action: step.action,
+      reason: step.reason,
+      until: step.until,
+      hint: tokenHint(host, word),
+      slot: step.slot,
+    },
     lastSeen: Math.max(lastSeen ?? 0, observation?.at ?? 0) || null,
   };
 }

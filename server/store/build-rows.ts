@@ -10,6 +10,9 @@ export function buildRows(db: Db, now: () => number) {
   const columns = 'id, name, tag, status, digest, error, started_at AS startedAt, ended_at AS endedAt';
   const get = db.prepare(`SELECT ${columns} FROM builds WHERE id = ?`);
   const newest = db.prepare(`SELECT ${columns} FROM builds ORDER BY rowid DESC LIMIT ?`);
+  // Where that one was forgotten, so were all before it.
+  const older = db.prepare(`
+    SELECT ${columns} FROM builds WHERE rowid < (SELECT rowid FROM builds WHERE id = ?) ORDER BY rowid DESC LIMIT ?`);
   const forget = db.prepare(`
     DELETE FROM builds
     WHERE ended_at IS NOT NULL AND rowid NOT IN (SELECT rowid FROM builds ORDER BY rowid DESC LIMIT ?)`);
@@ -21,7 +24,8 @@ export function buildRows(db: Db, now: () => number) {
   return {
     put: (build: BuildRecord): void => void put.run(build),
     get: (id: string): BuildRecord | null => (get.get(id) as BuildRecord | undefined) ?? null,
-    newest: (limit: number): BuildRecord[] => (newest.all(limit) as BuildRecord[]).reverse(),
+    newest: (limit: number, before?: string): BuildRecord[] =>
+      ((before === undefined ? newest.all(limit) : older.all(before, limit)) as BuildRecord[]).reverse(),
     forget: (keep: number): void => void forget.run(keep),
     interrupt: (): string[] => (interrupt.all(now()) as { id: string }[]).map(({ id }) => id),
   };

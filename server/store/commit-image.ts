@@ -17,6 +17,8 @@ export function imageCommits(
   write: { build(build: BuildRecord): void; event(event: NewEvent): void },
 ) {
   const writing = new Set<number>();
+  /** Their chunks come in parts: until the last of them a collection would take them for dead. */
+  const writingPacks = new Set<string>();
 
   async function commit(
     image: NewImage,
@@ -25,16 +27,19 @@ export function imageCommits(
     build?: BuildRecord,
   ): Promise<ImageCommit> {
     const { pack, chunks, uses, digest } = image;
-    if (pack) {
-      await group.run(() => images.beginPack(pack));
-      for (const part of parts(chunks)) await group.run(() => images.putChunks(pack.id, part));
-    }
-    const set = images.exists(digest) ? null : await beginSet();
+    let set: number | null = null;
     try {
-      if (set !== null)
-        for (const part of parts(uses)) await group.run(() => images.putUses(set, digest, part));
+      if (pack) {
+        writingPacks.add(pack.id);
+        await group.run(() => images.beginPack(pack));
+        for (const part of parts(chunks)) await group.run(() => images.putChunks(pack.id, part));
+      }
+      set = images.exists(digest) ? null : await beginSet();
+      const begun = set;
+      if (begun !== null)
+        for (const part of parts(uses)) await group.run(() => images.putUses(begun, digest, part));
       return await group.run(() => {
-        const untagged = images.finish(image, set, tag);
+        const untagged = images.finish(image, begun, tag);
         const packUsed = pack === null || !images.dropPack(pack.id);
         if (build) write.build(build);
         for (const event of events) write.event(event);
@@ -42,6 +47,7 @@ export function imageCommits(
       });
     } finally {
       if (set !== null) writing.delete(set);
+      if (pack) writingPacks.delete(pack.id);
     }
   }
 
@@ -53,7 +59,12 @@ export function imageCommits(
     });
   }
 
-  return { commit, /** Sets that are being written now. */ isWriting: (set: number) => writing.has(set) };
+  return {
+    commit,
+    /** Sets and packs that are being written now. */
+    isWriting: (set: number) => writing.has(set),
+    isWritingPack: (id: string) => writingPacks.has(id),
+  };
 }
 
 /** In the order of the keys: a transaction then touches few pages, and writes few. */

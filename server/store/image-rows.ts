@@ -17,7 +17,7 @@ export function imageRows(db: Db, now: () => number) {
   const tagsOf = db.prepare(
     'SELECT name, tag, updated_at AS updatedAt FROM tags WHERE digest = ? ORDER BY name, tag',
   );
-  const digests = db.prepare('SELECT digest FROM images ORDER BY created_at, chunk_set').pluck();
+  const digests = db.prepare('SELECT digest FROM images ORDER BY created_at, digest').pluck();
   const putImage = db.prepare('INSERT INTO images VALUES (?, ?, ?, ?, 0)');
   const filesMended = db.prepare('UPDATE images SET files_damaged = 0 WHERE digest = ?');
   const putSet = db.prepare('INSERT INTO chunk_sets VALUES (NULL, 0, 0)');

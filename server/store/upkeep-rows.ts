@@ -16,7 +16,11 @@ type ChunkRow = { readonly sha256: Buffer; readonly bytes: number };
 export function upkeepRows(
   db: Db,
   group: CommitGroup,
-  { addEvent, isWriting }: { addEvent(event: NewEvent): void; isWriting(set: number): boolean },
+  {
+    addEvent,
+    isWriting,
+    isWritingPack,
+  }: { addEvent(event: NewEvent): void; isWriting(set: number): boolean; isWritingPack(id: string): boolean },
 ): StoreUpkeep {
   const needs = imageNeeds(db);
   const dropImage = db.prepare('DELETE FROM images WHERE digest = ?');
@@ -68,6 +72,7 @@ export function upkeepRows(
   const afterId = db.prepare(
     'SELECT chunk_set AS id, digest FROM images WHERE chunk_set > ? ORDER BY chunk_set LIMIT 1',
   );
+  const packBytes = db.prepare('SELECT coalesce(sum(bytes), 0) FROM packs').pluck();
   const totals = db.prepare('SELECT count(*) AS chunks, coalesce(sum(bytes), 0) AS bytes FROM chunks');
 
   return {
@@ -117,7 +122,13 @@ export function upkeepRows(
         return { next: last, removedBytes };
       }),
 
-    nextPack: async (after) => (packs.get(after ?? '') as PackUse | undefined) ?? null,
+    async nextPack(after) {
+      for (let at = after ?? ''; ; ) {
+        const pack = packs.get(at) as PackUse | undefined;
+        if (!pack || !isWritingPack(pack.id)) return pack ?? null;
+        at = pack.id;
+      }
+    },
 
     packFrames: async (packId, afterOffset) => framesOf.all(packId, afterOffset) as PlacedChunk[],
 
@@ -155,6 +166,8 @@ export function upkeepRows(
 
     nextImage: async (afterImage) =>
       (afterId.get(afterImage) as { id: number; digest: Digest } | undefined) ?? null,
+
+    packBytes: async () => packBytes.get() as number,
 
     totals: async () => totals.get() as { chunks: number; bytes: number },
   };

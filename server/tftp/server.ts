@@ -1,4 +1,5 @@
 import { cannotListen } from '../core/listen-address.ts';
+import type { TftpMeters } from '../core/meters-port.ts';
 import type { Logger } from '../core/ports.ts';
 import type { OpenedChannel } from './channel.ts';
 import { Entries, type Entry } from './entries.ts';
@@ -22,12 +23,23 @@ export type TftpConfig = {
   readonly singlePort?: boolean;
   readonly files: TftpFiles;
   readonly logger?: TftpLogger;
+  readonly meters?: TftpMeters;
   readonly limits?: Partial<TftpLimits>;
   readonly network?: Network;
 };
 
 export type TftpService = {
   readonly port: number;
+  /** How many transfers are open. */
+  open(): number;
+  /** Why nobody is answered any more; null while all is well. */
+  trouble(): string | null;
+  /**
+   * Begins nothing any more and lets running transfers end; who asks gets no answer, and asks again. What runs when `over`
+   * aborts is ended with an ERROR.
+   * @returns how many were
+   */
+  drain(over: AbortSignal): Promise<number>;
   /** Ends running transfers with an ERROR to their clients; resolves when every socket and timer is gone. */
   close(): Promise<void>;
 };
@@ -51,6 +63,7 @@ class TftpServer {
   #door: UdpPort | undefined;
   #closing: Promise<void> | undefined;
   #full = false;
+  #draining = false;
 
   constructor(config: TftpConfig) {
     this.#config = config;
@@ -70,11 +83,26 @@ class TftpServer {
     this.#door = door;
     return {
       port: door.port,
+      open: () => this.#entries.size,
+      trouble: () =>
+        door.isBound() ? null : `TFTP has lost its UDP port ${door.port}. Start the server again.`,
+      drain: (over) => this.#drain(over),
       close: () => {
         this.#closing ??= this.#close(door);
         return this.#closing;
       },
     };
+  }
+
+  async #drain(over: AbortSignal): Promise<number> {
+    this.#draining = true;
+    const ended = Promise.all(this.#work);
+    const isOver = new Promise<void>((resolve) => {
+      if (over.aborted) resolve();
+      over.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([ended, isOver]);
+    return this.#work.size;
   }
 
   async #close(door: UdpPort): Promise<void> {
@@ -122,6 +150,7 @@ class TftpServer {
   }
 
   #onRead(request: Request, datagram: Buffer, from: Peer): void {
+    if (this.#draining) return;
     const client = { address: from.address, port: from.port };
     const admission = this.#entries.admit(client, datagram.toString('latin1'), performance.now());
     switch (admission.kind) {
@@ -230,6 +259,7 @@ class TftpServer {
 
   #report(request: Request, client: Peer, file: TftpFile, end: SessionEnd): void {
     const fields = { client: client.address, file: request.name, bytes: file.bytes, ...end };
+    this.#config.meters?.tftpEnded(end.outcome, end.blocksSent * end.blockBytes);
     if (end.outcome === 'silent') this.#log.warn(fields, 'TFTP transfer failed');
     else this.#log.info(fields, `TFTP transfer ${end.outcome}`);
   }
@@ -238,7 +268,10 @@ class TftpServer {
     // Anybody can send garbage: at info it would fill the log. A file name that is not served is what operators look for.
     const fields = { client: client.address, file, code, message };
     if (file === undefined) this.#log.debug(fields, 'TFTP packet refused');
-    else this.#log.info(fields, 'TFTP request refused');
+    else {
+      this.#config.meters?.tftpEnded('refused', 0);
+      this.#log.info(fields, 'TFTP request refused');
+    }
     this.#say(client, code, message);
   }
 

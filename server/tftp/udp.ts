@@ -11,6 +11,8 @@ export type UdpPort = {
   readonly port: number;
   /** Sends it or loses it, as a network may (no route, buffer full): whoever waits for an answer has a timer. */
   send(datagram: Buffer, to: Peer): void;
+  /** Whether it still has its port: the kernel may take it away (`ss -K`), and nobody is told of that. */
+  isBound(): boolean;
   /** Resolves when the port is free again; what was sent before still goes out. */
   close(): Promise<void>;
 };
@@ -57,8 +59,16 @@ function listening(host: string, onDatagram: OnDatagram): Socket {
 
 async function bound(socket: Socket, address: string, port: number): Promise<UdpPort> {
   await bindSocket(socket, address, port);
+  const { port: had } = socket.address();
   return {
-    port: socket.address().port,
+    port: had,
+    isBound: () => {
+      try {
+        return socket.address().port === had;
+      } catch {
+        return false;
+      }
+    },
     // Without a callback Node drops the error of a failed send, and does without a turn of the event loop.
     send: (datagram, to) => socket.send(datagram, to.port, to.address),
     close: () =>

@@ -1,21 +1,22 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { examine } from '../../server/app/examine.ts';
 import type { Config } from '../../server/config.ts';
 import type { Finding } from '../../server/core/finding.ts';
-import { MIGRATIONS, runningServer, type TestServer } from '../fixtures/running-server.ts';
+import { BOOT, MIGRATIONS, runningServer, type TestServer } from '../fixtures/running-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 30_000);
+});
 afterAll(() => server.close());
 
 async function look(
   dataDir: string,
   boot: Partial<NonNullable<Config['boot']>> = {},
+  more: Partial<Config> = {},
 ): Promise<Map<string, Finding>> {
   const listen = { host: '127.0.0.1', port: 0 };
   const config: Config = {
@@ -24,6 +25,7 @@ async function look(
     migrationsDir: MIGRATIONS,
     adminListen: listen,
     boot: { listen, tftp: listen, url: null, nbpFolders: [], proxyDhcp: null, ...boot },
+    ...more,
   };
   const found: Finding[] = [];
   for await (const finding of examine(config, { wire: false })) found.push(finding);
@@ -55,11 +57,79 @@ test('a note left by a crash is no server', async () => {
   rmSync(dataDir, { recursive: true });
 });
 
+test('an admin plane that is open to others without TLS', async () => {
+  const adminListen = { host: '0.0.0.0', port: 0 };
+  const dataDir = join(server.dataDir, 'nothing');
+  const open = await look(dataDir, {}, { adminListen });
+  expect(open.get('admin-tls')).toMatchObject({
+    level: 'warning',
+    mend: expect.stringContaining('--admin-tls'),
+  });
+  expect(
+    (await look(dataDir, {}, { adminListen, adminTls: { files: null } })).get('admin-tls'),
+  ).toMatchObject({ level: 'ok' });
+  expect((await look(dataDir)).get('admin-tls')).toMatchObject({ level: 'ok' });
+  expect((await look(server.dataDir)).get('admin-tls')).toMatchObject({ level: 'ok' });
+});
+
 test('a port of the boot plane that another program has', async () => {
   const port = server.running.boot?.port ?? 0;
   const found = await look(join(server.dataDir, 'nothing'), { listen: { host: '127.0.0.1', port } });
   expect(found.get('boot-port')).toMatchObject({
     level: 'problem',
     mend: expect.stringContaining('--boot-listen'),
+  });
+});
+
+describe('TLS for hosts', () => {
+  const agentAt = (port: number, url: string | null = null) => ({
+    agent: { listen: { host: '127.0.0.1', port }, url, allowsPlain: false },
+  });
+
+  test('a port that another program has', async () => {
+    const port = server.running.boot?.port ?? 0;
+    const nothing = join(server.dataDir, 'nothing');
+    expect((await look(nothing, agentAt(port))).get('agent-port')).toMatchObject({
+      level: 'problem',
+      mend: expect.stringContaining('--agent-listen'),
+    });
+    expect((await look(nothing, agentAt(0))).get('agent-port')).toMatchObject({ level: 'ok' });
+    expect((await look(nothing)).has('agent-port')).toBe(false);
+  });
+
+  test('of a server that runs is spoken, by the address that hosts are told', async () => {
+    const secure = await runningServer(() => ({ boot: { ...BOOT, ...agentAt(0) } }));
+    const found = await look(secure.dataDir);
+    await secure.close();
+    // The admin plane beside it speaks HTTP, and is found all the same.
+    expect(found.get('server')).toMatchObject({ level: 'ok' });
+    expect(found.get('admin-tls')).toMatchObject({ what: expect.stringContaining('speaks HTTP,') });
+    expect(found.get('agent-reach')).toEqual({
+      check: 'agent-reach',
+      level: 'ok',
+      what: expect.stringMatching(/^https:/),
+      mend: null,
+    });
+    expect((await look(server.dataDir)).has('agent-reach')).toBe(false);
+  });
+
+  test('where something else answers, or nobody', async () => {
+    const { url = '', port = 0 } = server.running.boot ?? {};
+    const told = (where: string) =>
+      runningServer(() => ({ boot: { ...BOOT, ...agentAt(0, where) } })).then(async (secure) => {
+        const found = await look(secure.dataDir);
+        await secure.close();
+        return found.get('agent-reach');
+      });
+    const plain = url.replace('http:', 'https:');
+    expect(await told(plain)).toMatchObject({
+      level: 'problem',
+      what: expect.stringContaining(String(port)),
+    });
+    expect(await told('https://127.0.0.1:1')).toMatchObject({
+      level: 'problem',
+      what: expect.stringContaining('ECONNREFUSED'),
+      mend: expect.stringContaining('--agent-url'),
+    });
   });
 });

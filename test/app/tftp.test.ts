@@ -5,7 +5,7 @@ import { newMac, runningServer, type TestServer } from '../fixtures/running-serv
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 30_000);
+});
 afterAll(() => server.close());
 
 const tftp = async (name: string): Promise<string> => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HostView } from '../../server/contract/admin-plane.ts';
+import type { HostView } from '../../server/contract/hosts.ts';
 import { adminServer, problem, type Route } from './admin-server.ts';
 import { attempt, host, MAC, TWO } from './records.ts';
 import { NOW, run } from './run.ts';

@@ -95,6 +95,17 @@ test('a context is sent once, under its hash, and named in the order', async () 
   ]);
 });
 
+test('names that every object has are no variables of the environment', async () => {
+  const server = await contextServer();
+  const flags = ['--build-arg', 'constructor', '--build-arg', '__proto__=x', '--server', server.url];
+  expect((await run(['build', 'web', '--context', context, ...flags])).code).toBe(0);
+  // Sent as it was given: the server says why it takes it not.
+  expect(JSON.stringify(server.orders)).toContain('"buildArguments":{"__proto__":"x"}');
+  const secret = ['--secret', 'id=toString', '--server', server.url];
+  const { code, stderr } = await run(['build', 'web', '--context', context, ...secret]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('the variable toString is not set')]);
+});
+
 test('a context that the server does not take: its sentence', async () => {
   const server = await contextServer(new Set(), 413);
   const { code, stderr } = await run(['build', 'web', '--context', context, '--server', server.url]);

@@ -20,11 +20,23 @@ const waits = host({
   state: 'discovered',
   enrolment: 'discovered',
   image: null,
-  next: { action: 'hold', reason: 'the host waits for approval', slot: null },
+  next: {
+    action: 'hold',
+    reason: 'the host waits for approval',
+    until: 'something changes',
+    hint: null,
+    slot: null,
+  },
 });
 const approved = host({
   state: 'approved',
-  next: { action: 'install', reason: 'debian-13 is to be installed', slot: 'a' },
+  next: {
+    action: 'install',
+    reason: 'debian-13 is to be installed',
+    until: 'something changes',
+    hint: null,
+    slot: 'a',
+  },
 });
 
 /** A server with rules that know their edition. */

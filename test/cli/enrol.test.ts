@@ -4,7 +4,13 @@ import { host, MAC } from './records.ts';
 import { run } from './run.ts';
 
 const enrolled = host({
-  next: { action: 'install', reason: 'debian-13:latest is to be installed', slot: 'a' },
+  next: {
+    action: 'install',
+    reason: 'debian-13:latest is to be installed',
+    until: 'something changes',
+    hint: null,
+    slot: 'a',
+  },
 });
 
 test('every option is sent', async () => {

@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adminServer, sseText, stream } from './admin-server.ts';
 import { event, host, MAC } from './records.ts';
-import { run } from './run.ts';
+import { NOW, run } from './run.ts';
 
 const list = [
   event(7),
@@ -9,7 +12,7 @@ const list = [
   event(9, { host: 'host-gone', kind: 'host-removed', reason: 'removed' }),
   event(10, { host: null, kind: 'build-ended', actor: 'server', reason: '' }),
 ];
-const hosts = () => ({ hosts: [host()] });
+const hosts = () => ({ hosts: [host()], next: null });
 
 test('a table with the hosts by their MAC', async () => {
   const server = await adminServer({
@@ -97,4 +100,95 @@ test('no events: said on stderr', async () => {
   const server = await adminServer({ 'GET /api/v1/events': () => ({ events: [], next: 0 }) });
   const { code, stdout, stderr } = await run(['events', '--server', server.url]);
   expect([code, stdout, stderr]).toEqual([0, '', 'Nothing has happened.\n']);
+});
+
+test('each filter goes to the server, kinds apart, and times that are spans as moments', async () => {
+  const server = await adminServer({ 'GET /api/v1/events': () => ({ events: [], next: 0 }) });
+  await run([
+    ...['events', '--kind', 'report,assigned', '--kind', 'approved', '--by', 'ann', '--actor', 'operator'],
+    ...['--attempt', 'a1', '--since', '2h', '--until', '2026-11-24T11:00:00Z', '--server', server.url],
+  ]);
+  const query = new URLSearchParams(server.asked[0]?.path.split('?')[1]);
+  expect([...query]).toEqual([
+    ['limit', '100'],
+    ['by', 'ann'],
+    ['actor', 'operator'],
+    ['attempt', 'a1'],
+    ['kind', 'report'],
+    ['kind', 'assigned'],
+    ['kind', 'approved'],
+    ['since', String(NOW - 2 * 3_600_000)],
+    ['until', '2026-11-24T11:00:00Z'],
+  ]);
+});
+
+test('--follow tells what is missing, and goes on behind it', async () => {
+  const interrupt = new AbortController();
+  let streams = 0;
+  const server = await adminServer({
+    'GET /api/v1/events': (asked, response) => {
+      if (asked.headers.accept !== 'text/event-stream') return { events: [], next: 70 };
+      streams += 1;
+      if (streams === 1) {
+        const gap = { after: 70, next: 7, reason: 'the log ends at 6: it was restored from a backup' };
+        return stream(response, [sseText('gap', gap, 6), sseText('report', list[0], 7)], 'break');
+      }
+      setTimeout(() => interrupt.abort(), 50);
+      return stream(response, [], 'stay');
+    },
+    'GET /api/v1/hosts': hosts,
+  });
+  const { stdout, stderr } = await run(['events', '--follow', '--server', server.url], {
+    signal: interrupt.signal,
+  });
+  expect(stdout).toContain('attempt-began');
+  expect(stderr).toContain(
+    'events are missing after 70: the log ends at 6: it was restored from a backup.\n',
+  );
+  expect(server.asked.at(-1)?.headers['last-event-id']).toBe('7');
+});
+
+describe('--export', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'warmboot-export-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const lines = list.map((each) => `${JSON.stringify(each)}\n`).join('');
+
+  test('writes what the server sends into a file', async () => {
+    const server = await adminServer({
+      'GET /api/v1/events': (_asked, response) => {
+        response.writeHead(200, { 'content-type': 'application/x-ndjson' }).end(lines);
+        return undefined;
+      },
+    });
+    const file = join(folder, 'log.jsonl');
+    const { code } = await run(['events', '--export', file, '--kind', 'report', '--server', server.url]);
+    expect([code, readFileSync(file, 'utf8')]).toEqual([0, lines]);
+    expect(server.asked[0]?.headers.accept).toBe('application/x-ndjson');
+    expect(server.asked[0]?.path).toBe('/api/v1/events?kind=report&after=0');
+  });
+
+  test('leaves no part of a file when the answer breaks off', async () => {
+    const server = await adminServer({
+      'GET /api/v1/events': (_asked, response) => {
+        response.writeHead(200, { 'content-type': 'application/x-ndjson' }).write(lines);
+        setTimeout(() => response.destroy(), 20);
+        return undefined;
+      },
+    });
+    const { code, stderr } = await run([
+      ...['events', '--export', join(folder, 'log.jsonl'), '--server', server.url],
+    ]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('broke off in the middle of its answer')]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('goes with neither --follow nor --limit', async () => {
+    for (const more of [['--follow'], ['--limit', '5']]) {
+      const { code, stderr } = await run(['events', '--export', '-', ...more]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining('leave --follow and --limit out')]);
+    }
+  });
 });

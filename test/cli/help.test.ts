@@ -13,38 +13,74 @@ test('--help is short and complete', async () => {
     Boots bare-metal servers from images that are built from Dockerfiles.
 
     Options:
-      -V, --version                   print the version
-      --server <url>                  admin plane to speak to (WARMBOOT_SERVER)
-      --token <token>                 token for it (WARMBOOT_TOKEN)
-      --data <dir>                    data folder, for its server and token (WARMBOOT_DATA; default:
-                                      ./data)
-      --json                          JSON for programs, as the API gives it
-      -h, --help                      show help
+      -V, --version                            print the version
+      --server <url>                           admin plane: address, or name in the config file
+                                               (WARMBOOT_SERVER)
+      --token <token>                          token for it (WARMBOOT_TOKEN)
+      --ca <file>                              certificates that verify an admin plane with HTTPS
+                                               (WARMBOOT_CA)
+      --pin <fingerprint>                      or the SHA-256 fingerprint of one that it shows
+                                               (WARMBOOT_PIN)
+      --data <dir>                             data folder, for its server and token (WARMBOOT_DATA;
+                                               default: ./data)
+      --json                                   JSON for programs, as the API gives it
+      -h, --help                               show help
 
     Commands:
-      serve [options]                 Run the server: boot plane, admin plane and TFTP.
-      build [options] <name>          Build an image from a Dockerfile; prints its digest.
-      images                          List the images that hosts can run.
-      image                           Images as files for CI, to another server; remove and check them.
-      enrol [options] <mac...>        Add a host; with an image it is installed at its next netboot.
-      approve [options] <mac>         Let a discovered machine take part; with an image it is installed
-                                      at once.
-      ignore [options] <mac>          Leave a discovered machine to its disk, and out of the list of
-                                      hosts.
-      discovery                       The rules for machines that nobody has enrolled: show and set
-                                      them.
-      hosts [options]                 List the hosts, with what they run and what they do.
-      host <mac>                      Show one host: what it shall run, does and runs, its slots,
-                                      attempts and hardware.
-      assign [options] <mac> <image>  Give a host the image that it shall run.
-      retry [options] <mac>           Try the assigned image once more, after a failure or a rollback.
-      reinstall [options] <mac>       Install the assigned image from the start, at the next netboot.
-      remove <mac>                    Forget a host. Its disk stays as it is.
-      events [options]                List what happened, the newest last.
-      disk [options] <layout>         Write a complete bootable disk; the same input gives the same
-                                      bytes.
-      doctor [options]                Look whether this machine and its network can boot hosts, and say
-                                      how to mend what cannot.
+      serve [options]                          Run the server: boot plane, admin plane and TFTP.
+      status [options]                         Show how the server is, and what it does now.
+      build [options] <name>                   Build an image from a Dockerfile; prints its digest.
+      images [options]                         List the images that hosts can run.
+      image                                    Images as files for CI, to another server; remove and
+                                               check them.
+      enrol [options] <mac...>                 Add a host; with an image it is installed at its next
+                                               netboot.
+      approve [options] <mac>                  Let a discovered machine take part; with an image it is
+                                               installed at once.
+      ignore [options] <mac>                   Leave a discovered machine to its disk, and out of the
+                                               list of hosts.
+      discovery                                The rules for machines that nobody has enrolled: show and
+                                               set them.
+      hosts [options]                          List the hosts, with what they run and what they do.
+      host [options] <mac>                     Show one host: what it shall run, does and runs, its
+                                               slots, attempts and hardware.
+      label <hosts> <label...>                 Set labels of hosts, or take them away; the others stay.
+      set [options] <mac>                      Change settings of a host; "default" gives one back to
+                                               its profile.
+      profile                                  Settings for many hosts at once.
+      assign [options] <mac|selector> <image>  Give a host, or all that fit a selector, the image that
+                                               it shall run.
+      rollout                                  Bring many hosts to an image, in waves.
+      retry [options] <mac>                    Try the assigned image once more, after a failure or a
+                                               rollback.
+      reinstall [options] <mac>                Install the assigned image from the start, at the next
+                                               netboot.
+      rollback [options] <mac>                 Bring a host back to the image that it ran before.
+      hold [options] <mac>                     Hold back the orders of a host, for maintenance, until it
+                                               is resumed.
+      resume [options] <mac>                   Let the orders of a held host go on.
+      retire [options] <mac>                   Take a host out of service: it is told nothing any more.
+                                               "approve" brings it back.
+      release [options] <mac>                  Take a host’s token away; it gets another at its next
+                                               install.
+      remove [options] <mac>                   Forget a host. Its disk stays as it is.
+      events [options]                         List what happened, the newest last.
+      disk [options] <layout>                  Write a complete bootable disk; the same input gives the
+                                               same bytes.
+      token                                    Who may use the admin plane: make, list and revoke
+                                               tokens.
+      key                                      The keys that sign manifests: list them, let another
+                                               follow, drop an old one.
+      doctor [options]                         Look whether this machine and its network can boot hosts,
+                                               and say how to mend what cannot.
+      webhook                                  Who is told of events by HTTP: add, look at, test,
+                                               remove.
+      backup [options] <file>                  Write the database, the keys and the first token to a
+                                               file, while the server works.
+      restore [options] <file>                 Put a backup into the data folder, on which no server may
+                                               work.
+      completion <shell>                       Print what makes a shell complete commands, options, MACs
+                                               and images.
 
       demo        build two images, netboot a virtual machine, jump from one image to the other
       test [unit|interop|e2e]
@@ -70,28 +106,33 @@ test('--help is short and complete', async () => {
 test('each command has help with the options that it takes', async () => {
   const { code, stdout } = await run(['assign', '--help']);
   expect(stdout).toMatchInlineSnapshot(`
-    "Usage: warmboot assign [options] <mac> <image>
+    "Usage: warmboot assign [options] <mac|selector> <image>
 
-    Give a host the image that it shall run.
+    Give a host, or all that fit a selector, the image that it shall run.
 
     Arguments:
-      mac                  any MAC of the host
+      mac|selector         any MAC of one host, or a label selector for all that fit it
       image                NAME, NAME:TAG or digest; resolved now and frozen
 
     Options:
       --fresh              write the slot anew even if one holds the image
       --wait               follow to the end; exit 1 if it failed or was rolled back
       --timeout <seconds>  with --wait: wait no longer than this, then exit 1
+      --revision <number>  only while the host has this revision, as "host" shows it
+      --yes                with a selector, on a terminal: move all hosts that fit it
       -h, --help           show help
 
     Global Options:
       -V, --version        print the version
-      --server <url>       admin plane to speak to (WARMBOOT_SERVER)
+      --server <url>       admin plane: address, or name in the config file (WARMBOOT_SERVER)
       --token <token>      token for it (WARMBOOT_TOKEN)
+      --ca <file>          certificates that verify an admin plane with HTTPS (WARMBOOT_CA)
+      --pin <fingerprint>  or the SHA-256 fingerprint of one that it shows (WARMBOOT_PIN)
       --data <dir>         data folder, for its server and token (WARMBOOT_DATA; default: ./data)
       --json               JSON for programs, as the API gives it
 
-    Example: warmboot assign 52:54:00:12:34:56 debian-13:next --wait --timeout 600
+    Examples: warmboot assign 52:54:00:12:34:56 debian-13:next --wait --timeout 600
+              warmboot assign pool=test debian-13:next --wait --yes
     "
   `);
   expect(code).toBe(0);

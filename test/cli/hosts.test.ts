@@ -11,7 +11,13 @@ const busy = host({
   image: { ref: 'debian-13:next', digest: TWO },
   labels: {},
   attempt: attempt({ progress: { phase: 'write', bytesDone: 45, bytesTotal: 100 } }),
-  next: { action: 'stage', reason: 'debian-13:next is to be written to slot b', slot: 'b' },
+  next: {
+    action: 'stage',
+    reason: 'debian-13:next is to be written to slot b',
+    until: 'something changes',
+    hint: null,
+    slot: 'b',
+  },
 });
 const silent = host({
   mac: '52:54:00:00:00:03',
@@ -19,7 +25,13 @@ const silent = host({
   image: null,
   observation: null,
   lastSeen: null,
-  next: { action: 'none', reason: 'no image is assigned', slot: null },
+  next: {
+    action: 'none',
+    reason: 'no image is assigned',
+    until: 'something changes',
+    hint: null,
+    slot: null,
+  },
 });
 const old = host({
   mac: '52:54:00:00:00:04',
@@ -30,7 +42,7 @@ const old = host({
 
 test('a table for people', async () => {
   const server = await adminServer({
-    'GET /api/v1/hosts': () => ({ hosts: [host(), busy, silent, old] }),
+    'GET /api/v1/hosts': () => ({ hosts: [host(), busy, silent, old], next: null }),
     'GET /api/v1/images': () => ({ images: [image()] }),
   });
   const { code, stdout, stderr } = await run(['hosts', '--server', server.url]);
@@ -48,7 +60,7 @@ test('a table for people', async () => {
 
 test('a narrow terminal cuts what may be cut', async () => {
   const server = await adminServer({
-    'GET /api/v1/hosts': () => ({ hosts: [host(), busy] }),
+    'GET /api/v1/hosts': () => ({ hosts: [host(), busy], next: null }),
     'GET /api/v1/images': () => ({ images: [image({ tags: [] })] }),
   });
   const { stdout } = await run(['hosts', '--server', server.url], { columns: 90 });
@@ -61,22 +73,58 @@ test('a narrow terminal cuts what may be cut', async () => {
 });
 
 test('--json is what the API said, with fields that this program does not know', async () => {
-  const answer = { hosts: [{ ...host(), newer: { field: [1] } }], more: true };
+  const answer = { hosts: [{ ...host(), newer: { field: [1] } }], next: null, more: true };
   const server = await adminServer({ 'GET /api/v1/hosts': () => answer });
   const { code, stdout } = await run(['--server', server.url, '--json', 'hosts']);
   expect([code, JSON.parse(stdout)]).toEqual([0, answer]);
 });
 
 test('filters go to the server', async () => {
-  const server = await adminServer({ 'GET /api/v1/hosts': () => ({ hosts: [] }) });
-  const args = ['hosts', '--server', server.url, '--state', 'rolled-back', '--label', 'rack=b&7'];
+  const server = await adminServer({ 'GET /api/v1/hosts': () => ({ hosts: [], next: null }) });
+  const words = [
+    '--state',
+    'failed,hold',
+    '--label',
+    'rack=b&7',
+    '--label',
+    '!spare',
+    '--image',
+    'web',
+    '--search',
+    'aa:bb',
+  ];
+  const args = ['hosts', '--server', server.url, ...words];
   const { code, stdout, stderr } = await run(args);
-  expect(server.asked[0]?.path).toBe('/api/v1/hosts?state=rolled-back&label=rack%3Db%267');
+  expect(server.asked[0]?.path).toBe(
+    '/api/v1/hosts?label=rack%3Db%267&label=%21spare&state=failed%2Chold&image=web&q=aa%3Abb',
+  );
   expect([code, stdout, stderr]).toEqual([0, '', 'No host is like that.\n']);
 });
 
+test('every page is asked for, with the same filter, and shown as one', async () => {
+  const pages: Record<string, object> = {
+    '': { hosts: [host()], next: 'c 1' },
+    'c 1': { hosts: [busy, silent], next: 'c2' },
+    c2: { hosts: [old], next: null, more: true },
+  };
+  const server = await adminServer({
+    'GET /api/v1/hosts': ({ path }) => pages[new URL(path, 'http://x').searchParams.get('cursor') ?? ''],
+    'GET /api/v1/images': () => ({ images: [] }),
+  });
+  const args = ['--server', server.url, 'hosts', '--state', 'active'];
+  const { stdout } = await run(args);
+  expect(stdout.match(/^52\S+/gm)).toEqual([MAC, busy.mac, silent.mac, old.mac]);
+  expect(server.asked.map(({ path }) => path).filter((path) => path.includes('hosts'))).toEqual([
+    '/api/v1/hosts?state=active',
+    '/api/v1/hosts?state=active&cursor=c+1',
+    '/api/v1/hosts?state=active&cursor=c2',
+  ]);
+  const whole = JSON.parse((await run([...args, '--json'])).stdout);
+  expect(whole).toEqual({ hosts: [host(), busy, silent, old], next: null, more: true });
+});
+
 test('no hosts at all: how to get one', async () => {
-  const server = await adminServer({ 'GET /api/v1/hosts': () => ({ hosts: [] }) });
+  const server = await adminServer({ 'GET /api/v1/hosts': () => ({ hosts: [], next: null }) });
   const { stderr } = await run(['hosts', '--server', server.url]);
   expect(stderr).toBe('There are no hosts. Enrol one: warmboot enrol MAC --image IMAGE\n');
 });
@@ -84,10 +132,16 @@ test('no hosts at all: how to get one', async () => {
 test('what a host says about itself cannot reach the terminal raw', async () => {
   const evil = host({
     labels: { rack: '\x1b[2J\x1b]0;owned\x07\x07' },
-    next: { action: 'hold', reason: 'failed: \x1bc\u009b2J\nsecond line', slot: null },
+    next: {
+      action: 'hold',
+      reason: 'failed: \x1bc\u009b2J\nsecond line',
+      until: 'something changes',
+      hint: null,
+      slot: null,
+    },
   });
   const routes = {
-    'GET /api/v1/hosts': () => ({ hosts: [evil] }),
+    'GET /api/v1/hosts': () => ({ hosts: [evil], next: null }),
     [`GET /api/v1/hosts/${encodeURIComponent(MAC)}`]: () => evil,
     [`GET /api/v1/hosts/${encodeURIComponent(MAC)}/attempts`]: () => ({ attempts: [] }),
   };
@@ -99,6 +153,22 @@ test('what a host says about itself cannot reach the terminal raw', async () => 
   }
 });
 
+test('a host that asks with a wrong token: what keeps it from its next step stands below it', async () => {
+  const { next } = host();
+  const one = host({
+    next: { ...next, hint: 'its last word came with a token that this server does not know' },
+  });
+  const path = `/api/v1/hosts/${encodeURIComponent(MAC)}`;
+  const server = await adminServer({
+    [`GET ${path}`]: () => one,
+    [`GET ${path}/attempts`]: () => ({ attempts: [] }),
+  });
+  const { stdout } = await run(['host', MAC, '--server', server.url]);
+  expect(stdout).toMatch(
+    /^until .*\nbut +its last word came with a token that this server does not know\nseen /m,
+  );
+});
+
 test('one host: the three records, the slots, the attempts', async () => {
   const one = host({
     state: 'staging',
@@ -106,7 +176,13 @@ test('one host: the three records, the slots, the attempts', async () => {
     image: { ref: 'debian-13:next', digest: TWO },
     append: 'mitigations=off',
     attempt: attempt({ progress: { phase: 'write', bytesDone: 450_000_000, bytesTotal: 1_000_000_000 } }),
-    next: { action: 'stage', reason: 'debian-13:next is to be written to slot b', slot: 'b' },
+    next: {
+      action: 'stage',
+      reason: 'debian-13:next is to be written to slot b',
+      until: 'something changes',
+      hint: null,
+      slot: 'b',
+    },
   });
   const before = attempt({
     id: 'attempt-0',
@@ -131,17 +207,22 @@ test('one host: the three records, the slots, the attempts', async () => {
     "host       52:54:00:00:00:01, 52:54:00:00:00:aa
     state      staging
     next step  stage b: debian-13:next is to be written to slot b
+    until      something changes
     seen       5 s ago
 
     Enrolment
-      status  approved, enrolled 1 d ago
-      image   debian-13:next  sha256:2222222222222222222222222222222222222222222222222222222222222222
-      layout  two-slots
-      disk    smallest
-      switch  kexec
-      append  mitigations=off
-      labels  rack=b7
-      token   claimed
+      status    approved, enrolled 1 d ago
+      revision  3
+      image     debian-13:next  sha256:2222222222222222222222222222222222222222222222222222222222222222
+      profile   none
+      layout    two-slots
+      disk      smallest
+      switch    kexec
+      trial     the server's own
+      rate      no limit
+      append    mitigations=off
+      labels    rack=b7
+      token     claimed
 
     Attempt
       id        attempt-1
@@ -185,17 +266,22 @@ test('one host that has said nothing yet', async () => {
     "host       52:54:00:00:00:01
     state      approved
     next step  none: no image is assigned
+    until      something changes
     seen       never
 
     Enrolment
-      status  approved, enrolled 1 d ago
-      image   none
-      layout  two-slots
-      disk    smallest
-      switch  kexec
-      append  -
-      labels  rack=b7
-      token   claimed
+      status    approved, enrolled 1 d ago
+      revision  3
+      image     none
+      profile   none
+      layout    two-slots
+      disk      smallest
+      switch    kexec
+      trial     the server's own
+      rate      no limit
+      append    -
+      labels    rack=b7
+      token     claimed
 
     Attempt
       none so far

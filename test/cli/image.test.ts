@@ -21,6 +21,9 @@ afterAll(async () => {
 
 const on = (server: TestServer, ...argv: string[]): Promise<Ran> =>
   run([...argv, '--server', server.running.adminUrl, '--token', server.token]);
+/** On a terminal. */
+const at = (server: TestServer, ...argv: string[]): Promise<Ran> =>
+  run([...argv, '--server', server.running.adminUrl, '--token', server.token], { columns: 100 });
 const file = (name: string) => join(folder, name);
 
 /** The target has no image `one`. */
@@ -33,8 +36,7 @@ beforeEach(async () => {
 
 test('export and import: the same image on another server, its digest on stdout', async () => {
   const exported = await on(source, 'image', 'export', 'one', file('one.tar'));
-  expect([exported.code, exported.stdout]).toEqual([0, '']);
-  expect(exported.stderr).toContain(`one is in ${file('one.tar')}.`);
+  expect(exported).toEqual({ code: 0, stdout: '', stderr: '' });
   expect(readdirSync(folder)).toEqual(['one.tar']);
   const told = await on(source, 'image', 'export', 'one', file('one.tar'), '--json');
   const { size } = statSync(file('one.tar'));
@@ -46,8 +48,7 @@ test('export and import: the same image on another server, its digest on stdout'
     expect.stringContaining('both want standard'),
   ]);
   const imported = await on(target, 'image', 'import', file('one.tar'));
-  expect([imported.code, imported.stdout]).toEqual([0, `${source.one.digest}\n`]);
-  expect(imported.stderr).toContain('3 of 3 chunks were sent');
+  expect(imported).toEqual({ code: 0, stdout: `${source.one.digest}\n`, stderr: '' });
   const raw = await target.boot(`/boot/images/${source.one.digest}/raw`);
   expect(raw.body.equals(source.one.files.raw ?? Buffer.alloc(0))).toBe(true);
   const again = await on(target, 'image', 'import', file('one.tar'), '--name', 'other:v2', '--json');
@@ -55,7 +56,6 @@ test('export and import: the same image on another server, its digest on stdout'
     digest: source.one.digest,
     tags: ['one:latest', 'other:v2'],
   });
-  expect(again.stderr).toContain('0 of 3 chunks were sent');
   const twice = await on(source, 'image', 'export', source.one.digest, file('again.tar'));
   expect(twice.code).toBe(0);
   expect(readFileSync(file('again.tar')).equals(readFileSync(file('one.tar')))).toBe(true);
@@ -81,6 +81,7 @@ test('Ctrl-C during a push: nothing of it stays at the target', async () => {
   const argv = ['image', 'push', 'one', '--server', source.running.adminUrl, '--token', source.token];
   const { code } = await run([...argv, '--to', target.running.adminUrl, '--to-token', target.token], {
     signal: stop.signal,
+    columns: 100,
     onStderr: (text) => {
       if (text.includes('send')) stop.abort();
     },
@@ -126,17 +127,38 @@ test('push --server: from the data folder to the server named; its token is not 
   expect([refused.code, refused.stdout]).toEqual([1, '']);
   expect(refused.stderr).toContain('No token was given: give --token');
   const { code, stdout, stderr } = await run([...argv, '--token', target.token], world);
-  expect([code, stdout]).toEqual([0, `${source.one.digest}\n`]);
-  expect(stderr).toContain('3 of 3 chunks were sent');
+  expect([code, stdout, stderr]).toEqual([0, `${source.one.digest}\n`, '']);
   const nowhere = await run(['image', 'push', 'one'], world);
   expect([nowhere.code, nowhere.stderr]).toEqual([2, expect.stringContaining('say where the image goes')]);
+});
+
+test('on a terminal each says how far it is, and at its end what it has done', async () => {
+  const exported = await at(source, 'image', 'export', 'one', file('one.tar'));
+  expect(exported.stderr).toMatch(/^\rexport .*100%/s);
+  expect(exported.stderr).toContain(`one is in ${file('one.tar')}.`);
+  const imported = await at(target, 'image', 'import', file('one.tar'));
+  expect(imported.stderr).toMatch(/\rsend .*100%/s);
+  expect(imported.stderr).toContain('3 of 3 chunks were sent');
+  const pushed = await at(
+    source,
+    'image',
+    'push',
+    'one',
+    '--to',
+    target.running.adminUrl,
+    '--to-token',
+    target.token,
+  );
+  expect(pushed.stderr).toContain('0 of 3 chunks were sent');
+  const verified = await at(target, 'image', 'verify');
+  expect(verified.stderr).toContain('all is as it was stored');
 });
 
 test('rm, as `image` and as `images`; what is in use and what is not there', async () => {
   await on(source, 'image', 'push', 'one', '--to', target.running.adminUrl, '--to-token', target.token);
   const removed = await on(target, 'images', 'rm', 'one');
-  expect([removed.code, removed.stdout]).toEqual([0, '']);
-  expect(removed.stderr).toMatch(/^one is removed\. \d+ KiB are free again\.\n$/);
+  expect([removed.code, removed.stderr]).toEqual([0, '']);
+  expect(removed.stdout).toMatch(/^one is removed\. \d+ KiB are free again\.\n$/);
   const none = await on(target, 'image', 'rm', 'one');
   expect([none.code, none.stderr]).toEqual([
     1,
@@ -151,9 +173,7 @@ test('rm, as `image` and as `images`; what is in use and what is not there', asy
 });
 
 test('verify: 0 when all is whole, 1 with the damage named', async () => {
-  const whole = await on(target, 'images', 'verify');
-  expect([whole.code, whole.stdout]).toEqual([0, '']);
-  expect(whole.stderr).toContain('all is as it was stored');
+  expect(await on(target, 'images', 'verify')).toEqual({ code: 0, stdout: '', stderr: '' });
   await on(source, 'image', 'push', 'one', '--to', target.running.adminUrl, '--to-token', target.token);
   const kernel = join(target.dataDir, 'images', source.one.digest.slice(7), 'kernel');
   writeFileSync(kernel, 'damaged');

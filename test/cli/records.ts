@@ -1,4 +1,7 @@
-import type { BuildView, EventView, HostView, ImageView } from '../../server/contract/admin-plane.ts';
+import type { BuildView } from '../../server/contract/builds.ts';
+import type { EventView } from '../../server/contract/events.ts';
+import type { HostView } from '../../server/contract/hosts.ts';
+import type { ImageView } from '../../server/contract/images.ts';
 import { NOW } from './run.ts';
 
 /** Records as the server sends them, to be varied by the tests. */
@@ -27,6 +30,7 @@ export function attempt(more: Partial<Attempt> = {}): Attempt {
     phaseAt: NOW - 30 * SECOND,
     deadline: NOW + 10 * MINUTE,
     endedAt: null,
+    power: null,
     ...more,
   };
 }
@@ -44,8 +48,21 @@ export function host(more: Partial<HostView> = {}): HostView {
     labels: { rack: 'b7' },
     append: '',
     switch: 'kexec',
+    held: null,
+    trialSeconds: null,
+    rate: null,
+    profile: null,
+    from: {
+      layout: 'default',
+      disk: 'default',
+      append: 'default',
+      switch: 'default',
+      trialSeconds: 'default',
+      rate: 'default',
+    },
     claimed: true,
     serial: 17,
+    revision: 3,
     attempt: null,
     observation: {
       bootId: 'b5c9b7a4-6c1c-4b64-9be1-0d7c4e0c6f5d',
@@ -59,7 +76,13 @@ export function host(more: Partial<HostView> = {}): HostView {
       trial: false,
       at: NOW - 40 * SECOND,
     },
-    next: { action: 'none', reason: 'the host runs its image', slot: 'a' },
+    next: {
+      action: 'none',
+      reason: 'the host runs its image',
+      until: 'an operator assigns another',
+      hint: null,
+      slot: 'a',
+    },
     lastSeen: NOW - 5 * SECOND,
     createdAt: NOW - 26 * HOUR,
     ...more,
@@ -103,6 +126,7 @@ export function event(id: number, more: Partial<EventView> = {}): EventView {
     kind: 'attempt-began',
     host: 'host-1',
     attempt: 'attempt-1',
+    by: 'alice',
     actor: 'operator',
     reason: 'debian-13:next was ordered',
     data: {},

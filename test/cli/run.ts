@@ -9,7 +9,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-export interface WorldOptions extends Partial<Omit<CliWorld, 'stdout' | 'stderr' | 'readFile'>> {
+export interface WorldOptions extends Partial<Omit<CliWorld, 'stdout' | 'stderr'>> {
   readonly files?: Readonly<Record<string, string>>;
   /** Files that this user may not read. */
   readonly denied?: readonly string[];
@@ -34,6 +34,7 @@ export async function run(argv: readonly string[], options: WorldOptions = {}): 
     signal: new AbortController().signal,
     now: () => NOW,
     startServer: () => Promise.reject(new Error('no server of its own in this test')),
+    restore: () => Promise.reject(new Error('no restore in this test')),
     examine: () => {
       throw new Error('no look at the machine in this test');
     },

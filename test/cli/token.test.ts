@@ -1,62 +1,84 @@
 import { expect, test } from 'vitest';
-import { type AdminServer, adminServer, problem } from './admin-server.ts';
-import { run } from './run.ts';
+import { adminServer } from './admin-server.ts';
+import { NOW, run } from './run.ts';
 
-const CONFIG = '/home/me/.config/warmboot/config.json';
-const env = { HOME: '/home/me' };
-const routes = { 'GET /api/v1/images': () => ({ images: [] }) };
-const sent = (server: AdminServer): string | undefined => server.asked.at(-1)?.headers.authorization;
-
-test('flag before environment before config file before the file of the server', async () => {
-  const server = await adminServer(routes);
-  const args = ['images', '--server', server.url];
-  const files = { [CONFIG]: '{"token": "of-config"}', 'data/admin.token': 'of-data\n' };
-  await run([...args, '--token', 'of-flag'], { files, env: { ...env, WARMBOOT_TOKEN: 'of-env' } });
-  expect(sent(server)).toBe('Bearer of-flag');
-  await run(args, { files, env: { ...env, WARMBOOT_TOKEN: 'of-env' } });
-  expect(sent(server)).toBe('Bearer of-env');
-  await run(args, { files, env });
-  expect(sent(server)).toBe('Bearer of-config');
-  await run(args, { files: { 'data/admin.token': 'of-data\n' }, env });
-  expect(sent(server)).toBe('Bearer of-data');
+const DAY = 86_400_000;
+const token = (facts: object) => ({
+  id: 'id-of-ci',
+  name: 'ci',
+  role: 'operator',
+  createdAt: NOW - 2 * DAY,
+  createdBy: 'first',
+  expiresAt: NOW + 30 * DAY,
+  lastUsedAt: NOW - 60_000,
+  ...facts,
 });
+const TOKENS = [
+  token({ id: 'id-of-first', name: 'first', role: 'admin', createdBy: null, expiresAt: null }),
+  token({}),
+  token({ id: 'id-of-old', name: 'id-of-ci', role: 'viewer', expiresAt: NOW - 1, lastUsedAt: null }),
+];
 
-test('the token of a config file that names a server goes to no other', async () => {
-  const mine = await adminServer(routes);
-  const other = await adminServer(routes);
-  const files = {
-    [CONFIG]: JSON.stringify({ server: mine.url, token: 'of-config' }),
-    'data/admin.token': 'of-data',
-  };
-  await run(['images'], { files, env });
-  expect(sent(mine)).toBe('Bearer of-config');
-  await run(['images', '--server', other.url], { files, env });
-  expect(sent(other)).toBe('Bearer of-data');
-});
-
-test('without any token the refusal says where one was looked for', async () => {
-  const server = await adminServer({
-    'GET /api/v1/images': (_asked, response) => problem(response, 401, 'The admin plane needs a token.'),
+test('create prints the token alone, and what to do with it beside', async () => {
+  const server = await adminServer({ 'POST /api/v1/tokens': () => ({ ...token({}), token: 'the-secret' }) });
+  const ran = await run([
+    'token',
+    'create',
+    'ci',
+    '--role',
+    'operator',
+    '--expires',
+    '30d',
+    '--server',
+    server.url,
+  ]);
+  expect(ran).toEqual({
+    code: 0,
+    stdout: 'the-secret\n',
+    stderr: 'The token "ci", of role operator. Keep it: nobody can see it again.\n',
   });
-  const args = ['images', '--server', server.url];
-  const none = await run(args, { files: {} });
-  expect(sent(server)).toBeUndefined();
+  expect(server.asked.at(-1)?.body).toEqual({ name: 'ci', role: 'operator', expiresInSeconds: 30 * 86_400 });
+  await run(['token', 'create', 'ci', '--role', 'viewer', '--server', server.url]);
+  expect(server.asked.at(-1)?.body).toEqual({ name: 'ci', role: 'viewer' });
+});
+
+test.each([
+  [['--role', 'root'], 'Allowed choices are viewer, operator, admin'],
+  [[], "required option '--role <role>' not specified"],
+  [['--role', 'viewer', '--expires', '30'], 'It is a time like 90m, 12h, 30d or 2w'],
+  [['--role', 'viewer', '--expires', '0d'], 'It is a time like 90m, 12h, 30d or 2w'],
+])('create with %j is no use', async (options, why) => {
+  const { code, stderr } = await run(['token', 'create', 'ci', ...options]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(why)]);
+});
+
+test('list', async () => {
+  const server = await adminServer({ 'GET /api/v1/tokens': () => ({ tokens: TOKENS }) });
+  const { stdout } = await run(['token', 'list', '--server', server.url]);
+  expect(stdout).toMatchInlineSnapshot(`
+    "NAME      ROLE      ID           MADE     BY          EXPIRES      USED
+    first     admin     id-of-first  2 d ago  the server  never        1 min ago
+    ci        operator  id-of-ci     2 d ago  first       in 30 d      1 min ago
+    id-of-ci  viewer    id-of-old    2 d ago  first       has expired  never
+    "
+  `);
+  const json = await run(['token', 'list', '--json', '--server', server.url]);
+  expect(JSON.parse(json.stdout)).toEqual({ tokens: TOKENS });
+});
+
+test('revoke by name, or by id, which goes before a name', async () => {
+  const server = await adminServer({
+    'GET /api/v1/tokens': () => ({ tokens: TOKENS }),
+    'DELETE /api/v1/tokens/id-of-ci': () => ({}),
+  });
+  for (const text of ['ci', 'id-of-ci']) {
+    const { code, stdout } = await run(['token', 'revoke', text, '--server', server.url]);
+    expect([code, stdout]).toEqual([0, 'The token "ci" is revoked.\n']);
+    expect(server.asked.at(-1)).toMatchObject({ method: 'DELETE', path: '/api/v1/tokens/id-of-ci' });
+  }
+  const none = await run(['token', 'revoke', 'nobody', '--server', server.url]);
   expect([none.code, none.stderr]).toEqual([
     1,
-    'warmboot: The admin plane needs a token. No token was given, and there is no data/admin.token: give --token or WARMBOOT_TOKEN.\n',
+    'warmboot: there is no token "nobody". See warmboot token list.\n',
   ]);
-  const denied = await run(args, { denied: ['data/admin.token'] });
-  expect(denied.stderr).toContain('data/admin.token may not be read by this user');
-  const wrong = await run([...args, '--token', 'wrong']);
-  expect(wrong.stderr).toBe('warmboot: The admin plane needs a token. (The token came from --token.)\n');
-});
-
-test('a token with characters that no header takes is refused before it is sent', async () => {
-  const server = await adminServer(routes);
-  const { code, stderr } = await run(['images', '--server', server.url, '--token', 'a\nb']);
-  expect([code, stderr]).toEqual([
-    2,
-    'warmboot: the token from --token is empty or holds characters that no token has.\n',
-  ]);
-  expect(server.asked).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { type BuildContext, buildCases } from '../../server/control/builds.ts';
 import type { Builder, BuildOrder, ContextSpool } from '../../server/core/build-ports.ts';
 import { WarmbootError } from '../../server/core/errors.ts';
 import type { BuildNews } from '../../server/core/use-cases.ts';
-import { A, NOW } from '../fixtures/hosts.ts';
+import { A, ALICE, NOW } from '../fixtures/hosts.ts';
 import { memoryStore } from '../fixtures/stores.ts';
 import { fakeKeeper } from '../fixtures/use-cases.ts';
 
@@ -56,7 +56,7 @@ test('a build tells what it does, and leaves an image with its tag', async () =>
     onProgress({ phase: 'pack', message: 'two' });
     return { kind: 'image', draft };
   });
-  const { id, status } = await cases.start(order());
+  const { id, status } = await cases.start(ALICE, order());
   expect(status).toBe('running');
   expect(await read(cases.log(id, never))).toEqual(['one', 'two']);
   expect(await cases.find(id)).toMatchObject({ status: 'succeeded', digest: A, endedAt: NOW });
@@ -65,12 +65,12 @@ test('a build tells what it does, and leaves an image with its tag', async () =>
 
 test('a Dockerfile that fails is no error of ours; a bug is', async () => {
   const refused = builds(() => Promise.reject(new WarmbootError('unavailable', 'no space')));
-  const { id } = await refused.cases.start(order());
+  const { id } = await refused.cases.start(ALICE, order());
   await read(refused.cases.log(id, never));
   expect(await refused.cases.find(id)).toMatchObject({ status: 'failed', error: 'no space', digest: null });
   expect(refused.errors).toEqual([]);
   const broken = builds(() => Promise.reject(new TypeError('x is not a function')));
-  await read(broken.cases.log((await broken.cases.start(order())).id, never));
+  await read(broken.cases.log((await broken.cases.start(ALICE, order())).id, never));
   expect(broken.errors).toHaveLength(1);
 });
 
@@ -79,7 +79,7 @@ test('stopping ends what runs and waits for it', async () => {
     (_, { signal }) =>
       new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))),
   );
-  const { id } = await cases.start(order());
+  const { id } = await cases.start(ALICE, order());
   await cases.stop();
   expect(await cases.find(id)).toMatchObject({ status: 'interrupted' });
 });
@@ -92,7 +92,7 @@ test.each([
   ['sha256', 'x'],
 ])('%s:%s is no name', async (name, tag) => {
   await expect(
-    builds(async () => ({ kind: 'image', draft })).cases.start(order({ name, tag })),
+    builds(async () => ({ kind: 'image', draft })).cases.start(ALICE, order({ name, tag })),
   ).rejects.toThrow(WarmbootError);
 });
 
@@ -118,7 +118,7 @@ test('a context must be here before its build begins, and is let go when it has 
   const digest = A;
   const source = { kind: 'context', digest, dockerfile: 'Dockerfile' } as const;
   const none = builds(async () => ({ kind: 'tool', dockerImage: '' }));
-  await expect(none.cases.start(order({ source }))).rejects.toThrow('There is no context');
+  await expect(none.cases.start(ALICE, order({ source }))).rejects.toThrow('There is no context');
   expect(await none.cases.list(10)).toEqual([]);
 
   const told: string[] = [];
@@ -130,7 +130,7 @@ test('a context must be here before its build begins, and is let go when it has 
     },
     { contexts: { ...NO_CONTEXTS, hold } },
   );
-  await read(cases.log((await cases.start(order({ source }))).id, never));
+  await read(cases.log((await cases.start(ALICE, order({ source }))).id, never));
   await cases.stop();
   expect(told).toEqual(['built from /spool/a.tar', 'released']);
 });
@@ -170,7 +170,7 @@ test('so many builds are remembered, the newest, in their order', async () => {
     const ended = { status: 'failed', digest: null, error: '', startedAt: NOW, endedAt: NOW } as const;
     await store.putBuild({ id: `old-${i}`, name: 'x', tag: 'y', ...ended }, []);
   }
-  const { id } = await cases.start(order());
+  const { id } = await cases.start(ALICE, order());
   await read(cases.log(id, never));
   await cases.stop();
   expect((await cases.list(1000)).map((build) => build.id)).toEqual([
@@ -200,7 +200,7 @@ test('two builds run at once; the others wait in order, and are told how many ar
   let now = NOW;
   const { cases, store } = builds(builder, { clock: () => now });
   const started = [];
-  for (let i = 0; i < 4; i += 1) started.push(await cases.start(order()));
+  for (let i = 0; i < 4; i += 1) started.push(await cases.start(ALICE, order()));
   expect(started.map(({ status }) => status)).toEqual(['running', 'running', 'queued', 'queued']);
   const logs = ['b3', 'b4'].map((id) => read(cases.log(id, never)));
   await soon();
@@ -231,7 +231,7 @@ test('two builds run at once; the others wait in order, and are told how many ar
 
 test('a build that fails makes room as well', async () => {
   const { cases } = builds(() => Promise.reject(new WarmbootError('unavailable', 'no')));
-  for (let i = 0; i < 5; i += 1) await cases.start(order());
+  for (let i = 0; i < 5; i += 1) await cases.start(ALICE, order());
   await expect
     .poll(async () => (await cases.list(9)).map(({ status }) => status))
     .toEqual(Array(5).fill('failed'));
@@ -240,13 +240,13 @@ test('a build that fails makes room as well', async () => {
 test('when the server stops, what waits is interrupted without having begun, and nothing new is taken', async () => {
   const { builder, running } = inHand();
   const { cases } = builds(builder);
-  for (let i = 0; i < 3; i += 1) await cases.start(order());
+  for (let i = 0; i < 3; i += 1) await cases.start(ALICE, order());
   await soon();
   await cases.stop();
   expect(running()).toEqual(['b1', 'b2']);
   expect((await cases.list(9)).map(({ status }) => status)).toEqual(Array(3).fill('interrupted'));
   expect((await cases.find('b3')).error).toContain('Start it again');
-  await expect(cases.start(order())).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(cases.start(ALICE, order())).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 test('a build whose record cannot be written lets its context and its place go', async () => {
@@ -264,10 +264,10 @@ test('a build whose record cannot be written lets its context and its place go',
   };
   const { cases } = builds(builder, { store: broken, contexts: { ...NO_CONTEXTS, hold } });
   const source = { kind: 'context', digest: A, dockerfile: 'Dockerfile' } as const;
-  for (let i = 0; i < 3; i += 1) await expect(cases.start(order({ source }))).rejects.toThrow('I/O');
+  for (let i = 0; i < 3; i += 1) await expect(cases.start(ALICE, order({ source }))).rejects.toThrow('I/O');
   expect(told).toEqual(Array(3).fill(['held', 'released']).flat());
   expect(running()).toEqual([]);
   isBroken = false;
-  expect((await cases.start(order())).status).toBe('running');
+  expect((await cases.start(ALICE, order())).status).toBe('running');
   await cases.stop();
 });

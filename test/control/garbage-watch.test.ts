@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { garbageWatch } from '../../server/control/garbage-watch.ts';
 import type { Digest } from '../../server/core/digest.ts';
-import { A, B, hostWith, macAt, reportWith } from '../fixtures/hosts.ts';
+import { A, ALICE, B, hostWith, macAt, reportWith } from '../fixtures/hosts.ts';
 import { type StoreWorld, storeWorld } from '../fixtures/store-world.ts';
 import { useCases } from '../fixtures/use-cases.ts';
 
@@ -90,11 +90,11 @@ test('reassigning, a slot that is overwritten and removing a host let its images
   const { hosts, machines, letGo } = await useCases();
   const mac = macAt(1);
   const tokenHash = null;
-  await hosts.enrol({ macs: [mac], image: 'one' });
+  await hosts.enrol(ALICE, { macs: [mac], image: 'one' });
   expect(letGo).toEqual([]);
-  await hosts.reassign(mac, 'two', false);
+  await hosts.reassign(ALICE, mac, 'two', false);
   expect(letGo.splice(0)).toEqual([A]);
-  await hosts.reassign(mac, 'two', false);
+  await hosts.reassign(ALICE, mac, 'two', false);
   expect(letGo).toEqual([]);
   const slots = (a: Digest, b: Digest | null) => ({
     a: { state: 'modified', digest: a } as const,
@@ -108,6 +108,6 @@ test('reassigning, a slot that is overwritten and removing a host let its images
   expect(letGo).toEqual([]);
   await report(2, { slot: 'b', digest: B, slots: { ...slots(B, B) } });
   expect(letGo.splice(0)).toEqual([A]);
-  await hosts.remove(mac);
+  await hosts.remove(ALICE, mac);
   expect(letGo).toEqual([B]);
 });

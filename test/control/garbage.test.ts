@@ -201,3 +201,24 @@ test('a build that outlives its killed server publishes nothing, however long it
   await last.close();
   last.discard();
 });
+
+test('a pack whose chunks are still being written is not taken for a dead one', async () => {
+  const world = storeWorld();
+  const { upkeep } = world.store;
+  const { sealed, lease } = await world.draft('b1', { chunks: ['a', 'b'] });
+  let isOver = false;
+  const commit = world.keeper.commit(sealed, { name: 'os', tag: 't1' }, []).finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    const pack = await upkeep.nextPack(null);
+    if (pack) await upkeep.dropPack(pack.id);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await commit;
+  lease.release();
+  expect((await upkeep.nextPack(null))?.id).toBe('b1');
+  expect((await world.verify()).damage).toEqual([]);
+  await world.close();
+  world.discard();
+});

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { hostCases } from '../../server/control/hosts.ts';
 import type { ImageIndex } from '../../server/core/image-index.ts';
-import { B } from '../fixtures/hosts.ts';
+import { ALICE, B } from '../fixtures/hosts.ts';
+import { hostsOf } from '../fixtures/stores.ts';
 import { useCases } from '../fixtures/use-cases.ts';
 
 const GIB = 1024 ** 3;
@@ -35,41 +36,41 @@ const TOO_LARGE = {
 };
 
 test('a host is not enrolled with an image that its slots cannot hold', async () => {
-  const { hosts } = await world();
-  await expect(hosts.enrol({ macs: [MAC], image: 'two' })).rejects.toMatchObject(TOO_LARGE);
-  expect(await hosts.list()).toEqual([]);
-  const host = await hosts.enrol({ macs: [MAC], image: 'two', layout: 'four-slots' });
+  const { hosts, store } = await world();
+  await expect(hosts.enrol(ALICE, { macs: [MAC], image: 'two' })).rejects.toMatchObject(TOO_LARGE);
+  expect(await hostsOf(store)).toEqual([]);
+  const host = await hosts.enrol(ALICE, { macs: [MAC], image: 'two', layout: 'four-slots' });
   expect(host.enrolment.assignment?.ref).toBe('two');
 });
 
 test('nor is it assigned one, and keeps what it had', async () => {
   const { hosts } = await world();
-  await hosts.enrol({ macs: [MAC], image: 'one' });
+  await hosts.enrol(ALICE, { macs: [MAC], image: 'one' });
   const before = await hosts.find(MAC);
-  await expect(hosts.reassign(MAC, 'two', false)).rejects.toMatchObject(TOO_LARGE);
+  await expect(hosts.reassign(ALICE, MAC, 'two', false)).rejects.toMatchObject(TOO_LARGE);
   expect(await hosts.find(MAC)).toEqual(before);
-  await hosts.update(MAC, { layout: 'four-slots' });
-  expect((await hosts.reassign(MAC, 'two', false)).attempt?.digest).toBe(B);
+  await hosts.update(ALICE, MAC, { layout: 'four-slots' });
+  expect((await hosts.reassign(ALICE, MAC, 'two', false)).attempt?.digest).toBe(B);
 });
 
 test('a layout that cannot hold the assigned image is refused', async () => {
   const { hosts } = await world();
-  await hosts.enrol({ macs: [MAC], image: 'two', layout: 'four-slots' });
-  await expect(hosts.update(MAC, { layout: 'two-slots' })).rejects.toMatchObject(TOO_LARGE);
+  await hosts.enrol(ALICE, { macs: [MAC], image: 'two', layout: 'four-slots' });
+  await expect(hosts.update(ALICE, MAC, { layout: 'two-slots' })).rejects.toMatchObject(TOO_LARGE);
   expect((await hosts.find(MAC)).enrolment.layout).toBe('four-slots');
 });
 
 test('a host whose layout file was removed can still be assigned an image', async () => {
   const { hosts, context, layouts } = await world();
-  await hosts.enrol({ macs: [MAC], image: 'one', layout: 'four-slots' });
+  await hosts.enrol(ALICE, { macs: [MAC], image: 'one', layout: 'four-slots' });
   layouts.delete('four-slots');
   const after = hostCases({ ...context, layouts });
-  expect((await after.reassign(MAC, 'two', false)).attempt?.digest).toBe(B);
+  expect((await after.reassign(ALICE, MAC, 'two', false)).attempt?.digest).toBe(B);
 });
 
 test('an image that is removed while it is assigned is refused', async () => {
   const { hosts, context, store } = await world();
-  await hosts.enrol({ macs: [MAC], image: 'one' });
+  await hosts.enrol(ALICE, { macs: [MAC], image: 'one' });
   const racing = hostCases({
     ...context,
     library: {
@@ -81,7 +82,7 @@ test('an image that is removed while it is assigned is refused', async () => {
       },
     },
   });
-  await expect(racing.reassign(MAC, 'two', false)).rejects.toMatchObject({
+  await expect(racing.reassign(ALICE, MAC, 'two', false)).rejects.toMatchObject({
     code: 'invalid',
     message: 'There is no image two. Build it, or see which there are with warmboot images.',
   });

@@ -1,47 +1,55 @@
 import { expect, test } from 'vitest';
+import { manifestCases } from '../../server/control/manifests.ts';
 import { createWakes } from '../../server/control/wakes.ts';
-import { macAt } from '../fixtures/hosts.ts';
+import { ALICE, macAt } from '../fixtures/hosts.ts';
 import { useCases } from '../fixtures/use-cases.ts';
 
-const never = new AbortController().signal;
-
-test('who listens first misses nothing, even before it waits', async () => {
+test('who listens hears of each change, until he ends it; of a host that nobody knows there is nothing to hear', async () => {
   const { hosts, machines } = await useCases();
-  await hosts.enrol({ macs: [macAt(1)], image: 'one' });
-  const wait = await machines.listen(macAt(1));
-  await hosts.reassign(macAt(1), 'two', false);
-  await wait.changed(60_000, never);
-  const next = wait.changed(60_000, never);
-  await hosts.update(macAt(1), { append: 'quiet' });
-  await next;
-  wait.stop();
+  await hosts.enrol(ALICE, { macs: [macAt(1)], image: 'one' });
+  let heard = 0;
+  const end = await machines.listen(macAt(1), () => {
+    heard += 1;
+  });
+  await hosts.reassign(ALICE, macAt(1), 'two', false);
+  await hosts.update(ALICE, macAt(1), { append: 'quiet' });
+  expect(heard).toBe(2);
+  end();
+  await hosts.update(ALICE, macAt(1), { append: '' });
+  expect(heard).toBe(2);
+  await expect(machines.listen(macAt(9), () => {})).rejects.toThrow(/No host has the MAC/);
 });
 
-test('a wait ends when nobody wants it any more, and at its time', async () => {
-  const { hosts, machines } = await useCases();
-  await hosts.enrol({ macs: [macAt(1)] });
-  const wait = await machines.listen(macAt(1));
-  await wait.changed(1, never);
-  await wait.changed(60_000, AbortSignal.abort());
-  const gone = new AbortController();
-  const waiting = wait.changed(60_000, gone.signal);
-  gone.abort();
-  await waiting;
-  wait.stop();
+test('what a machine boots is told when the disk has it, whatever it asks by', async () => {
+  const { context } = await useCases();
+  let done = () => {};
+  const settled = () =>
+    new Promise<void>((resolve) => {
+      done = resolve;
+    });
+  const { bootChoice } = manifestCases({ ...context, store: { ...context.store, settled } });
+  let told = false;
+  const asked = bootChoice(macAt(1)).then(() => {
+    told = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(told).toBe(false);
+  done();
+  await asked;
 });
 
 test('labels wake nobody: no manifest shows them', async () => {
   const { hosts, context } = await useCases();
-  const host = await hosts.enrol({ macs: [macAt(1)] });
+  const host = await hosts.enrol(ALICE, { macs: [macAt(1)] });
   let woken = 0;
   context.wakes.listen(host.enrolment.id, () => {
     woken += 1;
   });
-  await hosts.update(macAt(1), { labels: { a: 'b' } });
+  await hosts.update(ALICE, macAt(1), { labels: { a: 'b' } });
   expect(woken).toBe(0);
-  await hosts.update(macAt(1), { switch: 'reboot' });
+  await hosts.update(ALICE, macAt(1), { switch: 'reboot' });
   expect(woken).toBe(1);
-  await hosts.remove(macAt(1));
+  await hosts.remove(ALICE, macAt(1));
   expect(woken).toBe(2);
 });
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { tick } from '../../server/control/ticker.ts';
-import { PATIENCE } from '../../server/core/deadlines.ts';
-import { macAt, reportWith } from '../fixtures/hosts.ts';
+import { PATIENCE } from '../../server/core/patience.ts';
+import { ALICE, macAt, reportWith } from '../fixtures/hosts.ts';
 import { useCases } from '../fixtures/use-cases.ts';
 
 const mac = macAt(1);
@@ -11,10 +11,10 @@ let world: Awaited<ReturnType<typeof useCases>>;
 let attempt: string;
 beforeEach(async () => {
   world = await useCases();
-  const host = await world.hosts.enrol({ macs: [mac], image: 'one' });
+  const host = await world.hosts.enrol(ALICE, { macs: [mac], image: 'one' });
   attempt = host.attempt?.id ?? '';
 });
-const kinds = async () => (await world.hosts.events({ limit: 100 })).map(({ kind }) => kind);
+const kinds = async () => (await world.store.events({ limit: 100 })).map(({ kind }) => kind);
 const claim = (tokenHash = 'mine') => world.machines.claim(mac, { attempt, tokenHash });
 
 describe('a claim', () => {
@@ -39,9 +39,6 @@ describe('a claim', () => {
     expect(await claim()).toBe('same');
   });
   test('in the middle of writing has the patience of writing', async () => {
-    await claim();
-    world.time.now += PATIENCE.claimMs;
-    await tick(world.context);
     await world.machines.report(mac, reportWith({ kind: 'progress', attempt, seq: 1 }), 'x', bearer(null));
     await claim('other');
     world.time.now += PATIENCE.claimMs + 1;
@@ -54,7 +51,7 @@ describe('a flood of strangers is written down within bounds', () => {
   const many = <T>(count: number, ask: (at: number) => Promise<T>) =>
     Promise.allSettled(Array.from({ length: count }, (_, at) => ask(at)));
   const written = async (kind: string) =>
-    (await world.hosts.events({ limit: 1000 })).filter((each) => each.kind === kind).length;
+    (await world.store.events({ limit: 1000 })).filter((each) => each.kind === kind).length;
   const report = (at: number, caller: string | null) =>
     world.machines.report(mac, reportWith({ kind: 'booted', bootId: `b${at}`, seq: 1 }), 'x', bearer(caller));
 
@@ -88,7 +85,7 @@ test('a store that fails answers nothing with ok, and wakes nobody', async () =>
   await expect(claim()).rejects.toThrow('disk is full');
   const report = reportWith({ kind: 'failed', attempt, seq: 1 });
   await expect(world.machines.report(mac, report, 'x', bearer(null))).rejects.toThrow('disk is full');
-  await expect(world.hosts.reassign(mac, 'two', false)).rejects.toThrow('disk is full');
+  await expect(world.hosts.reassign(ALICE, mac, 'two', false)).rejects.toThrow('disk is full');
   expect(woken).toBe(0);
   world.store.broken = false;
   expect(await world.hosts.find(mac)).toEqual(before);

@@ -1,12 +1,12 @@
 import { expect, test, vi } from 'vitest';
 import { startTicker, tick } from '../../server/control/ticker.ts';
-import { PATIENCE } from '../../server/core/deadlines.ts';
-import { macAt, NOW, reportWith } from '../fixtures/hosts.ts';
+import { PATIENCE } from '../../server/core/patience.ts';
+import { ALICE, macAt, NOW, reportWith } from '../fixtures/hosts.ts';
 import { useCases } from '../fixtures/use-cases.ts';
 
 async function writing() {
   const world = await useCases();
-  const { attempt } = await world.hosts.enrol({ macs: [macAt(1)], image: 'one' });
+  const { attempt } = await world.hosts.enrol(ALICE, { macs: [macAt(1)], image: 'one' });
   const report = reportWith({ kind: 'progress', attempt: attempt?.id ?? '', seq: 1 });
   await world.machines.report(macAt(1), report, 'x', { tokenHash: null });
   return world;
@@ -17,7 +17,7 @@ test('an attempt in silence fails once, with its reason in the log', async () =>
   world.time.now += PATIENCE.writeMs;
   await Promise.all([tick(world.context), tick(world.context)]);
   expect((await world.hosts.find(macAt(1))).attempt).toMatchObject({ outcome: 'failed' });
-  const events = await world.hosts.events({ limit: 100 });
+  const events = await world.store.events({ limit: 100 });
   expect(events.filter(({ kind }) => kind === 'attempt-ended')).toMatchObject([
     { actor: 'server', reason: 'nothing was heard of it while it was writing', data: { outcome: 'failed' } },
   ]);

@@ -6,6 +6,7 @@ import { uploadFiles } from '../../server/blobs/upload-draft.ts';
 import { type UploadContext, uploadCases } from '../../server/control/uploads.ts';
 import type { UploadFiles } from '../../server/core/file-ports.ts';
 import { sentChunk } from '../fixtures/frames.ts';
+import { ALICE } from '../fixtures/hosts.ts';
 import { sha256, testIndex } from '../fixtures/store-images.ts';
 import { type StoreWorld, storeWorld } from '../fixtures/store-world.ts';
 
@@ -73,7 +74,7 @@ test('a chunk that was answered "stored" is there at the commit, whatever was re
   await uploads.putFile(id, 'kernel', 0, body(Buffer.from('kernel')));
   await uploads.putFile(id, 'initrd', 0, body(Buffer.from('init'), Buffer.from('rd')));
   await uploads.putFrames(id, body(sentChunk('c')));
-  expect(await uploads.commit(id)).toBe(digest);
+  expect(await uploads.commit(ALICE, id)).toBe(digest);
   await world.keeper.collect();
   expect((await world.verify()).damage).toEqual([]);
   expect((await world.store.image({ kind: 'tag', name: 'x', tag: 'latest' }))?.digest).toBe(digest);
@@ -85,7 +86,7 @@ test('the same image stays while it is sent again, though its last tag goes', as
   const { id, files } = await uploads.begin(testIndex({ chunks: ['a'] }).text, 'x', 'latest');
   expect(files).toEqual([]);
   expect(await world.remove('os:one')).toMatchObject({ isGone: false, keptFor: [] });
-  expect(await uploads.commit(id)).toBe(digest);
+  expect(await uploads.commit(ALICE, id)).toBe(digest);
   await world.keeper.collect();
   expect((await world.store.image({ kind: 'digest', digest }))?.tags).toHaveLength(1);
 });
@@ -99,7 +100,7 @@ test('two uploads of one image at once: both commit, one is stored', async () =>
     await uploads.putFile(id, 'initrd', 0, body(Buffer.from('initrd')));
     await uploads.putFrames(id, body(sentChunk('a'), sentChunk('b')));
   }
-  expect(await Promise.all(ids.map((id) => uploads.commit(id)))).toEqual([digest, digest]);
+  expect(await Promise.all(ids.map((id) => uploads.commit(ALICE, id)))).toEqual([digest, digest]);
   expect(await world.store.packIds()).toHaveLength(1);
   expect(readdirSync(join(world.dataDir, 'packs'))).toHaveLength(1);
   expect((await world.store.image({ kind: 'digest', digest }))?.tags).toHaveLength(2);
@@ -122,7 +123,7 @@ test('a full disk is said; what has come stays, and the rest can be sent when th
   await expect(uploads.putFrames(id, body(sentChunk('a')))).rejects.toMatchObject({ code: 'unavailable' });
   isFull = false;
   expect((await uploads.putFrames(id, body(sentChunk('a')))).missingChunks).toBe(0);
-  await uploads.commit(id);
+  await uploads.commit(ALICE, id);
 });
 
 test('no OS comes under the name that machines netboot into', async () => {
@@ -183,7 +184,7 @@ test('a disk that is full at the commit is said too, and nothing of the upload s
   await uploads.putFile(id, 'kernel', 0, body(Buffer.from('kernel')));
   await uploads.putFile(id, 'initrd', 0, body(Buffer.from('initrd')));
   await uploads.putFrames(id, body(sentChunk('a')));
-  await expect(uploads.commit(id)).rejects.toMatchObject(FULL);
+  await expect(uploads.commit(ALICE, id)).rejects.toMatchObject(FULL);
   expect(drafts()).toEqual([]);
 });
 

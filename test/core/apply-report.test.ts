@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { applyReport } from '../../server/core/apply-report.ts';
 import { type Attempt, type AttemptKind, type AttemptPhase, PHASES } from '../../server/core/attempt.ts';
-import { PATIENCE } from '../../server/core/deadlines.ts';
+import { PATIENCE } from '../../server/core/patience.ts';
 import { REPORT_KINDS, type Report, type ReportHistory } from '../../server/core/report.ts';
 import { A, B, C, hostWith, NOW, reportWith } from '../fixtures/hosts.ts';
 
-const NEW: ReportHistory = { sameNumber: 'none', bootKnown: false };
-const KNOWN: ReportHistory = { sameNumber: 'none', bootKnown: true };
+const NEW: ReportHistory = { sameNumber: 'none', bootKnown: false, attemptKnown: true };
+const KNOWN: ReportHistory = { sameNumber: 'none', bootKnown: true, attemptKnown: true };
 
 /** What each kind of report says when nothing about it is odd: work in boot-1, the jump's end in boot-2. */
 const USUAL: Record<Report['kind'], Partial<Report>> = {
@@ -111,14 +111,19 @@ describe('repetitions and lateness', () => {
 
   test('the same number with the same body is a duplicate and changes nothing, not even the observation', () => {
     const before = hostWith({ attempt: {} });
-    const history = { sameNumber: 'same', bootKnown: true } as const;
+    const history = { sameNumber: 'same', bootKnown: true, attemptKnown: true } as const;
     const { host, verdict } = applyReport(before, reportWith(work), history, NOW, PATIENCE);
     expect(verdict).toBe('duplicate');
     expect(host).toBe(before);
   });
 
   test.each<[string, Partial<Report>, ReportHistory, string]>([
-    ['the same number with another body', {}, { sameNumber: 'other', bootKnown: true }, 'contradicts'],
+    [
+      'the same number with another body',
+      {},
+      { sameNumber: 'other', bootKnown: true, attemptKnown: true },
+      'contradicts',
+    ],
     ['a lower number of this boot', { seq: 1 }, KNOWN, 'taken already'],
     ['an earlier boot', { bootId: 'boot-0', seq: 9 }, KNOWN, 'earlier boot'],
   ])('%s is stale and changes nothing', (_, facts, history, why) => {

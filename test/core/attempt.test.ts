@@ -18,8 +18,8 @@ test('a phase of the other kind is never later', () => {
 });
 
 test('a new attempt is open, pending and in no hurry', () => {
-  const { id, hostId, kind, digest, ref, cause, wipe, fresh, workBootId } = attempt({});
-  const facts = { id, hostId, kind, digest, ref, cause, wipe, fresh, workBootId };
+  const { id, hostId, kind, digest, ref, cause, rolloutId, wipe, fresh, workBootId } = attempt({});
+  const facts = { id, hostId, kind, digest, ref, cause, rolloutId, wipe, fresh, workBootId };
   const begun = begin(facts, NOW);
   expect(begun).toMatchObject({ ...facts, phase: 'pending', outcome: null, deadline: null, createdAt: NOW });
   expect(isOpen(begun)).toBe(true);

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { deadlineAfter, expire, PATIENCE } from '../../server/core/deadlines.ts';
-import { hostWith, NOW } from '../fixtures/hosts.ts';
+import { applyReport } from '../../server/core/apply-report.ts';
+import { expire } from '../../server/core/deadlines.ts';
+import { deadlineAfter, PATIENCE, patienceWith } from '../../server/core/patience.ts';
+import { B, claimWith, hostWith, NOW, reportWith } from '../fixtures/hosts.ts';
 
 test.each([
   ['pending', null],
@@ -26,6 +28,17 @@ test.each(['writing', 'installed', 'confirming', 'staging', 'switching'] as cons
   },
 );
 
+test('a host with a long trial may take as much longer to come back, one with a short trial no less', () => {
+  const jumpMs = (trialSeconds: number | null) => patienceWith({ trialSeconds }, PATIENCE).jumpMs;
+  const jumped = reportWith({ kind: 'switching', slot: 'b', digest: B });
+  const host = hostWith({ attempt: { phase: 'staged' }, enrolment: { trialSeconds: 86_400 } });
+  const history = { sameNumber: 'none', bootKnown: true, attemptKnown: true } as const;
+  const { attempt } = applyReport(host, jumped, history, NOW, PATIENCE).host;
+  expect(attempt).toMatchObject({ phase: 'switching', deadline: NOW + jumpMs(86_400) });
+  expect(jumpMs(86_400)).toBe(PATIENCE.jumpMs + 86_400_000 - PATIENCE.trialMs);
+  expect([jumpMs(null), jumpMs(60), jumpMs(600)]).toEqual([0, 0, 0].map(() => PATIENCE.jumpMs));
+});
+
 test('what is ended, or has no deadline, does not expire', () => {
   expect(expire(hostWith(), NOW, PATIENCE)).toBeNull();
   expect(expire(hostWith({ attempt: { deadline: null } }), NOW, PATIENCE)).toBeNull();
@@ -36,7 +49,7 @@ test('a claim that no report followed is released; one that was used may take th
   const claimed = (used: boolean, now: number, claimedFor = 'attempt-1') =>
     expire(
       hostWith({
-        enrolment: { claim: { tokenHash: 'x', claimedFor, used } },
+        enrolment: { claim: claimWith({ claimedFor, standing: used ? 'used' : 'new' }) },
         attempt: { kind: 'install', phase: 'claimed', phaseAt: NOW, deadline: NOW + PATIENCE.claimMs },
       }),
       now,
@@ -44,7 +57,7 @@ test('a claim that no report followed is released; one that was used may take th
     )?.host;
   const soon = NOW + PATIENCE.claimMs;
   const writeBy = NOW + PATIENCE.writeMs;
-  expect(claimed(false, soon)?.enrolment.claim).toBeNull();
+  expect(claimed(false, soon)?.enrolment.claim).toEqual(claimWith({ standing: 'lapsed' }));
   expect(claimed(false, soon)?.attempt).toMatchObject({ outcome: null, phase: 'claimed', deadline: null });
   for (const host of [claimed(true, soon), claimed(false, soon, 'attempt-0')]) {
     expect(host?.enrolment.claim).not.toBeNull();

@@ -10,6 +10,7 @@ test.each([
     'path=/dev/disk/by-path/pci-0000:00:1f.2-ata-1',
     { by: 'path', value: '/dev/disk/by-path/pci-0000:00:1f.2-ata-1' },
   ],
+  ['path=/dev/mapper/..hidden', { by: 'path', value: '/dev/mapper/..hidden' }],
 ])('%s', (text, rule) => {
   expect(parseDiskRule(text)).toEqual(rule);
 });
@@ -23,6 +24,18 @@ test.each([
   'serial=$(id)',
   'path=sda',
   'path=/etc/passwd',
+  'path=/dev',
+  'path=/dev/',
+  'path=/dev/../x',
+  'path=/dev/..',
+  'path=/dev/disk/../../etc/passwd',
+  'path=/dev/./sda',
+  'path=/dev/.',
+  'path=/dev//sda',
+  'path=//dev/sda',
+  'path=/dev/sda/',
+  'path=/devices/sda',
+  'path=dev/sda',
   'SMALLEST',
   'smallest\n',
   `serial=${'x'.repeat(129)}`,

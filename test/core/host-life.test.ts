@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { PATIENCE } from '../../server/core/deadlines.ts';
 import { hostState } from '../../server/core/host-state.ts';
 import { nextStep } from '../../server/core/next-step.ts';
+import { PATIENCE } from '../../server/core/patience.ts';
 import { A, B, DISK } from '../fixtures/hosts.ts';
 import { SimulatedHost } from '../fixtures/simulated-fleet.ts';
 

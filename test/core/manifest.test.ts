@@ -10,7 +10,7 @@ import { HOSTILE } from '../fixtures/hostile-texts.ts';
 import { A, B, DISK, hostWith } from '../fixtures/hosts.ts';
 
 const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');
-const SETTINGS = { pollSeconds: 15, trialSeconds: 600 };
+const SETTINGS = { fleet: { hosts: 1, isPressed: false }, trialSeconds: 600, mirrorOf: () => null };
 
 function image(digest: ImageFacts['digest']): ImageFacts {
   return {
@@ -65,11 +65,39 @@ describe.each(Object.entries(HOSTS))('%s', (name, host) => {
   });
 });
 
+test('a mirror is named where images are fetched, by the labels of the host', () => {
+  const mirrorOf = ({ site }: Readonly<Record<string, string>>) =>
+    site === 'fra' ? 'http://10.1.0.1:8080' : null;
+  const mirrorOn = (host: Host) => {
+    const step = nextStep(host, 2);
+    return manifest(host, step, step.digest && image(step.digest), null, { ...SETTINGS, mirrorOf }, sha256Hex)
+      .mirror;
+  };
+  const labels = { site: 'fra' };
+  expect(mirrorOn(hostWith({ attempt: {}, enrolment: { labels } }))).toBe('http://10.1.0.1:8080');
+  expect(
+    mirrorOn(hostWith({ attempt: { kind: 'install' }, observation: null, enrolment: { labels } })),
+  ).not.toBeNull();
+  expect(mirrorOn(hostWith({ attempt: {}, enrolment: { labels: { site: 'ber' } } }))).toBeNull();
+  expect(mirrorOn(hostWith({ enrolment: { labels } }))).toBeNull();
+});
+
+test('a host has its own time for a trial, and its own rate while it stages', () => {
+  const own = { trialSeconds: 90, rateBytes: 20_000_000 };
+  const stage = manifestOf(hostWith({ attempt: {}, enrolment: own }));
+  expect([stage.trial?.split(' ').at(-1), stage.rate]).toEqual(['warmboot.trial=90', 20_000_000]);
+  const toSwitch = manifestOf(
+    hostWith({ attempt: { phase: 'staged' }, observation: { slots: holdsB }, enrolment: own }),
+  );
+  expect([toSwitch.trial?.split(' ').at(-1), toSwitch.rate]).toEqual(['warmboot.trial=90', null]);
+  expect(manifestOf(HOSTS.stage).trial).toContain('warmboot.trial=600');
+});
+
 /** Every key that programs rely on, each in every manifest, so that none is inherited from an older one. */
 const KEYS =
   `VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT KERNEL_URL KERNEL_SHA256
-  KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH POLL STAGE_INDEX STAGE_FRAMES STAGE_DATA
-  INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE`.split(/\s+/);
+  KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH RATE POLL STAGE_INDEX STAGE_FRAMES STAGE_DATA
+  INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE MIRROR ANNOUNCE`.split(/\s+/);
 
 test.each(Object.entries(HOSTS))('%s as text has every key, one a line', (_, host) => {
   const lines = manifestText(manifestOf(host)).trimEnd().split('\n');
@@ -131,4 +159,16 @@ test('only an order writes, and only an install may wipe', () => {
     disk: 'serial=WD-123',
     wipe: true,
   });
+});
+
+test('after a restore a host that has not spoken since is asked to say what it is, and nothing else changes', () => {
+  const host: Host = HOSTS.idle;
+  const at = host.observation?.at ?? 0;
+  const told = (restoredAt: number | null) => {
+    const next = nextStep(host, 2);
+    const settings = { ...SETTINGS, restoredAt };
+    return manifest(host, next, next.digest && image(next.digest), null, settings, sha256Hex);
+  };
+  expect(told(at + 1)).toEqual({ ...told(null), announce: at + 1 });
+  expect([told(at).announce, told(null).announce]).toEqual([null, null]);
 });

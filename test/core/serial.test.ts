@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Host } from '../../server/core/host.ts';
 import { withSerial } from '../../server/core/serial.ts';
-import { A, hostWith, macAt, NOW } from '../fixtures/hosts.ts';
+import { A, claimWith, hostWith, macAt, NOW } from '../fixtures/hosts.ts';
 
 const before = hostWith({ attempt: { phase: 'staging' } });
 const raised = (after: Host, now = 0) => withSerial(before, after, 2, now).enrolment.serial;
@@ -17,7 +17,7 @@ test('what a manifest does not show raises nothing', () => {
   ).toBe(7);
   expect(raised(hostWith({ attempt: { phase: 'staging' }, observation: { seq: 9, at: NOW } }))).toBe(7);
   expect(raised(hostWith({ attempt: { phase: 'staging' }, enrolment: { labels: { a: 'b' } } }))).toBe(7);
-  const claim = { tokenHash: 'x', claimedFor: 'y', used: true };
+  const claim = claimWith();
   expect(raised(hostWith({ attempt: { phase: 'staging' }, enrolment: { claim } }))).toBe(7);
 });
 
@@ -28,6 +28,8 @@ test.each<[string, Parameters<typeof hostWith>[0]]>([
   ['the running slot', { attempt: { phase: 'staging' }, observation: { slot: 'b' } }],
   ['the kernel arguments', { attempt: { phase: 'staging' }, enrolment: { append: 'quiet' } }],
   ['the way to switch', { attempt: { phase: 'staging' }, enrolment: { switchMode: 'reboot' } }],
+  ['the time of a trial', { attempt: { phase: 'staging' }, enrolment: { trialSeconds: 900 } }],
+  ['the rate', { attempt: { phase: 'staging' }, enrolment: { rateBytes: 20_000_000 } }],
   ['the layout', { attempt: { phase: 'staging' }, enrolment: { layout: 'other' } }],
   ['the disk rule', { attempt: { phase: 'staging' }, enrolment: { diskRule: 'first-empty' } }],
   ['the first MAC', { attempt: { phase: 'staging' }, enrolment: { macs: [macAt(2), macAt(1)] } }],

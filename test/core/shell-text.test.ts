@@ -47,12 +47,19 @@ test('what would end the line is a blank', () => {
   expect(shellText({ a: 'one\ntwo\r\nthree\0four' })).toBe("A='one two three four'\n");
 });
 
+test('what a console would obey is a blank, a tab is one', () => {
+  const text = 'a\x1b[2Jb\x1b]52;c;eA==\x07c\x9b2Jd\u202ee\u2028f\tg\x7f';
+  expect(shellText({ a: text })).toBe("A='a [2Jb ]52;c;eA== c 2Jd e f\tg '\n");
+});
+
 test('no text leaves its quotes', () => {
   const printable = fc.string({ unit: 'grapheme', maxLength: 30 });
   fc.assert(
     fc.property(fc.array(printable, { minLength: 30, maxLength: 30 }), (texts) => {
       const record = Object.fromEntries(texts.map((text, index) => [`k${index}`, text]));
-      const shown = texts.map((text) => text.replaceAll(/[\r\n\0]+/g, ' '));
+      const shown = texts.map((text) =>
+        text.replaceAll(/[^\P{Cc}\t]+|[\p{Bidi_Control}\u2028\u2029]+/gu, ' '),
+      );
       expect(
         sourced(
           ['/bin/sh'],

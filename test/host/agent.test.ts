@@ -19,7 +19,7 @@ afterEach(() => host.remove());
 
 const OLD = `sha256:${'0a'.repeat(32)}`;
 const NEW = `sha256:${'0b'.repeat(32)}`;
-const PARTS = ['stage.sh', 'switch.sh', 'trial.sh'].map((name) => join(AGENT, name));
+const PARTS = ['stage.sh', 'switch.sh', 'trial.sh', 'poll.sh'].map((name) => join(AGENT, name));
 /** As the agent has found itself in slot a; the manifest orders a switch to b. */
 const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT='' ATTEMPT='' REFUSED='' ETAG='' HOOK_SECONDS=5
   M_SERIAL=1 M_ACTION=switch M_ATTEMPT=att-2 M_SLOT=b M_IMAGE_DIGEST=${NEW} M_IMAGE_NAME=os M_SWITCH=kexec M_POLL=15
@@ -103,6 +103,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(read('run/boot/grub/grubenv').split('\n').sort()).toEqual(['default=a', 'tries_a=3', 'tries_b=3']);
     expect(run('slot_state a')).toBe('modified');
     expect(sent()).toEqual([]);
+  });
+
+  test('a server that was restored is told once more what runs here, once for each restore', () => {
+    host.write('run/announced', '');
+    const told = (at: string) => run(`M_ANNOUNCE=${at}; announce_again && echo told || echo known`);
+    expect(
+      ['', '1795600000000', '1795600000000', '1795700000000'].map((at) => told(at).split('\n').at(-1)),
+    ).toEqual(['known', 'told', 'known', 'told']);
+    expect(sent()).toEqual(['booted', 'booted']);
+    expect(read('requests')).toMatch(/slot=a/);
   });
 
   describe('confirming', () => {

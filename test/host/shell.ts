@@ -1,8 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const exec = promisify(execFile);
 
 const images = fileURLToPath(new URL('../../images', import.meta.url));
 export const AGENT = join(images, 'agent/rootfs/usr/lib/warmboot');
@@ -17,23 +20,26 @@ export const SHELLS: readonly (readonly string[])[] = [
   (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, program))),
 );
 
+/** A grubenv that is plain lines. */
+const GRUBENV = `grubenv)
+      file=$2 what=$3; shift 3
+      case $what in
+        get) [ -f "$file" ] && sed -n "s/^$1=//p" "$file" ;;
+        *)
+          if [ "$what" = init ]; then : > "$file"; fi
+          [ -f "$file" ] || exit 8
+          for pair in "$@"; do
+            sed "/^\${pair%%=*}=/d" "$file" > "$file.tmp"; [ -z "\${pair#*=}" ] || echo "$pair" >> "$file.tmp"; mv "$file.tmp" "$file"
+          done
+          echo "grubenv $*" >> "$T/calls" ;;
+      esac ;;`;
+
 /** The host's programs, played: each is a shell script that finds the test's folder in $T. */
 const PLAYED: Readonly<Record<string, string>> = {
-  // A grubenv that is plain lines; a check that says what the test wrote down.
+  // A check that says what the test wrote down.
   'warmboot-helper': `
     case $1 in
-      grubenv)
-        file=$2 what=$3; shift 3
-        case $what in
-          get) [ -f "$file" ] && sed -n "s/^$1=//p" "$file" ;;
-          *)
-            if [ "$what" = init ]; then : > "$file"; fi
-            [ -f "$file" ] || exit 8
-            for pair in "$@"; do
-              sed "/^\${pair%%=*}=/d" "$file" > "$file.tmp"; [ -z "\${pair#*=}" ] || echo "$pair" >> "$file.tmp"; mv "$file.tmp" "$file"
-            done
-            echo "grubenv $*" >> "$T/calls" ;;
-        esac ;;
+      ${GRUBENV}
       digest) sha256sum "$2" | sed 's/ .*//; s/^/sha256:/' ;;
       *) exit "$(cat "$T/helper-$1" 2> /dev/null || echo 0)" ;;
     esac`,
@@ -64,6 +70,15 @@ const PLAYED: Readonly<Record<string, string>> = {
     cat "$T/body" > "$out" 2> /dev/null
     printf '%s' "$status"`,
 };
+
+const REAL_HELPER = `
+  case $1 in
+    verify) base64 -d "$3" > "$T/der" 2> /dev/null && openssl dgst -sha256 -verify "$2" -signature "$T/der" "$4" > /dev/null ;;
+    digest) sha256sum "$2" | sed 's/ .*//; s/^/sha256:/' ;;
+    ${GRUBENV}
+    field) grep -o '"'"$3"'":"[^"]*"' "$2" | cut -d'"' -f4 ;;
+    *) exit 2 ;;
+  esac`;
 
 /** busybox takes its own programs before those in PATH; functions come before both. */
 const PLAYED_FIRST = Object.keys(PLAYED)
@@ -154,38 +169,113 @@ export class FakeHost {
     );
   }
 
+  /** Runs from this slot, as an install leaves it; the state partition is still empty. */
+  isInstalled({ slot, digest, attempt }: { slot: string; digest: string; attempt: string }): void {
+    this.disk(
+      'sda',
+      {},
+      ['bios', 'boot', 'state', 'a', 'b'].map((label) => `warmboot-${label}`),
+    );
+    const part = slot === 'a' ? 'sda4' : 'sda5';
+    mkdirSync(this.path('sys/dev/block'), { recursive: true });
+    symlinkSync(this.path(`sys/devices/pci0/block/sda/${part}`), this.path('sys/dev/block/8:9'));
+    this.write('proc/self/mountinfo', '29 1 8:9 / / rw - ext4 /dev/root rw\n');
+    this.write('proc/cmdline', `root=PARTUUID=x rw warmboot.slot=${slot} warmboot.attempt=${attempt}\n`);
+    this.write('run/boot/grub/grubenv', `default=${slot}\ntries_${slot}=3\n`);
+    this.validSlot(slot, digest, attempt);
+  }
+
+  /** What a real server's config.img holds, onto the state partition. */
+  async takeConfig(bootUrl: string): Promise<void> {
+    const image = this.path('config.img');
+    await exec('curl', ['-q', '-sS', '-o', image, `${bootUrl}/boot/installer/config.img`]);
+    await exec('sh', [
+      '-c',
+      'cd "$1" && cpio -idm --quiet < config.img && cp etc/warmboot/* run/state/',
+      'sh',
+      this.root,
+    ]);
+  }
+
   /** Runs `script` in a shell that has sourced lib.sh and `parts`. Lines are joined; stderr follows stdout. */
   run(
     shell: readonly string[],
     script: string,
     parts: readonly string[] = [],
   ): { status: number; out: string } {
-    const sources = [join(AGENT, 'lib.sh'), ...parts].map((part) => `. '${part}'\n`).join('');
     const [program = 'sh', ...options] = shell;
     const { status, stdout, stderr } = spawnSync(
       program,
-      [...options, '-c', `set -u\n${PLAYED_FIRST}${sources}${script}`],
+      [...options, '-c', PLAYED_FIRST + this.#sourced(script, parts)],
       {
         encoding: 'utf8',
-        timeout: 20_000,
+        timeout: 60_000,
         // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: {
-          PATH: `${this.path('bin')}:${process.env.PATH ?? ''}`,
-          T: this.root,
-          WB_LIB: AGENT,
-          WB_RUN: this.path('run'),
-          WB_SYS: this.path('sys'),
-          WB_PROC: this.path('proc'),
-          WB_CONSOLE: this.path('console'),
-          HELPER: this.path('bin/warmboot-helper'),
-          SERVER: 'http://10.0.0.1:8080',
-          SERVER_PEM: '/none',
-          HOST: '52:54:00:00:00:01',
-        },
+        env: this.#env(),
       },
     );
     return { status: status ?? -1, out: (stdout + stderr).trim() };
+  }
+
+  /**
+   * The same with the real curl and, for the helper, the real OpenSSL, while a server of this process answers.
+   * @param env more of it, such as SERVER @param before a command that the shell is started with, such as `faketime`
+   */
+  async runForReal(
+    shell: readonly string[],
+    script: string,
+    env: Readonly<Record<string, string>> = {},
+    before: readonly string[] = [],
+    timeoutMs = 60_000,
+  ): Promise<string> {
+    rmSync(this.path('bin/curl'), { force: true });
+    this.write('bin/warmboot-helper', `#!/bin/sh\n${REAL_HELPER}\n`, 0o755);
+    const [program = 'sh', ...args] = [...before, ...shell, '-c', this.#sourced(script, [])];
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+      env: { ...this.#env(), ...env },
+    });
+    let out = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => {
+        out += text;
+      });
+    await new Promise((resolve) => child.once('close', resolve));
+    return out.trim();
+  }
+
+  /** The agent as it is, as `runForReal`; its pauses are over at once by its clock. It ends at one of them when there is a file `enough`. */
+  runAgent(): Promise<string> {
+    const sleep = `
+      sleep() {
+        [ ! -e "$T/enough" ] || exit 0
+        echo "$(($(cut -d. -f1 "$WB_PROC/uptime") + \${1%.*} + 1)).00 3.00" > "$WB_PROC/uptime"
+        command -p sleep 0.2
+      }`;
+    return this.runForReal(['sh'], `${sleep}\n. '${join(AGENT, 'agent')}'`, {}, [], 600_000);
+  }
+
+  #sourced(script: string, parts: readonly string[]): string {
+    const sources = [join(AGENT, 'lib.sh'), ...parts].map((part) => `. '${part}'\n`).join('');
+    return `set -u\n${sources}${script}`;
+  }
+
+  #env(): Record<string, string> {
+    return {
+      PATH: `${this.path('bin')}:${process.env.PATH ?? ''}`,
+      T: this.root,
+      WB_LIB: AGENT,
+      WB_RUN: this.path('run'),
+      WB_SYS: this.path('sys'),
+      WB_PROC: this.path('proc'),
+      WB_CONSOLE: this.path('console'),
+      HELPER: this.path('bin/warmboot-helper'),
+      SERVER: 'http://10.0.0.1:8080',
+      SERVER_PEM: '/none',
+      HOST: '52:54:00:00:00:01',
+    };
   }
 
   remove(): void {

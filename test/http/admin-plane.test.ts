@@ -2,22 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  buildListSchema,
-  buildSchema,
-  eventListSchema,
-  hostDetailSchema,
-  hostListSchema,
-  imageListSchema,
-  problemSchema,
-  reassignedSchema,
-} from '../../server/contract/admin-plane.ts';
+import { buildListSchema, buildSchema } from '../../server/contract/builds.ts';
+import { eventListSchema } from '../../server/contract/events.ts';
+import { hostDetailSchema, hostListSchema, reassignedSchema } from '../../server/contract/hosts.ts';
+import { imageListSchema } from '../../server/contract/images.ts';
+import { problemSchema } from '../../server/contract/route.ts';
+import { saidInventory } from '../fixtures/inventories.ts';
 import { type Ask, ask, newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 30_000);
+});
 afterAll(() => server.close());
 
 const HOSTS = '/api/v1/hosts';
@@ -43,7 +39,8 @@ test.each(['/api/v1/hosts', '/api/v1/images', '/api/v1/events', '/api/v1/nothing
       const answer = await ask(server.running.adminUrl, path, { headers });
       expect(answer.status).toBe(401);
       expect(answer.headers['content-type']).toBe('application/problem+json');
-      expect(answer.headers['www-authenticate']).toBe('Bearer');
+      const isWrong = headers.authorization?.startsWith('Bearer w') || headers.authorization?.endsWith('x');
+      expect(answer.headers['www-authenticate']).toBe(isWrong ? 'Bearer error="invalid_token"' : 'Bearer');
       expect(answer.text).not.toContain(server.token);
     }
   },
@@ -56,37 +53,12 @@ test('the planes are apart: no admin route on the boot plane, no boot route on t
   expect((await ask(server.running.adminUrl, '/healthz')).json).toMatchObject({ status: 'ok' });
 });
 
-test('openapi.json describes every route, and every reference in it leads somewhere', async () => {
+// Which routes there are stands in docs/openapi.json, which `test/contract/openapi.test.ts` compares.
+test('every reference in openapi.json leads somewhere', async () => {
   const { status, json, text } = await server.admin('/api/v1/openapi.json');
   expect(status).toBe(200);
   expect(json.openapi).toBe('3.1.0');
   expect(json.components.securitySchemes.token).toEqual({ type: 'http', scheme: 'bearer' });
-  expect(Object.keys(json.paths).sort()).toEqual([
-    '/api/v1/builds',
-    '/api/v1/builds/{id}',
-    '/api/v1/contexts/{digest}',
-    '/api/v1/discovery',
-    '/api/v1/disks/{file}',
-    '/api/v1/events',
-    '/api/v1/hosts',
-    '/api/v1/hosts/{mac}',
-    '/api/v1/hosts/{mac}/approve',
-    '/api/v1/hosts/{mac}/attempts',
-    '/api/v1/hosts/{mac}/ignored',
-    '/api/v1/hosts/{mac}/next',
-    '/api/v1/hosts/{mac}/os',
-    '/api/v1/hosts/{mac}/reinstall',
-    '/api/v1/hosts/{mac}/retry',
-    '/api/v1/images',
-    '/api/v1/images/{image}',
-    '/api/v1/images/{image}/archive',
-    '/api/v1/store/verify',
-    '/api/v1/uploads',
-    '/api/v1/uploads/{id}',
-    '/api/v1/uploads/{id}/commit',
-    '/api/v1/uploads/{id}/files/{file}',
-    '/api/v1/uploads/{id}/frames',
-  ]);
   for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
     expect(Object.keys(json.components.schemas)).toContain(name);
   for (const route of Object.values<Record<string, { responses: object }>>(json.paths))
@@ -238,8 +210,62 @@ describe('hosts', () => {
     expect(await list('label=toString')).toEqual([]);
     expect(await list('label=kind%3Dlist&state=active')).toEqual([]);
     expect(await list('label=kind%3Dlist&state=approved')).toEqual(macs);
-    expect(await list('label=pair%3Dx%3Dy')).toContain(macs[1]);
-    expect(await list('label=pair%3Dx')).toEqual([]);
+    expect(await list('label=kind&label=!pair')).toEqual([macs[0]]);
+    expect(await list('label=kind%20in%20(x,list),pair')).toEqual([macs[1]]);
+    expect(await list('label=kind&state=active&state=failed,approved')).toEqual(macs);
+    expect(await list(`label=kind&q=${macs[1]?.toUpperCase().replaceAll(':', '-')}`)).toEqual([macs[1]]);
+    expect(await list('label=kind&q=PAIR%3DX%3Dy')).toEqual([macs[1]]);
+    const said = saidInventory({ system: { ...saidInventory().system, serial: 'SN-Zx%9', uuid: null } });
+    await server.boot(`/boot/hosts/${macs[0]}/inventory`, { body: said });
+    for (const part of ['sn-zx', 'ZX%9', 'cn0001'])
+      expect(await list(`label=kind&q=${encodeURIComponent(part)}`)).toEqual([macs[0]]);
+    for (const part of ['z%9', 'sn_zx', "' OR 1=1 --"])
+      expect(await list(`label=kind&q=${encodeURIComponent(part)}`)).toEqual([]);
+  });
+  test('are listed by image: those that shall run it', async () => {
+    const mac = await enrol({ image: 'two', labels: { kind: 'by-image' } });
+    const list = async (image: string) => {
+      const { json } = await server.admin(`${HOSTS}?label=kind%3Dby-image&image=${image}`);
+      return hostListSchema.parse(json).hosts.map((host) => host.mac);
+    };
+    expect(await list('two')).toEqual([mac]);
+    expect(await list(server.two.digest)).toEqual([mac]);
+    expect(await list('one')).toEqual([]);
+    expect(await list(NO_DIGEST)).toEqual([]);
+  });
+  test('come a page at a time; a cursor goes on where the page ended, whatever was removed', async () => {
+    const macs: string[] = [];
+    for (let number = 0; number < 5; number += 1) macs.push(await enrol({ labels: { kind: 'paged' } }));
+    const page = async (more: string) => {
+      const { json } = await server.admin(`${HOSTS}?label=kind%3Dpaged&limit=2${more}`);
+      return hostListSchema.parse(json);
+    };
+    const first = await page('');
+    await server.admin(`${HOSTS}/${macs[1]}`, { method: 'DELETE' });
+    const second = await page(`&cursor=${first.next}`);
+    const third = await page(`&cursor=${second.next}`);
+    expect([first, second, third].map(({ hosts }) => hosts.map(({ mac }) => mac))).toEqual([
+      macs.slice(0, 2),
+      macs.slice(2, 4),
+      macs.slice(4),
+    ]);
+    expect(third.next).toBeNull();
+  });
+  test.each([
+    ['label=a%20b', 400, /selector cannot be read: "a b" is no term/],
+    ['label=rack%3Dx%3Dy', 400, /selector cannot be read/],
+    ['state=asleep', 400, /"asleep" is no state/],
+    ['cursor=WzFd', 400, /cursor is none of this server/],
+    ['cursor=%F0%9F%90%A7', 400, /cursor is none of this server/],
+    ['limit=0', 400, /limit/],
+    ['limit=1001', 400, /limit/],
+    ['image=nope', 422, /no image nope/],
+  ])('are not listed for %s', async (query, status, words) => {
+    const answer = await server.admin(`${HOSTS}?${query}`);
+    expect([answer.status, problemSchema.parse(answer.json).detail]).toEqual([
+      status,
+      expect.stringMatching(words),
+    ]);
   });
   test('have several MACs, all of them their name; a MAC belongs to one host', async () => {
     const macs = [newMac(), newMac()];
@@ -249,6 +275,19 @@ describe('hosts', () => {
     for (const mac of macs) expect((await server.admin(`${HOSTS}/${mac}`)).json.macs).toEqual(macs);
     const again = await server.admin(HOSTS, { body: { macs: [newMac(), macs[1]] } });
     expect(again.status).toBe(409);
+  });
+  test('have limits of their own, within bounds, that null takes away again', async () => {
+    const mac = await enrol();
+    const patch = async (body: object) =>
+      (await server.admin(`${HOSTS}/${mac}`, { method: 'PATCH', body })) as { status: number; json: object };
+    expect((await server.admin(`${HOSTS}/${mac}`)).json).toMatchObject({ trialSeconds: null, rate: null });
+    const own = { trialSeconds: 900, rate: 20_000_000 };
+    expect((await patch(own)).json).toMatchObject(own);
+    for (const wrong of [{ trialSeconds: 59 }, { trialSeconds: 86_401 }, { rate: 0 }, { rate: '20MiB' }])
+      expect([wrong, (await patch(wrong)).status]).toEqual([wrong, 400]);
+    expect((await patch({ labels: {} })).json).toMatchObject(own);
+    const none = { trialSeconds: null, rate: null };
+    expect((await patch(none)).json).toMatchObject(none);
   });
   test('are changed and removed', async () => {
     const mac = await enrol();
@@ -331,6 +370,46 @@ test('images are shown as the schema says', async () => {
     expect((await server.admin(`/api/v1/images/${name}`)).json).toEqual(images[0]);
 });
 
+test('images and builds are given a page at a time', async () => {
+  const all = imageListSchema.parse((await server.admin('/api/v1/images')).json);
+  expect(all.next).toBeNull();
+  const found: string[] = [];
+  let path = '/api/v1/images?limit=1';
+  for (let page = 0; page < 3; page += 1) {
+    const { images, next } = imageListSchema.parse((await server.admin(path)).json);
+    found.push(...images.map(({ digest }) => digest));
+    expect([page, next === null]).toEqual([page, page === 2]);
+    path = `/api/v1/images?limit=1&cursor=${next}`;
+  }
+  expect(found).toEqual(all.images.map(({ digest }) => digest));
+
+  const ids: string[] = [];
+  for (const name of ['p1', 'p2', 'p3'])
+    ids.push((await server.admin('/api/v1/builds', { body: { name, from: 'no-such/image' } })).json.id);
+  const newest = buildListSchema.parse((await server.admin('/api/v1/builds?limit=2')).json);
+  expect(newest.builds.map(({ id }) => id)).toEqual(ids.slice(1));
+  const older = buildListSchema.parse(
+    (await server.admin(`/api/v1/builds?limit=2&cursor=${newest.next}`)).json,
+  );
+  expect(older.builds.at(-1)?.id).toBe(ids[0]);
+
+  for (const bad of [
+    'limit=0',
+    'limit=1001',
+    'limit=1e9',
+    'limit=x',
+    'cursor=x',
+    'cursor=W10',
+    `cursor=${'A'.repeat(513)}`,
+  ])
+    for (const list of ['images', 'builds', 'hosts'])
+      expect([bad, list, (await server.admin(`/api/v1/${list}?${bad}`)).status]).toEqual([bad, list, 400]);
+  // A cursor that somebody made up leads to a page, and to nothing else.
+  const made = Buffer.from(JSON.stringify([-1e308, "' OR 1=1 --"])).toString('base64url');
+  for (const list of ['images', 'builds', 'hosts'])
+    expect((await server.admin(`/api/v1/${list}?cursor=${made}`)).status).toBe(200);
+});
+
 describe('events', () => {
   test('come in order, the newest by default, and go on from a cursor', async () => {
     const mac = await enrol({ image: 'one' });
@@ -341,7 +420,7 @@ describe('events', () => {
     expect(newest.events).toEqual(all.events.slice(-2));
     expect(newest.next).toBe(ids.at(-1));
     const rest = (await server.admin(`/api/v1/events?after=${newest.next}`)).json;
-    expect(rest).toEqual({ events: [], next: newest.next });
+    expect(rest).toMatchObject({ events: [], next: newest.next });
     const own = (await server.admin(`/api/v1/events?host=${mac}`)).json.events;
     expect(own.map(({ kind }: { kind: string }) => kind)).toEqual(['host-enrolled', 'attempt-began']);
   });
@@ -424,5 +503,26 @@ describe('builds from what was sent', () => {
       answers.filter((text) => text.includes(secret) || text.includes(order.secrets.npm)),
       String(found),
     ]).toEqual([[], '']);
-  }, 30_000);
+  });
+});
+
+test('the attempts of a host come in pages, oldest first, each once', async () => {
+  const mac = newMac();
+  await server.admin(HOSTS, { body: { macs: [mac], image: 'one' } });
+  for (let count = 0; count < 4; count += 1)
+    await server.admin(`${HOSTS}/${mac}/reinstall`, { body: { wipe: false } });
+  const get = async (query: string) => (await server.admin(`${HOSTS}/${mac}/attempts${query}`)).json;
+  const all = await get('');
+  expect([all.attempts.length, all.next]).toEqual([5, null]);
+  const paged: unknown[] = [];
+  const sizes: number[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const page = await get(`?limit=2${next && `&cursor=${next}`}`);
+    paged.push(...page.attempts);
+    sizes.push(page.attempts.length);
+    next = page.next;
+  }
+  expect(sizes).toEqual([2, 2, 1]);
+  expect(paged).toEqual(all.attempts);
+  expect((await server.admin(`${HOSTS}/${mac}/attempts?cursor=x`)).status).toBe(400);
 });

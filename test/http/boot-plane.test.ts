@@ -8,7 +8,7 @@ import { newMac, runningServer, type TestServer } from '../fixtures/running-serv
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 30_000);
+});
 afterAll(() => server.close());
 
 const FILES = ['index.json', 'frames.json', 'data', 'raw', 'kernel', 'initrd'];
@@ -174,6 +174,12 @@ describe('GET layout', () => {
     const shown = text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'GUID');
     await expect(shown).toMatchFileSnapshot(join(import.meta.dirname, '../golden/manifest/layout.sfdisk'));
     expect((await server.boot(path)).text).toBe(text);
+    const head = await server.boot(path, { method: 'HEAD' });
+    expect([head.status, head.text, head.headers['content-type']]).toEqual([
+      200,
+      '',
+      headers['content-type'],
+    ]);
   });
   test('is refused with a reason', async () => {
     const { mac, attempt } = await installing();

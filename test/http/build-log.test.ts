@@ -1,6 +1,8 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
 import { expect, test } from 'vitest';
 import type { BuildNews } from '../../server/core/use-cases.ts';
-import { type AdminPlane, adminPlane } from '../../server/http/admin-plane.ts';
+import type { AdminEnv } from '../../server/http/admin-app.ts';
+import { addBuildRoutes } from '../../server/http/build-routes.ts';
 
 test('the log of a build tells while it waits, numbers its entries, and ends with the build', async () => {
   const build = { id: 'b1', status: 'queued' };
@@ -11,8 +13,13 @@ test('the log of a build tells while it waits, numbers its entries, and ends wit
       yield { phase: 'docker', message: 'one', number: 1 };
     },
   };
-  const plane = { builds, isAdmin: () => true, stopping: new AbortController().signal };
-  const app = adminPlane(plane as unknown as AdminPlane);
+  const app = new OpenAPIHono<AdminEnv>();
+  const over = new AbortController().signal;
+  app.use(async (c, next) => {
+    c.set('by', { name: 'alice', tokenId: 'a', role: 'viewer', expiresAt: null, over });
+    return next();
+  });
+  addBuildRoutes(app, { builds, stopping: new AbortController().signal } as never);
   const answer = await app.request('/api/v1/builds/b1/log', { headers: { authorization: 'Bearer x' } });
   expect(await answer.text()).toBe(
     'event: queued\ndata: {"buildsBefore":2}\n\n' +

@@ -9,7 +9,7 @@ import { runningServer, storeImage, type TestServer } from '../fixtures/running-
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 30_000);
+});
 afterAll(() => server.close());
 
 const MIB = 1024 ** 2;

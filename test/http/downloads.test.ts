@@ -82,9 +82,9 @@ test('200 downloads that are given up leave no file open, and hold nothing', asy
     socket.destroy();
   });
   await Promise.all(clients);
-  await expect.poll(openFiles, { timeout: 30_000 }).toEqual([]);
+  await expect.poll(openFiles, { timeout: 60_000 }).toEqual([]);
   for (const { digest } of images)
     expect((await server.admin(`/api/v1/images/${digest}`, { method: 'DELETE' })).status).toBe(200);
   const packs = () => readdirSync(`${server.dataDir}/packs`).filter((name) => /^(whole|pieced)/.test(name));
-  await expect.poll(packs, { timeout: 30_000 }).toEqual([]);
+  await expect.poll(packs, { timeout: 60_000 }).toEqual([]);
 });

@@ -9,7 +9,8 @@ test.each([
   [z.object({ seq: z.number().min(1) }), { seq: 0 }, 'seq: is less than 1'],
   [z.object({ seq: z.number().int() }), { seq: 0.5 }, 'seq: is no whole number'],
   [z.object({ name: z.string() }), {}, 'name: is missing'],
-  [z.object({ state: z.string() }), { state: ['a', 'b'] }, 'state: is given more than once'],
+  [z.object({ labels: z.record(z.string(), z.string()) }), { labels: ['a'] }, 'labels: is no object'],
+  [z.object({ name: z.string() }), { name: ['a', 'b'] }, 'name: is no text'],
   [z.object({ wipe: z.boolean() }), { wipe: 'yes' }, 'wipe: is neither true nor false'],
   [z.strictObject({}), { colour: 1 }, 'the body: "colour" is not known'],
   [z.object({ switch: z.enum(['kexec', 'reboot']) }), { switch: 'x' }, 'switch: is none of kexec, reboot'],
@@ -19,4 +20,12 @@ test.each([
   const { error } = schema.safeParse(value);
   if (!error) throw new Error('taken');
   expect(refusalOf(error, 'the body').message).toBe(`The request cannot be taken: ${words}.`);
+});
+
+test('what a query names twice is said to be so', () => {
+  const { error } = z.object({ state: z.string() }).safeParse({ state: ['a', 'b'] });
+  if (!error) throw new Error('taken');
+  expect(refusalOf(error, 'the request').message).toBe(
+    'The request cannot be taken: state: is given more than once.',
+  );
 });

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runningServer, type TestServer } from '../fixtures/running-server.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -30,4 +30,45 @@ test('a body of another type: the status and its title', async () => {
     headers: { 'content-type': 'application/xml' },
   });
   expect([status, json.title]).toEqual([415, 'Unsupported Media Type']);
+  expect(json.detail).toBe(
+    'The body is of type application/xml, and this takes JSON. Send it with "Content-Type: application/json".',
+  );
+  const none = await server.admin('/api/v1/hosts', { body: Buffer.from('{}'), method: 'POST' });
+  expect([none.status, none.json.detail]).toEqual([415, expect.stringContaining('of no type')]);
+});
+
+test('a list where an object is asked for is no repetition', async () => {
+  const body = { macs: [newMac()], labels: [['a', 'b']] };
+  const { status, json } = await server.admin('/api/v1/hosts', { body });
+  expect([status, json.detail]).toEqual([400, 'The request cannot be taken: labels: is no object.']);
+});
+
+describe('a method that an address does not take', () => {
+  test.each([
+    ['POST', '/api/v1/hosts/52:54:00:00:00:01/os', 'PUT'],
+    ['OPTIONS', '/api/v1/hosts', 'GET, HEAD, POST'],
+    ['DELETE', '/healthz', 'GET, HEAD'],
+    ['TRACE', '/api/v1/session', 'DELETE, GET, HEAD, POST'],
+    ['DELETE', '/api/v1/openapi.json', 'GET, HEAD'],
+  ])('%s %s: 405 with those that it takes', async (method, path, allow) => {
+    const { status, headers, json } = await server.admin(path, { method });
+    expect([status, headers.allow, headers['content-type']]).toEqual([
+      405,
+      allow,
+      'application/problem+json',
+    ]);
+    expect(json.detail).toBe(`${method} is not for ${path} on the admin plane, which takes ${allow}.`);
+  });
+  test.each([
+    ['GET', '/boot/hosts/52:54:00:00:00:01/claims', 'POST'],
+    ['DELETE', '/boot.ipxe', 'GET, HEAD'],
+  ])('nor on the boot plane: %s %s', async (method, path, allow) => {
+    const { status, headers } = await server.boot(path, { method });
+    expect([status, headers.allow]).toEqual([405, allow]);
+  });
+  test('what is nowhere stays 404', async () => {
+    const { status, headers } = await server.admin('/api/v1/hostsx', { method: 'DELETE' });
+    expect([status, headers.allow]).toEqual([404, undefined]);
+    expect((await server.boot('/bootXipxe')).status).toBe(404);
+  });
 });

@@ -14,7 +14,7 @@ import { rawOf } from '../fixtures/store-world.ts';
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 30_000);
+});
 afterAll(() => server.close());
 
 const UPLOADS = '/api/v1/uploads';

@@ -31,8 +31,8 @@ const ACK = '05';
 
 const { command, env, clients } = JSON.parse(await text(process.stdin)) as Exchange;
 
-// A second network namespace for the server: its shell waits for its end of the network, then becomes the server.
-const server = spawn('unshare', ['--net', '--', 'sh', '-c', 'read -r _; exec "$@"', 'sh', ...command], {
+// A second network namespace for the server: its shell says that it is in it, waits for its end of the network, then becomes the server.
+const server = spawn('unshare', ['--net', '--', 'sh', '-c', 'echo; read -r _; exec "$@"', 'sh', ...command], {
   stdio: ['pipe', 'pipe', 'pipe'],
   env: { ...process.env, ...env },
 });
@@ -42,7 +42,8 @@ const hear = (chunk: Buffer) => {
 };
 server.stdout.on('data', hear);
 server.stderr.on('data', hear);
-await once(server, 'spawn');
+// Until then its process is still in our namespace.
+await once(server.stdout, 'data');
 
 const ip = (...args: string[]) => execa('ip', args);
 const there = (...args: string[]) => execa('nsenter', ['-t', String(server.pid), '-n', 'ip', ...args]);

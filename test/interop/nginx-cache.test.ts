@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,8 @@ import { type Nginx, startNginx } from '../../lab/nginx.ts';
 import { inCheckout } from '../../lab/paths.ts';
 import { type RandomImage, storeRandomImages } from '../fixtures/random-images.ts';
 import { type Answer, ask, storeImage } from '../fixtures/running-server.ts';
+import { flashFile } from '../host/flash-file.ts';
+import { FakeHost } from '../host/shell.ts';
 
 /** The real nginx with docs/examples/nginx-cache.conf before the real server. */
 
@@ -173,6 +176,36 @@ test('manifests, scripts and what else is made for one machine reach the server 
   const report = await ask(cache.url, `/boot/hosts/${mac}/reports`, { body: { kind: 'nonsense' } });
   expect(report.status).toBe(400);
 });
+
+test('as a mirror it gives a host the whole image, and when it is down the host asks the server', async () => {
+  const helper = join(folder, 'helper');
+  mkdirSync(helper, { recursive: true });
+  execFileSync('make', ['-s', '-C', inCheckout('images/agent/helper'), `OUT=${helper}`, 'all']);
+  const raw = await ask(server.url, pathOf(images[0], 'raw'));
+  const mirror = await cacheBefore(server.url, 'mirror');
+  for (const isUp of [true, false]) {
+    if (!isUp) await mirror.close();
+    const before = new FakeHost();
+    onTestFinished(() => before.remove());
+    const { ended, log } = flashFile({
+      host: before,
+      helper,
+      server: server.url,
+      image: images[0],
+      bytes: raw.body.length,
+      shell: ['sh'],
+      mac: '52:54:00:12:34:56',
+      attempt: 'attempt-1',
+      more: `M_MIRROR=${mirror.url}`,
+    });
+    expect([isUp, await ended, hashOf(readFileSync(before.path('slot')))]).toEqual([
+      isUp,
+      0,
+      hashOf(raw.body),
+    ]);
+    expect(log().includes(`the mirror ${mirror.url} fails`)).toBe(!isUp);
+  }
+}, 60_000);
 
 test('pieces of two versions are never one answer', async () => {
   let version = 1;

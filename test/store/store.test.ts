@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Attempt, PHASES } from '../../server/core/attempt.ts';
+import { type Attempt, PHASES, POWER_STEPS } from '../../server/core/attempt.ts';
 import type { NewEvent } from '../../server/core/events.ts';
 import type { Enrolment, Host, Observation } from '../../server/core/host.ts';
 import { imagesOf } from '../../server/core/images-of-host.ts';
@@ -14,7 +14,7 @@ import { sqliteStore } from '../../server/store/store.ts';
 import { attempt, digestOf, enrolment, hostWith, macAt, NOW } from '../fixtures/hosts.ts';
 import { saidInventory } from '../fixtures/inventories.ts';
 import { MIGRATIONS } from '../fixtures/running-server.ts';
-import { memoryStore } from '../fixtures/stores.ts';
+import { hostsOf, memoryStore } from '../fixtures/stores.ts';
 
 let store: Store;
 beforeEach(() => {
@@ -28,6 +28,7 @@ const told = (reason: string): NewEvent => ({
   hostId: 'host-1',
   attempt: null,
   actor: 'operator',
+  by: 'alice',
   reason,
   data: { x: 1 },
 });
@@ -37,7 +38,15 @@ const time = fc.integer({ min: 0, max: NOW });
 const digest = fc.constantFrom('a', 'b', 'c').map(digestOf);
 const hostAt = (number: number): fc.Arbitrary<Host> => {
   const id = `host-${number}`;
-  const claim = fc.option(fc.record({ tokenHash: text, claimedFor: text, used: fc.boolean() }));
+  const claim = fc.option(
+    fc.record({
+      tokenHash: text,
+      claimedFor: text,
+      standing: fc.constantFrom('new' as const, 'used' as const, 'lapsed' as const, 'released' as const),
+      before: fc.option(text),
+      refused: fc.array(text),
+    }),
+  );
   const someEnrolment: fc.Arbitrary<Enrolment> = fc
     .record({
       id: fc.constant(id),
@@ -52,9 +61,15 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
       wipe: fc.boolean(),
       append: text,
       switchMode: fc.constantFrom('kexec', 'reboot'),
+      trialSeconds: fc.option(fc.integer({ min: 60, max: 86_400 })),
+      rateBytes: fc.option(fc.integer({ min: 1 })),
       claim,
       serial: fc.maxSafeNat(),
+      revision: fc.maxSafeNat(),
+      profile: fc.constant(null),
+      origins: fc.constantFrom({}, { layout: 'own' as const, append: 'profile' as const }),
       createdAt: time,
+      held: fc.option(text),
       byHand: fc.boolean(),
       forgetAt: fc.option(time),
     } as const)
@@ -71,6 +86,7 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
       digest,
       ref: text,
       cause: text,
+      rolloutId: fc.option(text),
       wipe: fc.boolean(),
       fresh: fc.boolean(),
       workBootId: fc.option(text),
@@ -82,6 +98,7 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
       phaseAt: time,
       deadline: fc.option(time),
       endedAt: time,
+      power: fc.option(fc.constantFrom(...POWER_STEPS)),
     } as const)
     .map((made) =>
       made.outcome === null ? { ...made, endedAt: null } : { ...made, deadline: null },
@@ -139,6 +156,42 @@ test('a host is read as it was written, by each of its MACs and by its id', asyn
   );
 });
 
+test('what is kept of hosts is what their rows say, whatever was undone', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.record({ host: hostAt(1), fails: fc.boolean(), ends: fc.boolean() }), { minLength: 2 }),
+      async (steps) => {
+        const db = openDatabase(':memory:', MIGRATIONS, () => {});
+        const kept = sqliteStore(db, () => NOW);
+        const saw: (Host | undefined)[] = [];
+        const changes = steps.map(({ host, fails, ends }, step) =>
+          kept.change({ hosts: ['host-1'] }, ({ hosts: [before] }) => {
+            saw.push(before);
+            const open = before?.attempt?.outcome === null ? before.attempt : null;
+            const ended = open && { ...open, outcome: 'superseded' as const, deadline: null, endedAt: NOW };
+            const attempt = ends ? ended : host.attempt && { ...host.attempt, id: `attempt-${step}` };
+            const other = { ...host, enrolment: { ...host.enrolment, createdAt: NOW }, attempt };
+            // Refused after the host was written.
+            const broken = { ...told('x'), kind: null as never };
+            return {
+              answer: undefined,
+              hosts: [other],
+              ended: ended && !ends ? [ended] : [],
+              events: fails ? [broken] : [],
+            };
+          }),
+        );
+        await Promise.allSettled(changes);
+        const read = await sqliteStore(db, () => NOW).host({ id: 'host-1' });
+        expect(await kept.host({ id: 'host-1' })).toEqual(read);
+        expect(saw).toHaveLength(steps.length);
+        kept.close();
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
 test('what a host needs is the same in its rows and in its records', async () => {
   await fc.assert(
     fc.asyncProperty(hostAt(1), async (host) => {
@@ -177,7 +230,7 @@ describe('grouped commits', () => {
       'rejected',
       'fulfilled',
     ]);
-    expect((await store.hosts()).map(({ enrolment }) => enrolment.id)).toEqual([
+    expect((await hostsOf(store)).map(({ enrolment }) => enrolment.id)).toEqual([
       'host-1',
       'host-3',
       'host-5',

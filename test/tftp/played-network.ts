@@ -27,6 +27,7 @@ export class PlayedNetwork implements Network {
     this.#ports.set(port, onDatagram);
     return {
       port,
+      isBound: () => this.#ports.get(port) === onDatagram,
       send: (datagram: Buffer, to: Peer) => {
         if (this.#ports.get(port) !== onDatagram) throw new Error('sent on a closed port');
         this.onSend({ datagram, fromPort: port, to });

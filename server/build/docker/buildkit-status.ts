@@ -14,6 +14,8 @@ export interface BuildkitStatus {
 export interface BuildkitStep {
   /** Names the step within this build. */
   readonly digest: string;
+  /** Digests of the steps that it is made from. */
+  readonly inputs: readonly string[];
   /** "[stage-0 2/3] RUN …", or "[internal] …" for BuildKit's own chores. */
   readonly name: string;
   readonly cached: boolean;
@@ -28,11 +30,13 @@ export function decodeBuildkitStatus(base64: string): BuildkitStatus {
   const logs: { step: string; text: Buffer }[] = [];
   for (const [field, value] of fields(Buffer.from(base64, 'base64'))) {
     if (!Buffer.isBuffer(value)) continue;
-    const message = new Map(fields(value));
+    const parts = [...fields(value)];
+    const message = new Map(parts);
     const text = (key: number): string => (message.get(key) ?? '').toString();
     if (field === 1)
       steps.push({
         digest: text(1),
+        inputs: parts.flatMap(([key, input]) => (key === 2 ? [input.toString()] : [])),
         name: text(3),
         cached: message.get(4) === 1,
         started: message.has(5),

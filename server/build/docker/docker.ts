@@ -2,11 +2,10 @@ import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { BuildError } from '../build-error.ts';
 import type { Report } from '../messages.ts';
-import { type BuildkitStep, decodeBuildkitStatus } from './buildkit-status.ts';
+import { decodeBuildkitStatus } from './buildkit-status.ts';
 import type { ContextTree } from './context-tree.ts';
 import { openSession, type Secrets } from './session.ts';
-
-const LAST_LINES = 15;
+import { createStepLog } from './step-log.ts';
 
 export interface DockerBuild {
   readonly context: ContextTree;
@@ -82,7 +81,8 @@ export async function buildDockerfile(
   try {
     const stream = await postBuild(docker, build, session.id, signal);
     for await (const message of jsonLines(stream)) {
-      if (message.id === 'moby.buildkit.trace' && typeof message.aux === 'string') steps.take(message.aux);
+      if (message.id === 'moby.buildkit.trace' && typeof message.aux === 'string')
+        steps.take(decodeBuildkitStatus(message.aux));
       else if (message.id === 'moby.image.id') id = (message.aux as { ID?: string }).ID ?? null;
       else if (typeof message.error === 'string') refusal = message.error;
     }
@@ -136,70 +136,6 @@ function postBuild(
   });
 }
 
-/** Follows the steps of one build: reports what begins, what is cached, what they say; explains what failed. */
-function createStepLog(report: Report) {
-  const known = new Map<string, BuildkitStep>();
-  const told = new Set<string>();
-  const lastLines = new Map<string, string[]>();
-  const unfinished = new Map<string, string>();
-
-  /** Of all stages: "[2/7] RUN …", "[build 1/3] FROM …". BuildKit names them all before the first begins. */
-  const count = (): { stepsDone: number; stepsTotal: number } => {
-    const counted = [...known.values()].filter(({ name }) => /^\[(?!internal\])[^\]]*\d+\/\d+\] /.test(name));
-    return { stepsDone: counted.filter(({ completed }) => completed).length, stepsTotal: counted.length };
-  };
-
-  const line = (step: string, text: string): void => {
-    const lines = lastLines.get(step) ?? [];
-    lines.push(text);
-    lastLines.set(step, lines.slice(-LAST_LINES));
-    report({ phase: 'docker', message: text, log: true, ...count() });
-  };
-
-  /** What a step said last may lack its line end. */
-  const finish = (step: string): void => {
-    const rest = unfinished.get(step) ?? '';
-    unfinished.delete(step);
-    if (rest !== '') line(step, rest);
-  };
-
-  return {
-    take(aux: string): void {
-      const status = decodeBuildkitStatus(aux);
-      for (const step of status.steps) {
-        known.set(step.digest, step);
-        if (!step.started || step.name.startsWith('[internal]')) continue;
-        const key = `${step.digest} ${step.cached}`;
-        if (told.has(key) || (step.completed && !step.cached)) continue;
-        told.add(key);
-        const message = `${shortName(step.name)}${step.cached ? ' (cached)' : ''}`;
-        report({ phase: 'docker', message, ...count() });
-      }
-      for (const { step, text } of status.logs) {
-        const lines = ((unfinished.get(step) ?? '') + text.toString('utf8')).split('\n');
-        unfinished.set(step, lines.pop() ?? '');
-        // A carriage return redraws a line; what was drawn last is what counts.
-        for (const each of lines) line(step, each.replace(/\r+$/, '').split('\r').pop() ?? '');
-      }
-      for (const { completed, digest } of status.steps) if (completed) finish(digest);
-    },
-    explain(tag: string, refusal: string | null): string {
-      const failed = [...known.values()].find(
-        ({ error }) => error !== '' && !error.includes('context canceled'),
-      );
-      const wanted = /secret (\S+): not found/.exec(`${refusal} ${failed?.error}`)?.[1];
-      if (wanted !== undefined)
-        return `The Dockerfile of ${tag} asks for the secret "${wanted}", which was not given. Add --secret id=${wanted},src=FILE or --secret id=${wanted},env=NAME.`;
-      if (!failed) return `Docker could not build ${tag}: ${refusal ?? 'its answer ended early'}.`;
-      finish(failed.digest);
-      const code = /exit code: (\d+)/.exec(failed.error)?.[1];
-      const what = code === undefined ? failed.error : `ended with exit code ${code}`;
-      const log = (lastLines.get(failed.digest) ?? []).map((text) => `  | ${text}`);
-      return [`The Dockerfile of ${tag} failed at ${shortName(failed.name)}: ${what}.`, ...log].join('\n');
-    },
-  };
-}
-
 /** The messages of one of Docker's JSON streams. */
 export async function* jsonLines(stream: Readable): AsyncGenerator<Record<string, unknown>> {
   let open = '';
@@ -209,10 +145,4 @@ export async function* jsonLines(stream: Readable): AsyncGenerator<Record<string
     for (const text of lines) if (text.trim() !== '') yield JSON.parse(text) as Record<string, unknown>;
   }
   if (open.trim() !== '') yield JSON.parse(open) as Record<string, unknown>;
-}
-
-/** A RUN line can be as long as a script; its beginning tells which one it is. */
-function shortName(name: string): string {
-  const plain = name.replaceAll('docker.io/library/', '').replaceAll('docker.io/', '').replace(/\s+/g, ' ');
-  return plain.length > 160 ? `${plain.slice(0, 159)}…` : plain;
 }

@@ -80,7 +80,9 @@ function declare(globals: Map<string, string>, word: string, given: Readonly<Rec
   const equals = word.indexOf('=');
   const name = equals === -1 ? word : word.slice(0, equals);
   const fallback = equals === -1 ? '' : word.slice(equals + 1).replace(/^(["'])(.*)\1$/, '$2');
-  globals.set(name, given[name] ?? substitute(fallback, globals));
+  // `constructor` is an argument like any other, and no object's own.
+  const value = Object.hasOwn(given, name) ? given[name] : undefined;
+  globals.set(name, value ?? substitute(fallback, globals));
 }
 
 /** `$X`, `${X}`, `${X:-default}` and `${X:+other}`. */

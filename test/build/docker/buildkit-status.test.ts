@@ -13,6 +13,7 @@ test('steps and their lines', () => {
     steps: [
       {
         digest: STEP,
+        inputs: ['sha256:ac0bc2b7634c2c380662ecd26afa7249009572dae541cdede413ebb16f695475'],
         name: '[stage-0 2/3] RUN echo one > /one && echo hello-log',
         cached: false,
         started: true,

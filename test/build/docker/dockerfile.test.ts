@@ -30,6 +30,7 @@ test('arguments before the first FROM, their defaults, their defaults’ default
   expect(images(text)).toEqual(['debian:bookworm', 'y']);
   expect(images(text, { SUITE: 'trixie', NONE: 'ignored: not declared' })).toEqual(['debian:trixie', 'y']);
   expect(images('ARG A\nFROM x${A:+-with}', { A: '1' })).toEqual(['x-with']);
+  expect(images('ARG constructor=debian\nFROM $constructor')).toEqual(['debian']);
 });
 
 test('continued lines, comments between them, another escape sign, no newline at the end', () => {

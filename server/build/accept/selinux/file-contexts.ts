@@ -16,15 +16,15 @@ export interface ContextFault {
   readonly text: string;
 }
 
-const TYPES: Readonly<Record<string, NodeType | 'socket'>> = {
-  '--': 'file',
-  '-b': 'block',
-  '-c': 'character',
-  '-d': 'directory',
-  '-l': 'symlink',
-  '-p': 'fifo',
-  '-s': 'socket',
-};
+const TYPES: ReadonlyMap<string, NodeType | 'socket'> = new Map([
+  ['--', 'file'],
+  ['-b', 'block'],
+  ['-c', 'character'],
+  ['-d', 'directory'],
+  ['-l', 'symlink'],
+  ['-p', 'fifo'],
+  ['-s', 'socket'],
+]);
 
 /** The specifications in the order of their lines, and the lines that are none. `name` is for the faults. */
 export function parseFileContexts(
@@ -39,7 +39,7 @@ export function parseFileContexts(
     const words = line.split(/[ \t]+/);
     const [path = '', flag] = words;
     const context = words[words.length - 1] ?? '';
-    const type = words.length === 3 ? TYPES[flag ?? ''] : null;
+    const type = words.length === 3 ? TYPES.get(flag ?? '') : null;
     const pattern = words.length === 2 || words.length === 3 ? parsePattern(path) : null;
     if (pattern && type !== undefined)
       specs.push({ ...pattern, type, context: context === '<<none>>' ? null : context });

@@ -57,12 +57,12 @@ test('whatever is matched begins with the prefix', () => {
 
 test('a line is two or three words; others are told with their number', () => {
   const text =
-    '# a comment\n\n/a x:a\n  /b\t--\tx:b \n/c -? x:c\n/d\n/e -- x:e more\n/f++ x:f\n/g <<none>>\n';
+    '# a comment\n\n/a x:a\n  /b\t--\tx:b \n/c -? x:c\n/d\n/e -- x:e more\n/f++ x:f\n/g <<none>>\n/h constructor x:h\n';
   const { specs, faults } = parseFileContexts(text, 'fc');
   expect(specs.map(({ exact, type, context }) => [exact, type, context])).toEqual([
     ['/a', null, 'x:a'],
     ['/b', 'file', 'x:b'],
     ['/g', null, null],
   ]);
-  expect(faults.map(({ place }) => place)).toEqual(['fc:5', 'fc:6', 'fc:7', 'fc:8']);
+  expect(faults.map(({ place }) => place)).toEqual(['fc:5', 'fc:6', 'fc:7', 'fc:8', 'fc:10']);
 });

@@ -1,24 +1,58 @@
 # shellcheck shell=sh
 # curl, with the options that CentOS 7's curl 7.29 already has.
 
-# use_token TOKEN: from now on every request carries it. In a file, because a command line can be read by everybody.
+# use_token TOKEN: from now on every request to this host's server carries it. In a file, because a command line can be read by everybody.
 use_token() {
-  (umask 077; printf 'header = "Authorization: Bearer %s"\n' "$1" > "$WB_RUN/curl.conf")
+  TOKEN=$1
+  curl_conf
 }
 
 forget_token() {
-  : > "$WB_RUN/curl.conf"
+  use_token ''
 }
 
-# request SECONDS OUT curl-arguments…: HTTP_STATUS is the answer's status and 0 returned, or 1 when no answer came.
+# curl_conf: what the server is asked with; anybody else is told none of it.
+curl_conf() {
+  (
+    umask 077
+    {
+      if [ -n "${TOKEN:-}" ]; then printf 'header = "Authorization: Bearer %s"\n' "$TOKEN"; fi
+      if [ -n "${HELD_KEYS:-}" ]; then printf 'header = "Warmboot-Key: %s"\n' "$HELD_KEYS"; fi
+      # The authority that was pinned, and no other that this system may know.
+      case ${SERVER:-} in https://*) printf 'cacert = "%s"\n' "$WB_RUN/ca.pem" ;; esac
+    } > "$WB_RUN/curl.conf.new" && mv -f "$WB_RUN/curl.conf.new" "$WB_RUN/curl.conf"
+  )
+  : > "$WB_RUN/curl-others.conf"
+}
+
+# conf_for URL: the file of curl's settings for it.
+conf_for() {
+  [ -e "$WB_RUN/curl.conf" ] || curl_conf
+  case $1 in
+    "$(resolve /)"*) echo "$WB_RUN/curl.conf" ;;
+    *) echo "$WB_RUN/curl-others.conf" ;;
+  esac
+}
+
+# request SECONDS OUT curl-arguments… URL: HTTP_STATUS is the answer's status and 0 returned, or 1 when no answer came.
 # The answer's headers lie in $WB_RUN/headers.
 request() {
-  local limit out
+  local limit out url
   limit=$1 out=$2
   shift 2
-  [ -e "$WB_RUN/curl.conf" ] || forget_token
-  HTTP_STATUS=$(curl -q -g -sS -K "$WB_RUN/curl.conf" --connect-timeout 5 --max-time "$limit" \
-    -o "$out" -D "$WB_RUN/headers" -w '%{http_code}' "$@" 2> "$WB_RUN/curl.err") && return 0
+  for url in "$@"; do :; done
+  HTTP_STATUS=$(curl -q -g -sS -K "$(conf_for "$url")" --connect-timeout 5 --max-time "$limit" \
+    -o "$out" -D "$WB_RUN/headers" -w '%{http_code}' "$@" 2> "$WB_RUN/curl.err")
+  # shellcheck disable=SC2181 # the status of curl, in its own words
+  case $? in
+    0) TLS_REFUSAL=''; return 0 ;;
+    35 | 51 | 60 | 77 | 90)
+      # Before anything was sent: who is there cannot show a certificate of the authority that this host holds.
+      if [ "${TLS_REFUSAL:-}" != "${url%%/boot/*}" ]; then
+        say "refused: ${url%%/boot/*} is not the server that this host belongs to: $(head -n 1 "$WB_RUN/curl.err")"
+      fi
+      TLS_REFUSAL=${url%%/boot/*} ;;
+  esac
   HTTP_STATUS=000
   return 1
 }

@@ -17,10 +17,12 @@ OUTBOX=${OUTBOX:-$WB_RUN/outbox}
 
 . "$WB_LIB/say.sh"
 . "$WB_LIB/http.sh"
+. "$WB_LIB/trust.sh"
 . "$WB_LIB/manifest.sh"
 . "$WB_LIB/report.sh"
 . "$WB_LIB/disk.sh"
 . "$WB_LIB/slots.sh"
+. "$WB_LIB/turns.sh"
 . "$WB_LIB/flash.sh"
 . "$WB_LIB/work.sh"
 . "$WB_LIB/jump.sh"

@@ -2,12 +2,26 @@
 # The manifest: fetched, its signature checked, and only then read into M_VERSION, M_SERIAL, … It is never run as code.
 
 MANIFEST_KEYS="VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT \
-KERNEL_URL KERNEL_SHA256 KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH POLL \
-STAGE_INDEX STAGE_FRAMES STAGE_DATA INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE"
+KERNEL_URL KERNEL_SHA256 KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH RATE POLL MIRROR \
+STAGE_INDEX STAGE_FRAMES STAGE_DATA INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE TRUST ANNOUNCE"
 
 # manifest_fetch WAIT: asks; WAIT > 0 lets the server hold its answer for so many seconds while nothing changes.
 #   0 a manifest is in M_*   1 no answer   2 unchanged   3 not to be trusted   4 refused, see HTTP_STATUS
+# Where the server has moved, has another authority, or signs with a new key, its news of that are asked for: the next look is by those.
 manifest_fetch() {
+  local result status
+  manifest_ask "$1"
+  result=$? status=$HTTP_STATUS
+  case $result in
+    0) if [ "${M_TRUST:-0}" -gt "${T_EDITION:-0}" ]; then trust_news; fi ;;
+    3) trust_news ;;
+    *) trust_lost ;;
+  esac
+  HTTP_STATUS=$status
+  return "$result"
+}
+
+manifest_ask() {
   local url body
   body=$WB_RUN/manifest.new
   url=$SERVER/boot/hosts/$HOST/manifest
@@ -21,7 +35,7 @@ manifest_fetch() {
     *) return 4 ;;
   esac
   answer_header warmboot-signature > "$WB_RUN/manifest.sig"
-  if ! "$HELPER" verify "$SERVER_PEM" "$WB_RUN/manifest.sig" "$body" 2> "$WB_RUN/verify.err"; then
+  if ! is_signed "$WB_RUN/manifest.sig" "$body"; then
     manifest_refused "its signature is not that of the server this host belongs to"
     return 3
   fi
@@ -40,8 +54,13 @@ manifest_refused() {
 }
 
 manifest_parse() {
+  values_parse M "$MANIFEST_KEYS" "$1"
+}
+
+# values_parse PREFIX KEYS FILE: its lines KEY='value' become PREFIX_KEY; others than KEYS are passed over.
+values_parse() {
   local line key
-  for key in $MANIFEST_KEYS; do eval "M_$key="; done
+  for key in $2; do eval "$1_$key="; done
   while IFS= read -r line || [ -n "$line" ]; do
     case $line in
       '') continue ;;
@@ -49,11 +68,11 @@ manifest_parse() {
       *) return 1 ;;
     esac
     key=${line%%=*}
-    case " $MANIFEST_KEYS " in *" $key "*) ;; *) continue ;; esac
+    case " $2 " in *" $key "*) ;; *) continue ;; esac
     line=${line#*=\'}
     unquote "${line%?}" || return 1
-    eval "M_$key=\$UNQUOTED"
-  done < "$1"
+    eval "$1_$key=\$UNQUOTED"
+  done < "$3"
 }
 
 # unquote TEXT: UNQUOTED is TEXT with every '\'' made ' again; 1 when a quote stands alone.
@@ -106,7 +125,11 @@ manifest_acceptable() {
     *) manifest_refused "its action is '$M_ACTION'"; return 1 ;;
   esac
   case $M_KERNEL_BYTES$M_INITRD_BYTES in *[!0-9]*) manifest_refused "sizes that are no numbers"; return 1 ;; esac
+  case $M_RATE in *[!0-9]*) M_RATE='' ;; esac
+  # A mirror is a convenience: one that cannot be is none.
+  case $M_MIRROR in '' | http://* | https://*) ;; *) M_MIRROR='' ;; esac
   case $M_POLL in '' | *[!0-9]*) M_POLL=15 ;; esac
+  case $M_TRUST in *[!0-9]*) M_TRUST='' ;; esac
   REFUSAL=''
 }
 

@@ -16,15 +16,20 @@ report_compose() {
 report_send() {
   local limit line
   limit=$1
+  if [ "$(uptime_seconds)" -lt "${REPORTS_AFTER:-0}" ]; then return 1; fi
   set -- "$2"
   while IFS= read -r line; do set -- "$@" --data-urlencode "$line"; done < "$1"
   shift
-  request "$limit" "$WB_RUN/answer" "$@" "$SERVER/boot/hosts/$HOST/reports" || return 1
+  request "$limit" "$WB_RUN/answer" "$@" "$SERVER/boot/hosts/$HOST/reports" || { trust_lost; return 1; }
   case $HTTP_STATUS in
     200) return 0 ;;
     202 | 409) return 2 ;;
     400 | 413 | 422) note "report refused: $(answer_reason "$WB_RUN/answer")"; return 3 ;;
-    *) return 1 ;;
+    *)
+      if told_to_wait "$WB_RUN/headers"; then REPORTS_AFTER=$(($(uptime_seconds) + TURN)); fi
+      # Who works for an hour only reports meanwhile.
+      trust_lost
+      return 1 ;;
   esac
 }
 

@@ -7,16 +7,18 @@ GENTLY=${GENTLY:-}
 
 # watched COMMAND…: 0 done, 1 failed (the reason is in $WB_RUN/work/reason), 2 dropped: the server has moved on.
 watched() {
-  local work reported shown now
+  local work reported shown now every usual
   WORK_ORDER=$M_ATTEMPT/$M_ACTION
   mkdir -p "$WB_RUN/work"
-  rm -f "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result"
+  rm -f "$WB_RUN/work/phase.before" "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result"
   (
     "$@"
     : > "$WB_RUN/work/result"
   ) &
   work=$!
   reported=$(uptime_seconds) shown=$reported
+  # The server says with `poll` how often it wants to be spoken to by those who work.
+  usual=$((M_POLL > 5 ? M_POLL * 3 / 5 : 3)) every=$usual
   while [ ! -e "$WB_RUN/work/result" ] && kill -0 "$work" 2> /dev/null; do
     sleep 0.3
     now=$(uptime_seconds)
@@ -24,11 +26,18 @@ watched() {
       shown=$now
       say "progress $(phase_now)$(progress_text)"
     fi
-    if [ $((now - reported)) -ge 3 ]; then
+    if [ $((now - reported)) -ge "$every" ]; then
       reported=$now
+      set -- "phase=$(phase_now)"
+      if [ "$1" = phase=wait ]; then set -- "$1" 'reason=waits for its turn: the server is busy'; fi
       # shellcheck disable=SC2046 # one word a field
-      report progress phase="$(phase_now)" $(progress_fields)
-      if [ $? -eq 2 ] && is_superseded; then drop_work; fi
+      report progress "$@" $(progress_fields)
+      case $? in
+        0) every=$usual ;;
+        2) if is_superseded; then drop_work; fi ;;
+        # So many hosts that work must not meet a server again, which was away, in the same second.
+        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))) ;;
+      esac
     fi
   done
   wait "$work" 2> /dev/null

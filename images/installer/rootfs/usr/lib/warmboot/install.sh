@@ -73,7 +73,7 @@ holds_this_attempt() {
 }
 
 # claim: this machine's secret, made here, kept by the server as a hash. A host that has one already keeps it. The server
-# forgets a claim that nothing follows, so a refused machine goes on asking.
+# takes another claim where nothing followed the first, so a refused machine goes on asking.
 claim() {
   if [ ! -s "$WB_RUN/token" ]; then
     od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$WB_RUN/token"
@@ -84,6 +84,8 @@ claim() {
     200 | 201) use_token "$(cat "$WB_RUN/token")" ;;
     409)
       say "claim refused: $(answer_reason "$WB_RUN/answer")"
+      # An operator may have taken that token away. Any other is as good for an install that nobody has claimed.
+      rm -f "$WB_RUN/token"
       ETAG=''
       sleep 10
       return 1 ;;
@@ -206,9 +208,14 @@ put_state() {
   chmod 700 "$STATE"
   rm -rf "$STATE/trial" "$STATE/netboot" "$STATE/outbox"
   mkdir -p "$STATE/outbox"
-  put "$STATE/token" < "$WB_RUN/token" && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER" | put "$STATE/server.url" \
+  put "$STATE/token" < "$WB_RUN/token" && put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_HOST" | put "$STATE/host" \
     && sed -n 's/^# disk: //p' "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
+}
+
+# put_trust: what this installer trusts, so does the host; a server that says nothing of itself takes nothing with it.
+put_trust() {
+  if [ -s "${SERVER_PEM%/*}/trust" ]; then put "$STATE/trust" < "${SERVER_PEM%/*}/trust"; else rm -f "$STATE/trust"; fi
 }
 
 # Told for up to a minute; then the machine goes on: its agent will report the boot, which says as much.

@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
+
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+  // What this host's disk had.
+  host.write('run/token', 'the-token-of-the-disk');
+});
+afterEach(() => host.remove());
+
+const kept = () => existsSync(host.path('run/token')) && readFileSync(host.path('run/token'), 'utf8');
+
+describe.each(SHELLS)('in %s', (...shell) => {
+  const claim = (status: string) => {
+    host.write('status', status);
+    const script = 'M_ATTEMPT=att-1; claim && echo claimed; cat "$WB_RUN/curl.conf"';
+    return host.run(shell, script, [join(INSTALLER, 'install.sh')]).out;
+  };
+
+  test('a host that has a token keeps it', () => {
+    expect(claim('201')).toContain('claimed\nheader = "Authorization: Bearer the-token-of-the-disk"');
+    expect(kept()).toBe('the-token-of-the-disk');
+  });
+
+  test('a refused token is tried no more: the next claim brings one that was made anew', () => {
+    expect(claim('409')).not.toContain('claimed');
+    expect(kept()).toBe(false);
+    expect(claim('201')).toMatch(/claimed\nheader = "Authorization: Bearer [0-9a-f]{64}"/);
+  });
+
+  test.each(['000', '500', '503', '429', '404'])('status %s says nothing about the token', (status) => {
+    expect(claim(status)).not.toContain('claimed\n');
+    expect(kept()).toBe('the-token-of-the-disk');
+  });
+});
