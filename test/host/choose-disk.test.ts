@@ -8,6 +8,7 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
+const MIB = 1024 ** 2;
 const PARTS = [join(INSTALLER, 'choose-disk.sh')];
 /** Disks' contents are files here. */
 const NODES = 'device() { case $1 in *[0-9]) echo "/dev/$1" ;; *) echo "$T/dev-$1" ;; esac; }\n';
@@ -77,13 +78,35 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.disk('sda', {});
     host.disk('sdb', {});
     host.disk('sdc', {}, ['warmboot-bios', 'warmboot-boot', 'warmboot-state']);
-    host.write('dev-sda', `${'\0'.repeat(5000)}somebody's data`);
-    host.write('dev-sdb', '\0'.repeat(100_000));
+    host.write('dev-sda', `${'\0'.repeat(5000)}somebody's data${'\0'.repeat(MIB)}`);
+    host.write('dev-sdb', '\0'.repeat(MIB));
     const content = (name: string) => host.run(shell, `${NODES}disk_content ${name}`, PARTS).out;
     expect(['sda', 'sdb', 'sdc'].map(content)).toEqual(['foreign', 'empty', 'warmboot']);
     expect(choose('first-empty')).toBe('sdb');
     host.write('signatures', 'ext4\n');
     expect(content('sdb')).toBe('foreign');
+  });
+
+  test('a disk that cannot be read is not an empty one, and only wipe takes it', () => {
+    for (const name of ['sda', 'sdb', 'sdc']) host.disk(name, {});
+    host.write('dev-sda', '\0'.repeat(MIB));
+    // A read error after 64 KiB; and a disk of which not one byte comes.
+    host.write('dev-sdb', '\0'.repeat(65536));
+    host.write('wipefs', '1');
+    const content = (name: string) => host.run(shell, `${NODES}disk_content ${name}`, PARTS).out;
+    expect(['sda', 'sdb', 'sdc'].map(content)).toEqual(['unreadable', 'unreadable', 'unreadable']);
+    host.write('wipefs', '0');
+    expect(['sda', 'sdb', 'sdc'].map(content)).toEqual(['empty', 'unreadable', 'unreadable']);
+    expect(choose('first-empty')).toBe('sda');
+    const order = (wipe: boolean) =>
+      host.run(
+        shell,
+        `${NODES}M_INSTALL_DISK=path=$T/dev-sdb M_INSTALL_WIPE=${wipe} OWN_DISK= OWN_HOST=
+        if install_allowed; then echo "$CHOSEN"; else echo "refused: $REASON"; fi`,
+        [...PARTS, join(INSTALLER, 'install.sh')],
+      ).out;
+    expect(order(false)).toMatch(/^refused: disk sdb cannot be read/);
+    expect(order(true)).toBe('sdb');
   });
 
   test.each([

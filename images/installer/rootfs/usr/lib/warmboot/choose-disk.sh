@@ -64,13 +64,16 @@ choose_disk() {
   return 1
 }
 
-# disk_content NAME: empty | warmboot | foreign. Empty means that nothing can be recognised and the first MiB is zeros:
-# data without any signature is data too.
+# disk_content NAME: empty | warmboot | foreign | unreadable. Empty means that the whole first MiB came, that it is zeros, and that
+# nothing can be recognised: data without any signature is data too, and a disk that does not answer is not an empty one.
 disk_content() {
-  local node
-  node=$(device "$1")
-  if is_warmboot_disk "$1"; then echo warmboot
-  elif [ -z "$(wipefs -n "$node" 2> /dev/null)" ] && [ -z "$(head -c 1048576 "$node" | tr -d '\0' | head -c 1)" ]; then echo empty
+  local node first signatures
+  node=$(device "$1") first=$WB_RUN/first-mib
+  if is_warmboot_disk "$1"; then echo warmboot; return; fi
+  head -c 1048576 "$node" > "$first" 2> /dev/null
+  if [ "$(wc -c < "$first")" -ne 1048576 ] || ! signatures=$(wipefs -n "$node" 2> /dev/null); then echo unreadable
+  elif [ -z "$signatures" ] && [ "$(tr -d '\0' < "$first" | wc -c)" -eq 0 ]; then echo empty
   else echo foreign
   fi
+  rm -f "$first"
 }
