@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type ProfileView, profileListSchema, profileSchema } from '../contract/profiles.ts';
+import { DISK_RULES } from '../core/disk-rule.ts';
 import { byteSize, count } from './arguments.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
@@ -82,7 +83,7 @@ export function addProfile({ program, run }: Cli): void {
 function settings(command: Command): Command {
   return command
     .option('--layout <name>', 'disk layout')
-    .option('--disk <rule>', 'smallest, first-empty, serial=…, wwn=… or path=/dev/…')
+    .option('--disk <rule>', DISK_RULES)
     .option('--append <arguments>', "kernel arguments after the image's own")
     .option('--switch <mode>', 'kexec or reboot')
     .option('--trial <seconds>', 'how long an image on trial may take to prove itself', count)
