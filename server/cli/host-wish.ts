@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { DISK_RULES } from '../core/disk-rule.ts';
+import { DISK_RULES } from '../contract/hosts.ts';
 import { byteSize, count, label } from './arguments.ts';
 
 /** What an operator may say of a host when it is let in: the same for one that is enrolled and one that was discovered. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { DISK_RULES } from '../contract/hosts.ts';
 import { type ProfileView, profileListSchema, profileSchema } from '../contract/profiles.ts';
-import { DISK_RULES } from '../core/disk-rule.ts';
 import { byteSize, count } from './arguments.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';

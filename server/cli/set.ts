@@ -1,5 +1,4 @@
-import { hostSchema } from '../contract/hosts.ts';
-import { DISK_RULES } from '../core/disk-rule.ts';
+import { DISK_RULES, hostSchema } from '../contract/hosts.ts';
 import { byteSize, count } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import { segment } from './client.ts';

@@ -7,6 +7,8 @@ import { keptInventorySchema } from './inventory.ts';
 import { named } from './named.ts';
 import { cursorParam, digest, imageRef, next, orNull, repeated, time } from './route.ts';
 
+export { DISK_RULES } from '../core/disk-rule.ts';
+
 /** Hosts as the admin API shows them and is told of them. The server answers with these schemas, the command line reads with them. */
 
 const labelName = z.string().min(1).max(63);

@@ -167,13 +167,13 @@ disk_text() {
 
 # content_text NAME: as disk_content, and of foreign data what can be recognised of it.
 content_text() {
-  local content parts types
+  local content types
   content=$(disk_content "$1")
   if [ "$content" = foreign ]; then
     types=$(wipefs -n -O TYPE --noheadings "$(device "$1")" 2> /dev/null | tr -d ' ' | sort -u | tr '\n' ' ')
-    parts=$(ls -d "$WB_SYS/class/block/$1"/*/partition 2> /dev/null | wc -l)
     content="foreign${types:+: ${types% }}"
-    if [ "$parts" -gt 0 ]; then content="$content, $parts partitions"; fi
+    set -- "$WB_SYS/class/block/$1"/*/partition
+    if [ -e "$1" ]; then content="$content, $# partitions"; fi
   fi
   printf '%.80s' "$content"
 }
