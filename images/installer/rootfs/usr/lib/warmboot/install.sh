@@ -17,7 +17,7 @@ install() {
     say "disk $CHOSEN holds this attempt's slot already"
     watched put_loader "$node" && boot_sync
   else
-    say "disk $CHOSEN, $(($(disk_bytes "$CHOSEN") / 1048576)) MiB, $(disk_content "$CHOSEN")"
+    say "disk $(disk_text "$CHOSEN")"
     watched install_work "$node"
   fi
   case $? in
@@ -31,22 +31,26 @@ install() {
 
 # install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data.
 install_allowed() {
+  local tries
+  tries=0
   # The disks had time to show up; one that is missed gets some more.
-  if ! choose_disk "$M_INSTALL_DISK"; then
-    wait_for_disks 15
-    choose_disk "$M_INSTALL_DISK" || return 1
-  fi
+  until choose_disk "$M_INSTALL_DISK"; do
+    if [ "$tries" -ge 15 ] || ! read_rule "$M_INSTALL_DISK"; then return 1; fi
+    sleep 1
+    plug_in
+    tries=$((tries + 1))
+  done
   if [ "$M_INSTALL_WIPE" = true ]; then return 0; fi
   # This machine may be two hosts to the server, one for each card: the order is for the one that the disk belongs to.
   if [ "$CHOSEN" = "$OWN_DISK" ] && [ "$OWN_HOST" = "$M_HOST" ]; then return 0; fi
   case $(disk_content "$CHOSEN") in
     empty) ;;
     unreadable)
-      REASON="disk $CHOSEN cannot be read, so nobody knows what it holds; replace it, or let the order say wipe"
+      REASON="disk $(disk_text "$CHOSEN") cannot be read, so nobody knows what it holds; the order would have to say wipe, or name another: $(disks_text)"
       return 1 ;;
     *)
       if is_half_made; then return 0; fi
-      REASON="disk $CHOSEN is not empty and not this host's; the order would have to say wipe"
+      REASON="disk $(disk_text "$CHOSEN") is not empty and not this host's; the order would have to say wipe, or name another: $(disks_text)"
       return 1 ;;
   esac
 }
