@@ -125,6 +125,19 @@ manifest_acceptable() {
       fi ;;
     *) manifest_refused "its action is '$M_ACTION'"; return 1 ;;
   esac
+  # The sha256 names files on the state partition, and a host without its own files may have no network: half a word is refused.
+  case $M_FILES_SHA256 in
+    '') M_FILES_URL='' M_FILES_BYTES='' ;;
+    *[!0-9a-f]*) manifest_refused "files '$M_FILES_SHA256'"; return 1 ;;
+    *)
+      if [ ${#M_FILES_SHA256} -ne 64 ]; then manifest_refused "files '$M_FILES_SHA256'"; return 1; fi
+      case $M_FILES_URL in
+        /boot/hosts/*/files/"$M_FILES_SHA256") ;;
+        *) manifest_refused "files at '$M_FILES_URL'"; return 1 ;;
+      esac
+      case $M_FILES_BYTES in '' | *[!0-9]*) manifest_refused "files of '$M_FILES_BYTES' bytes"; return 1 ;; esac
+      if [ ${#M_FILES_BYTES} -gt 7 ]; then manifest_refused "files of '$M_FILES_BYTES' bytes"; return 1; fi ;;
+  esac
   case $M_KERNEL_BYTES$M_INITRD_BYTES in *[!0-9]*) manifest_refused "sizes that are no numbers"; return 1 ;; esac
   case $M_FILES_SHA256 in
     '') ;;
