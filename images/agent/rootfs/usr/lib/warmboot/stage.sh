@@ -15,7 +15,7 @@ stage() {
   part=$(partition_on "$DISK" "warmboot-$M_SLOT")
   say "stage $M_IMAGE_NAME $M_IMAGE_DIGEST to slot $M_SLOT, attempt $ATTEMPT"
   forget_trial
-  watched stage_work "$(device "$part")"
+  gently watched stage_work "$(device "$part")"
   case $? in
     0) report_staged ;;
     2) ETAG='' ;;
