@@ -67,6 +67,7 @@ try_to_confirm() {
 
 healthy() {
   local hook
+  data_healthy "$DISK" || return 1
   for hook in /etc/warmboot/health.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ] && ! timeout "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1; then
       REASON="${hook##*/} failed"
