@@ -23,4 +23,10 @@ bool make_immutable(const char *path, struct failure *why);
 /* A mounted ext4, to the end of its device; one that fills it stays as it is, none is ever made smaller. */
 bool grow_filesystem(const char *path, const char *device, struct failure *why);
 
+/*
+ * The file set on stdin (ustar) into the root of a system; says on stdout what is new, changed, removed or noteworthy. `instance` is
+ * the id for cloud-init where a seed has no meta-data.
+ */
+bool apply_files(const char *root_path, const char *instance, struct failure *why);
+
 #endif
