@@ -58,10 +58,6 @@ root_fits() {
   fi
 }
 
-is_in_use() {
-  awk -v number="$(cat "$WB_SYS/class/block/$1/dev")" '$3 == number { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
-}
-
 report_staged() {
   say "staged slot $M_SLOT $M_IMAGE_DIGEST"
   # shellcheck disable=SC2046 # one word a field
