@@ -53,9 +53,9 @@ switch_allowed() {
 # Hooks that drain the machine: 0 go on, 75 not now, ask again; anything else: do not switch.
 before_switch() {
   local hook result
-  for hook in /etc/warmboot/pre-switch.d/*; do
+  for hook in "$WB_ETC"/pre-switch.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ]; then
-      WARMBOOT_SLOT=$M_SLOT WARMBOOT_DIGEST=$M_IMAGE_DIGEST timeout "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1
+      WARMBOOT_SLOT=$M_SLOT WARMBOOT_DIGEST=$M_IMAGE_DIGEST timeout -k 5 "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1
       result=$?
       if [ "$result" -ne 0 ]; then
         REASON="${hook##*/} ended with $result"
