@@ -130,5 +130,6 @@ stand_alone() {
     boot_readonly
   fi
   until try_to_confirm; do sleep 3; done
+  keep_identity
   : > "$WB_RUN/confirmed"
 }

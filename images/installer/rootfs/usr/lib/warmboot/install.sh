@@ -15,7 +15,7 @@ install() {
   node=$(device "$CHOSEN")
   if holds_this_attempt; then
     say "disk $CHOSEN holds this attempt's slot already"
-    watched put_loader "$node" && boot_sync
+    watched renew_work "$node" && boot_sync
   else
     say "disk $(disk_text "$CHOSEN")"
     watched install_work "$node"
@@ -111,6 +111,7 @@ install_work() {
   # GRUB comes first, with no slot to start: a power cut from here on ends in another network boot, not in a dead loader.
   put_loader "$1"
   put_state
+  put_host_files
   slot_mark_invalid "$M_SLOT" || fail 'the boot partition cannot be written'
   flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")" "$CHOSEN"
   put_boot_files "$M_SLOT"
@@ -132,6 +133,20 @@ look_for_former() {
     done
   fi
   unmount_disk
+}
+
+# renew_work NODE: what may be newer than a slot that holds this attempt already.
+renew_work() {
+  put_loader "$1"
+  put_host_files
+}
+
+# put_host_files: those of this install, for its slot alone: what other slots had is gone with them.
+put_host_files() {
+  phase files
+  rm -f "$STATE"/files/slot-*
+  files_fetch || fail "the host's files are not to be had: $REASON"
+  files_for "$M_SLOT" || fail 'the state partition cannot be written'
 }
 
 fetch_layout() {
