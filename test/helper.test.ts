@@ -706,6 +706,83 @@ describe('reuse', () => {
     120_000,
   );
 
+  test('whatever a power cut leaves of the writes, the next run makes it whole', async () => {
+    await fc.assert(
+      fc.asyncProperty(layout, layout, fc.infiniteStream(fc.boolean()), async (a, b, coin) => {
+        const [wanted, before] = [image(a), image(b)];
+        const at = place(wanted, 0);
+        const device = Buffer.alloc(Math.max(wanted.raw.length, before.raw.length), 0xa5);
+        before.raw.copy(device);
+        // Any block may be the old one or the new one: the disk writes in its own order.
+        for (let block = 0; block < wanted.raw.length; block += BLOCK)
+          if (coin.next().value) wanted.raw.copy(device, block, block, block + BLOCK);
+        writeFileSync(at.device, device);
+        const index = join(dir, 'former.json');
+        writeFileSync(index, `${JSON.stringify(before.index)}\n`);
+        expect(await at.flash({ more: ['--from', index, at.device] })).toEqual(good);
+        expect(at.content().equals(wanted.raw)).toBe(true);
+        expect(await at.check()).toEqual(good);
+      }),
+      { numRuns: 40 },
+    );
+  }, 120_000);
+
+  test('a disk that cannot be read at some places: what lies there is had from elsewhere', async () => {
+    // Reads of these blocks fail as those of a disk do; the program is one that this can be done to.
+    const shim = join(dir, 'failing.c');
+    writeFileSync(
+      shim,
+      `#define _GNU_SOURCE
+       #include <dlfcn.h>
+       #include <errno.h>
+       #include <stdio.h>
+       #include <stdlib.h>
+       #include <string.h>
+       #include <sys/types.h>
+       #include <unistd.h>
+       static ssize_t failing(int fd, void *to, size_t bytes, off_t at) {
+         static ssize_t (*real)(int, void *, size_t, off_t);
+         char link[64], path[4096];
+         if (!real) real = dlsym(RTLD_NEXT, "pread64");
+         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+         ssize_t length = readlink(link, path, sizeof path - 1);
+         path[length < 0 ? 0 : length] = 0;
+         const char *bad = getenv("BAD"), *name = strrchr(path, '/');
+         long from = atol(getenv("FROM")) * 4096, to_block = from + 4096;
+         if (name && strcmp(name + 1, bad) == 0 && at < to_block && at + (off_t)bytes > from) { errno = EIO; return -1; }
+         return real(fd, to, bytes, at);
+       }
+       ssize_t pread(int fd, void *to, size_t bytes, off_t at) { return failing(fd, to, bytes, at); }
+       ssize_t pread64(int fd, void *to, size_t bytes, off_t at) { return failing(fd, to, bytes, at); }`,
+    );
+    await execa('gcc', ['-shared', '-fPIC', '-o', join(dir, 'failing.so'), shim, '-ldl']);
+    await execa('make', [
+      '-s',
+      '-j2',
+      '-C',
+      SOURCE,
+      `OUT=${join(root, 'ub')}`,
+      'SANITIZE=undefined',
+      'sanitized',
+    ]);
+    const bad = (name: string, block: number) => ({
+      program: join(root, 'ub/warmboot-helper-sanitized'),
+      before: ['env', `LD_PRELOAD=${join(dir, 'failing.so')}`, `BAD=${name}`, `FROM=${block}`],
+    });
+    // In another slot.
+    const at = place(example);
+    const other = source('other', former);
+    expect(await at.flash({ more: other.from, ...bad('other', 8) })).toEqual(good);
+    expect(at.content().equals(example.raw)).toBe(true);
+    const { frames } = example.frames;
+    expect(at.done().toFetch).toBe(example.data.length - frames[1].bytes - frames[3].bytes);
+    // In the slot itself: a MiB cannot be read, and is written.
+    writeFileSync(at.device, Buffer.concat([example.raw, Buffer.alloc(BLOCK, 0xa5)]));
+    expect(await at.flash(bad('device', 300))).toEqual(good);
+    expect(at.done().bytes).toBe(example.raw.length);
+    expect(await at.check()).toEqual(good);
+  }, 60_000);
+
   /** Of a content that was at several places only the first is looked at. */
   function firstOfEach<Chunk extends { sha256: string }>(chunks: Chunk[]): Chunk[] {
     return chunks.filter(({ sha256: digest }, i) => chunks.findIndex((each) => each.sha256 === digest) === i);
