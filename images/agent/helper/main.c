@@ -12,7 +12,8 @@
 
 static const char USAGE[] =
     "usage: warmboot-helper write INDEX FRAMES DEVICE PROGRESS < DATA | check INDEX DEVICE [PROGRESS] | "
-    "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH";
+    "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH | "
+    "watchdog arm NAME MOST LEAST | watchdog guard SECONDS CONFIRMED [unfed]";
 
 bool print_digest(const char *path, struct failure *why) {
   uint8_t digest[SHA256_BYTES];
@@ -29,6 +30,7 @@ static bool run(int count, char **words, struct failure *why) {
   if (strcmp(command, "check") == 0 && (count == 3 || count == 4)) return check_image(words[1], words[2], words[3], why);
   if (strcmp(command, "verify") == 0 && count == 4) return verify_signature(words[1], words[2], words[3], why);
   if (strcmp(command, "grubenv") == 0 && count >= 3) return grubenv(words[1], words + 2, why);
+  if (strcmp(command, "watchdog") == 0) return watchdog(words + 1, why);
   if (strcmp(command, "digest") == 0 && count == 2) return print_digest(words[1], why);
   if (strcmp(command, "field") == 0 && count == 3) return print_field(words[1], words[2], why);
   return fail(why, MALFORMED, "%s", USAGE);

@@ -26,3 +26,4 @@ OUTBOX=${OUTBOX:-$WB_RUN/outbox}
 . "$WB_LIB/flash.sh"
 . "$WB_LIB/work.sh"
 . "$WB_LIB/jump.sh"
+. "$WB_LIB/watchdog.sh"
