@@ -1,12 +1,39 @@
 import { expect, test } from 'vitest';
-import { grubEnvironment, slotArguments, slotConfig, validRecord } from '../../server/core/slot-files.ts';
+import { MAX_ARGUMENTS_LENGTH, MAX_HOST_ARGUMENTS_LENGTH } from '../../server/core/kernel-arguments.ts';
+import {
+  grubEnvironment,
+  slotArguments,
+  slotConfig,
+  trialArguments,
+  validRecord,
+} from '../../server/core/slot-files.ts';
 
 test('a command line: root first, then image and host, then what the agent reads', () => {
   const parts = { root: 'PARTUUID=1-03', more: ['console=ttyS0  quiet', ''], slot: 'a' };
   expect(slotArguments({ ...parts, attempt: 'att-1' })).toBe(
-    'root=PARTUUID=1-03 rw console=ttyS0 quiet panic=10 warmboot.slot=a warmboot.attempt=att-1',
+    'root=PARTUUID=1-03 rw console=ttyS0 quiet panic=10 rd.shell=0 rd.emergency=reboot watchdog.stop_on_reboot=0 warmboot.slot=a warmboot.attempt=att-1',
   );
   expect(slotArguments({ ...parts, attempt: null })).toMatch(/warmboot\.slot=a$/);
+});
+
+test('what leads back stands behind what image and host say: the last word of a kernel argument counts', () => {
+  const more = ['panic=0 rd.shell=1', 'rd.emergency=halt watchdog.stop_on_reboot=1'];
+  const words = slotArguments({ root: 'x', more, slot: 'a', attempt: null }).split(' ');
+  const last = (name: string) => words.findLast((word) => word.startsWith(`${name}=`));
+  expect(['panic', 'rd.shell', 'rd.emergency', 'watchdog.stop_on_reboot'].map(last)).toEqual([
+    'panic=10',
+    'rd.shell=0',
+    'rd.emergency=reboot',
+    'watchdog.stop_on_reboot=0',
+  ]);
+});
+
+test('the longest of all fits into what the kernel reads: 2048 bytes with its NUL', () => {
+  const root = 'PARTUUID=bbe80950-8ee6-8c1a-b62a-75c056cef8fd';
+  const more = ['x'.repeat(MAX_ARGUMENTS_LENGTH), 'x'.repeat(MAX_HOST_ARGUMENTS_LENGTH)];
+  const line = slotArguments({ root, more, slot: 'h', attempt: 'x'.repeat(24) });
+  // The agent adds the driver of the watchdog.
+  expect(`${line} ${trialArguments(86_400)} warmboot.watchdog=${'x'.repeat(24)}`.length).toBeLessThan(2048);
 });
 
 test('the texts are those that GRUB and the shell scripts read', () => {

@@ -42,13 +42,15 @@ static const char *setting(const char *name, const char *usual) {
   return value != NULL && *value != '\0' ? value : usual;
 }
 
+enum { CRITICAL = 2, NOTICE = 5 }; /* as syslog(2) numbers them */
+
 /* To the kernel's log, and so to the console: unlike the console itself it never makes a writer wait. */
-static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void tell(const char *format, ...) {
+static void tell(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void tell(int level, const char *format, ...) {
   char text[256];
   va_list arguments;
   va_start(arguments, format);
-  int bytes = snprintf(text, sizeof text, "<4>warmboot: ");
+  int bytes = snprintf(text, sizeof text, "<%d>warmboot: ", level);
   bytes += vsnprintf(text + bytes, sizeof text - (size_t)bytes, format, arguments);
   va_end(arguments);
   if ((size_t)bytes >= sizeof text) bytes = sizeof text - 1;
@@ -147,9 +149,9 @@ static void look(struct watchdog *watchdogs, size_t *count) {
     strcpy(watchdog->name, name);
     watchdog->fd = start(name, &why);
     int seconds = TRIAL_SECONDS;
-    if (watchdog->fd < 0) tell("this trial goes on without %s: %s", name, why.text);
+    if (watchdog->fd < 0) tell(NOTICE, "this trial goes on without %s: %s", name, why.text);
     else if (ioctl(watchdog->fd, WDIOC_SETTIMEOUT, &seconds) != 0) errno = 0; /* its own time is fine too */
-    if (watchdog->fd >= 0) tell("%s is fed while the trial goes on", name);
+    if (watchdog->fd >= 0) tell(NOTICE, "%s is fed while the trial goes on", name);
   }
   closedir(folder);
 }
@@ -188,7 +190,7 @@ static bool guard(double deadline, const char *confirmed, bool feeds, struct fai
     double left = deadline - since_boot();
     if (left <= 0) {
       /* Whatever is fed stays armed: it resets the machine where the kernel does not. */
-      tell("trial not confirmed in %.0f s, back to the former slot through the firmware", deadline);
+      tell(CRITICAL, "trial not confirmed in %.0f s, back to the former slot through the firmware", deadline);
       back_to_firmware();
       return fail(why, LOCAL, "the machine cannot be reset");
     }

@@ -33,9 +33,9 @@ settle_trial() {
     case $step in
       prepared) report_rolled_back "slot $slot ($digest) was never started" ;;
       running) remember_failed "$digest" "$ATTEMPT" "$why"
-        report_rolled_back "slot $slot ($digest) started but did not prove itself: $why; $(how_it_came_back)" ;;
-      *) remember_failed "$digest" "$ATTEMPT" 'it was never heard of'
-        report_rolled_back "slot $slot ($digest) was never heard of; $(how_it_came_back)" ;;
+        report_rolled_back "slot $slot ($digest) started and did not confirm: $why; $(how_it_came_back)" ;;
+      *) remember_failed "$digest" "$ATTEMPT" 'it said nothing of itself'
+        report_rolled_back "slot $slot ($digest) did not confirm and said nothing of itself; $(how_it_came_back)" ;;
     esac
   elif left_by_hand; then
     :
