@@ -65,17 +65,20 @@ keep_way_back() {
 
 # ends_by_itself ARGUMENTS: trial-guard finds its seconds there.
 ends_by_itself() {
-  case " $1 " in
-    *' warmboot.trial='*[!0-9\ ]*' '*) return 1 ;;
-    *' warmboot.trial='[1-9]*) ;;
-    *) return 1 ;;
-  esac
+  local word
+  for word in $1; do
+    case $word in
+      warmboot.trial=*[!0-9]* | warmboot.trial=0* | warmboot.trial=) return 1 ;;
+      warmboot.trial=*) return 0 ;;
+    esac
+  done
+  return 1
 }
 
 # Hooks that drain the machine: 0 go on, 75 not now, ask again; anything else: do not switch.
 before_switch() {
   local hook result
-  for hook in /etc/warmboot/pre-switch.d/*; do
+  for hook in "$WB_ETC"/pre-switch.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ]; then
       WARMBOOT_SLOT=$M_SLOT WARMBOOT_DIGEST=$M_IMAGE_DIGEST timeout -k 5 "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1
       result=$?

@@ -158,7 +158,7 @@ try_to_confirm() {
 
 healthy() {
   local hook
-  for hook in /etc/warmboot/health.d/*; do
+  for hook in "$WB_ETC"/health.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then
       REASON="the health hook ${hook##*/} $ENDED"
       return 1
@@ -166,7 +166,8 @@ healthy() {
   done
 }
 
-# bounded HOOK: 0 when it says yes in its time; else ENDED says how it ended.
+# bounded HOOK: 0 when it says yes in its time; else ENDED says how it ended. Killed where it does not listen: an agent that waits for a
+# hook for ever hears nothing of its server.
 bounded() {
   local result
   timeout -k 5 "$HOOK_SECONDS" "$1" >> "$WB_RUN/log" 2>&1

@@ -8,7 +8,8 @@ know_own_disk() {
   local name
   wait_for_disks 8
   OWN_DISK='' OWN_HOST=''
-  for name in $(candidates); do
+  # Behind USB too: an order may have named such a disk once.
+  for name in $(candidates) $(all_disks); do
     if [ "$(disk_content "$name")" = warmboot ] && mount_state "$name"; then
       if [ -r "$STATE/host" ] && is_this_host "$(cat "$STATE/host")"; then OWN_DISK=$name; take_over; fi
       unmount_disk

@@ -17,7 +17,7 @@ install() {
     say "disk $CHOSEN holds this attempt's slot already"
     watched put_loader "$node" && boot_sync
   else
-    say "disk $CHOSEN, $(($(disk_bytes "$CHOSEN") / 1048576)) MiB, $(disk_content "$CHOSEN")"
+    say "disk $(disk_text "$CHOSEN")"
     watched install_work "$node"
   fi
   case $? in
@@ -31,19 +31,26 @@ install() {
 
 # install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data.
 install_allowed() {
+  local tries
+  tries=0
   # The disks had time to show up; one that is missed gets some more.
-  if ! choose_disk "$M_INSTALL_DISK"; then
-    wait_for_disks 15
-    choose_disk "$M_INSTALL_DISK" || return 1
-  fi
+  until choose_disk "$M_INSTALL_DISK"; do
+    if [ "$tries" -ge 15 ] || ! read_rule "$M_INSTALL_DISK"; then return 1; fi
+    sleep 1
+    plug_in
+    tries=$((tries + 1))
+  done
   if [ "$M_INSTALL_WIPE" = true ]; then return 0; fi
   # This machine may be two hosts to the server, one for each card: the order is for the one that the disk belongs to.
   if [ "$CHOSEN" = "$OWN_DISK" ] && [ "$OWN_HOST" = "$M_HOST" ]; then return 0; fi
   case $(disk_content "$CHOSEN") in
     empty) ;;
+    unreadable)
+      REASON="disk $(disk_text "$CHOSEN") cannot be read, so nobody knows what it holds; the order would have to say wipe, or name another: $(disks_text)"
+      return 1 ;;
     *)
       if is_half_made; then return 0; fi
-      REASON="disk $CHOSEN is not empty and not this host's; the order would have to say wipe"
+      REASON="disk $(disk_text "$CHOSEN") is not empty and not this host's; the order would have to say wipe, or name another: $(disks_text)"
       return 1 ;;
   esac
 }
@@ -122,7 +129,8 @@ fetch_layout() {
 make_partitions() {
   local label tries before
   phase partition
-  before=$(place_of_data "$1")
+  if ! before=$(table_of "$1") && [ "$M_INSTALL_WIPE" != true ]; then fail "the partition table of disk $CHOSEN cannot be read: $(last_error)"; fi
+  before=$(echo "$before" | place_of_data)
   for tries in 1 2 3 4 5 6 7 8 9 10; do
     if fetch_layout; then break; fi
     if [ "$HTTP_STATUS" = 422 ]; then fail "$(answer_reason "$WB_RUN/layout")"; fi
@@ -130,6 +138,9 @@ make_partitions() {
     sleep $((tries * 2))
   done
   if [ "$HTTP_STATUS" != 200 ]; then fail "the server gives no partition table (status $HTTP_STATUS)"; fi
+  if [ "$M_INSTALL_WIPE" != true ] && ! keeps_data "$before" "$(place_of_data < "$WB_RUN/layout")"; then
+    fail "the new partition table would destroy the data partition of disk $CHOSEN: $REASON; give the layout that the disk has, or let the order say wipe"
+  fi
   # Old signatures on the disk go; what lies inside the partitions is left for those who own it.
   tracked sfdisk -q --wipe always --wipe-partitions never "$1" < "$WB_RUN/layout" \
     || fail "sfdisk: $(last_error)"
@@ -139,19 +150,38 @@ make_partitions() {
   done
 }
 
-# place_of_data NODE: where the data partition lies, if there is one.
+# table_of NODE: its partition table as sfdisk writes it, nothing where it has none; 1 when that cannot be known.
+table_of() {
+  sfdisk -d "$1" 2> "$WB_RUN/work/command.err" && return 0
+  # Without a table sfdisk says so, and fails. What the kernel sees is a table all the same.
+  grep -q 'does not contain a recognized partition table' "$WB_RUN/work/command.err" \
+    && ! ls -d "$WB_SYS/class/block/$CHOSEN"/*/partition > /dev/null 2>&1
+}
+
+# place_of_data: of a table on stdin, START SIZE in sectors of the data partition, if there is one.
 place_of_data() {
-  sfdisk -d "$1" 2> /dev/null | sed -n -e 's/.*: *\(start= *[0-9]*, size= *[0-9]*\),.*name="warmboot-data".*/\1/p' \
-    -e 's/.*: *\(start= *[0-9]*, size= *[0-9]*\), type=da$/\1/p'
+  sed -n -e 's/^.*start= *\([0-9]*\), *size= *\([0-9]*\),.*name="*warmboot-data"*\(,.*\)*$/\1 \2/p' \
+    -e 's/^.*start= *\([0-9]*\), *size= *\([0-9]*\), *type=da\(,.*\)*$/\1 \2/p'
+}
+
+# keeps_data BEFORE AFTER: whether what lies in the data partition stays where it is: it may grow at its end, and nothing else.
+keeps_data() {
+  if [ -z "$1" ]; then return 0; fi
+  if [ -z "$2" ]; then REASON='it has none'
+  elif [ "${1% *}" != "${2% *}" ]; then REASON="it begins at sector ${2% *}, not at ${1% *}"
+  elif [ "${2#* }" -lt "${1#* }" ]; then REASON="it has ${2#* } sectors, not ${1#* }"
+  else return 0
+  fi
+  return 1
 }
 
 # forget_foreign_data BEFORE: a data partition that stayed where it was keeps its content; in a new one, remains of an
 # older use of the disk must not look like a filesystem.
 forget_foreign_data() {
-  local part
-  if grep -q -e 'name=warmboot-data' -e ' type=da$' "$WB_RUN/layout" && wait_for_partition data && [ "$(place_of_data "$(device "$CHOSEN")")" != "$1" ]; then
-    part=$(partition_on "$CHOSEN" warmboot-data)
-    wipefs -qa "$(device "$part")"
+  local after
+  after=$(place_of_data < "$WB_RUN/layout")
+  if [ -n "$after" ] && wait_for_partition data && { [ -z "$1" ] || ! keeps_data "$1" "$after"; }; then
+    wipefs -qa "$(device "$(partition_on "$CHOSEN" warmboot-data)")"
   fi
 }
 
