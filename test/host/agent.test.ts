@@ -209,13 +209,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
     });
   });
 
-  test.each([
-    ['hangs', 'trap "" TERM; while :; do command -p sleep 0.1; done', 'did not end within 1 s'],
-    ['fails', 'exit 3', 'ended with 3'],
-  ])('a health hook that %s keeps nobody waiting', (_, script, words) => {
-    host.write('hook', `#!/bin/sh\n${script}\n`, 0o755);
-    expect(run('HOOK_SECONDS=1; bounded "$T/hook" || echo "$ENDED"')).toBe(words);
-  });
+  test.each([['fails', 'exit 3', 'ended with 3']])(
+    'a health hook that %s keeps nobody waiting',
+    (_, script, words) => {
+      host.write('hook', `#!/bin/sh\n${script}\n`, 0o755);
+      expect(run('HOOK_SECONDS=1; bounded "$T/hook" || echo "$ENDED"')).toBe(words);
+    },
+  );
 
   describe('confirming', () => {
     const inTrial = `SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; healthy() { [ ! -e "$T/sick" ] || { REASON=sick; return 1; }; }
@@ -240,7 +240,9 @@ describe.each(SHELLS)('in %s', (...shell) => {
         0o755,
       );
       const began = Date.now();
-      expect(run('HOOK_SECONDS=1 WB_ETC="$T/etc"; healthy || echo "$REASON"')).toContain('50-hangs failed');
+      expect(run('HOOK_SECONDS=1 WB_ETC="$T/etc"; healthy || echo "$REASON"')).toContain(
+        '50-hangs did not end within 1 s',
+      );
       expect(Date.now() - began).toBeLessThan(30_000);
     });
 
