@@ -20,5 +20,15 @@ bool watchdog(char **arguments, struct failure *why);
 bool print_digest(const char *path, struct failure *why);
 /* A scalar of any JSON file by its path: names, and numbers of array items, joined by dots. */
 bool print_field(const char *json_path, const char *field_path, struct failure *why);
+/* A folder in which nothing can be made, not even by root: an empty mount point. */
+bool make_immutable(const char *path, struct failure *why);
+/* A mounted ext4, to the end of its device; one that fills it stays as it is, none is ever made smaller. */
+bool grow_filesystem(const char *path, const char *device, struct failure *why);
+
+/*
+ * The file set on stdin (ustar) into the root of a system; says on stdout what is new, changed, removed or noteworthy. `instance` is
+ * the id for cloud-init where a seed has no meta-data.
+ */
+bool apply_files(const char *root_path, const char *instance, struct failure *why);
 
 #endif

@@ -28,3 +28,5 @@ OUTBOX=${OUTBOX:-$WB_RUN/outbox}
 . "$WB_LIB/work.sh"
 . "$WB_LIB/jump.sh"
 . "$WB_LIB/watchdog.sh"
+. "$WB_LIB/files.sh"
+. "$WB_LIB/identity.sh"

@@ -158,6 +158,7 @@ try_to_confirm() {
 
 healthy() {
   local hook
+  data_healthy "$DISK" || return 1
   for hook in "$WB_ETC"/health.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then
       REASON="the health hook ${hook##*/} $ENDED"
@@ -240,5 +241,6 @@ stand_alone() {
     boot_readonly
   fi
   until try_to_confirm; do sleep 3; done
+  keep_identity
   : > "$WB_RUN/confirmed"
 }
