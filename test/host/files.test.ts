@@ -136,22 +136,3 @@ describe.each(SHELLS)('in %s', (...shell) => {
     });
   });
 });
-
-test('a manifest whose set is no sha256, or has no address, is refused', () => {
-  const parse = (sha: string, url: string) =>
-    host.run(
-      ['sh'],
-      `for key in $MANIFEST_KEYS; do eval "M_$key="; done
-      M_VERSION=1 M_SERIAL=1 M_HOST=$HOST M_ACTION=none M_FILES_SHA256='${sha}' M_FILES_URL='${url}'
-      manifest_acceptable && echo accepted || echo refused`,
-    ).out;
-  expect(parse(HEX, '/x')).toBe('accepted');
-  expect(parse('', '')).toBe('accepted');
-  for (const [sha, url] of [
-    ['../../x', '/x'],
-    [HEX.slice(1), '/x'],
-    [HEX.toUpperCase(), '/x'],
-    [HEX, ''],
-  ] as const)
-    expect(parse(sha, url)).toBe('refused');
-});

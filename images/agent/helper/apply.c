@@ -82,40 +82,42 @@ static bool is_below(const char *path, const char *folder) {
   return strncmp(path, folder, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
-/* Other things than an operator's files: mounted over, or what the boot, the way back and the identity rest on. */
-static const char *const KEPT_FOLDERS[] = {
-    "proc", "sys", "dev", "run", "boot", "usr/lib/warmboot", "lib/warmboot", "var/lib/warmboot", "var/run",
+/* The same rules as the server's (server/core/host-file-path.ts): what is not an operator's, and nothing below it. */
+static const char *const CLOSED[] = {
+    "proc", "sys", "dev", "run", "var/run", "var/lock", "boot", "data", "bin", "sbin", "lib", "lib32", "lib64", "libx32",
+    "usr/lib/warmboot", "var/lib/warmboot", "usr/sbin/init", "usr/lib/systemd/systemd", "etc/machine-id",
 };
-static const char *const KEPT_FILES[] = {
-    "sbin/init", "usr/sbin/init", "bin/init", "usr/bin/init", "init", "usr/lib/systemd/systemd", "lib/systemd/systemd", "etc/machine-id",
-    "var/lib/dbus/machine-id",
-};
-/* Links to folders on most systems; as files they would leave a system without its programs. */
-static const char *const TOP_FOLDERS[] = {
-    "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "var", "root", "home", "opt", "srv", "mnt", "media", "tmp", "data",
-    "seed", "lost+found",
-};
+static const char *const SEED_FILES[] = {"user-data", "meta-data", "vendor-data", "network-config"};
 
+/* Each means itself in a list of lines, to a shell, and in an address. */
+static bool part_is_good(const char *part, size_t length) {
+  static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@+:,=~-";
+  for (size_t i = 0; i < length; i++)
+    if (memchr(good, part[i], sizeof good - 1) == NULL) return false;
+  return true;
+}
+
+/* Why nothing can be put there, NULL where it can. Of a path below the root. */
 static const char *path_refusal(const char *path) {
   if (path[0] == '\0') return "it has no name";
-  if (path[0] == '/') return "it is not relative to the root";
-  for (const char *at = path; *at != '\0'; at++)
-    if ((unsigned char)*at < 0x20 || *at == 0x7f) return "its name has control characters";
   for (const char *part = path;;) {
     size_t length = strcspn(part, "/");
-    if (length == 0) return "a part of its name is empty";
+    if (length == 0) return "it begins or ends with a slash, or has two together";
     if (part[0] == '.' && (length == 1 || (length == 2 && part[1] == '.'))) return "a part of its name is . or ..";
+    if (!part_is_good(part, length)) return "its name has other characters than letters, digits and ._@+:,=~-";
     if (part[length] == '\0') break;
     part += length + 1;
   }
-  for (size_t i = 0; i < sizeof KEPT_FOLDERS / sizeof *KEPT_FOLDERS; i++)
-    if (is_below(path, KEPT_FOLDERS[i])) return "what lies there is not an operator's";
-  for (size_t i = 0; i < sizeof KEPT_FILES / sizeof *KEPT_FILES; i++)
-    if (is_below(path, KEPT_FILES[i])) return "that file is not an operator's";
-  for (size_t i = 0; i < sizeof TOP_FOLDERS / sizeof *TOP_FOLDERS; i++)
-    if (strcmp(path, TOP_FOLDERS[i]) == 0) return "that is a folder";
+  for (size_t i = 0; i < sizeof CLOSED / sizeof *CLOSED; i++)
+    if (is_below(path, CLOSED[i])) return "what lies there is not an operator's";
   if (starts_with(path, "etc/ssh/ssh_host_")) return "the host's keys are kept by the host itself";
   return NULL;
+}
+
+static bool is_seed_file(const char *name) {
+  for (size_t i = 0; i < sizeof SEED_FILES / sizeof *SEED_FILES; i++)
+    if (strcmp(name, SEED_FILES[i]) == 0) return true;
+  return false;
 }
 
 /* A text that fills its field has no NUL. False: something stands behind the NUL. */
@@ -159,14 +161,21 @@ static bool take_account(const char *field, char *name) {
   return is_account_name(name);
 }
 
-/* seed/… → var/lib/cloud/seed/nocloud/…; false when it does not fit. */
+/* What the header calls the file; false when it would need the header's prefix. */
 static bool take_path(const struct header *header, char *path) {
-  char prefix[sizeof header->prefix + 1], name[sizeof header->name + 1], whole[sizeof prefix + sizeof name];
-  if (!take_text(header->prefix, sizeof header->prefix, prefix) || !take_text(header->name, sizeof header->name, name)) return false;
-  snprintf(whole, sizeof whole, "%s%s%s", prefix, prefix[0] == '\0' ? "" : "/", name);
-  int length = starts_with(whole, SEED) ? snprintf(path, MOST_PATH, "%s%s", SEED_FOLDER, whole + strlen(SEED))
-                                        : snprintf(path, MOST_PATH, "%s", whole);
-  return length > 0 && length < MOST_PATH;
+  char prefix[sizeof header->prefix + 1];
+  return take_text(header->prefix, sizeof header->prefix, prefix) && prefix[0] == '\0' &&
+         take_text(header->name, sizeof header->name, path);
+}
+
+/* seed/NAME lies elsewhere. */
+static const char *place(char *path) {
+  char name[MOST_PATH];
+  if (!is_below(path, "seed")) return path_refusal(path);
+  if (!starts_with(path, SEED) || !is_seed_file(path + strlen(SEED))) return "cloud-init has no such file in its seed";
+  snprintf(name, sizeof name, "%s", path + strlen(SEED));
+  snprintf(path, MOST_PATH, "%s%.100s", SEED_FOLDER, name);
+  return NULL;
 }
 
 static bool is_zero(const uint8_t *block) {
@@ -184,8 +193,8 @@ static bool read_header(const struct header *header, struct file *file, struct f
   if (memcmp(header->magic, "ustar\0", 6) != 0 || memcmp(header->version, "00", 2) != 0)
     return refuse(why, "a header", "it is not ustar's");
   if (!checksum_is_right(header)) return refuse(why, "a header", "its checksum is wrong");
-  if (!take_path(header, file->path)) return refuse(why, header->name[0] == '\0' ? "" : "a name", "it is too long, or has a NUL in it");
-  const char *refusal = path_refusal(file->path);
+  if (!take_path(header, file->path)) return refuse(why, "a name", "it is longer than 100 bytes, or has a NUL in it");
+  const char *refusal = place(file->path);
   if (refusal != NULL) return refuse(why, file->path, refusal);
   if (header->type != '0' && header->type != '\0') return refuse(why, file->path, "it is not a regular file");
   if (header->link[0] != '\0') return refuse(why, file->path, "it is a link");
