@@ -125,7 +125,8 @@ export const observationSchema = z
     disk: z.string().nullable(),
     trial: z.boolean(),
     wentBack: z.string().nullable().openapi({
-      description: 'why it left the image that it was to run, in its own words, while it runs what it went back to',
+      description:
+        'why it left the image that it was to run, in its own words, while it runs what it went back to',
     }),
     at: time,
   })

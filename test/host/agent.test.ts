@@ -19,7 +19,9 @@ afterEach(() => host.remove());
 
 const OLD = `sha256:${'0a'.repeat(32)}`;
 const NEW = `sha256:${'0b'.repeat(32)}`;
-const PARTS = ['gentle.sh', 'data.sh', 'stage.sh', 'switch.sh', 'trial.sh', 'poll.sh'].map((name) => join(AGENT, name));
+const PARTS = ['gentle.sh', 'data.sh', 'stage.sh', 'switch.sh', 'trial.sh', 'poll.sh'].map((name) =>
+  join(AGENT, name),
+);
 /** As the agent has found itself in slot a; the manifest orders a switch to b. */
 const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT='' ATTEMPT='' REFUSED='' ETAG='' HOOK_SECONDS=5
   M_SERIAL=1 M_ACTION=switch M_ATTEMPT=att-2 M_SLOT=b M_IMAGE_DIGEST=${NEW} M_IMAGE_NAME=os M_SWITCH=kexec M_POLL=15
