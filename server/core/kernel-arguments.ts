@@ -8,11 +8,8 @@ const SAFE = /^[A-Za-z0-9 _.,:=/@+%-]*$/;
 /** Of an image's own arguments. */
 export const MAX_ARGUMENTS_LENGTH = 1024;
 
-/**
- * Of a host's own arguments: with the image's and with what a manifest and the agent add they fit into the kernel's 2048 bytes (x86,
- * COMMAND_LINE_SIZE), of which the last is a NUL. The kernel cuts off what is longer, and that would be the way back.
- */
-export const MAX_HOST_ARGUMENTS_LENGTH = 704;
+/** Of a host's or a profile's, behind those of the image. */
+export const MAX_HOST_ARGUMENTS_LENGTH = 512;
 
 /** @returns null when the arguments are safe, else the first character that is not. */
 export function unsafeCharacter(kernelArguments: string): string | null {
