@@ -16,8 +16,8 @@
 static const char USAGE[] =
     "usage: warmboot-helper flash INDEX FRAMES DEVICE PROGRESS STREAMS [--fresh] [--rate BYTES] [--from INDEX DEVICE]… "
     "-- FETCHER… | check INDEX DEVICE [PROGRESS] | "
-    "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH | "
     "watchdog arm NAME MOST LEAST | watchdog guard SECONDS CONFIRMED [unfed] | "
+    "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH | "
     "apply-files ROOT INSTANCE < TAR | immutable FOLDER | grow FOLDER DEVICE";
 
 bool print_digest(const char *path, struct failure *why) {

@@ -20,8 +20,8 @@ switch() {
     *) refuse pre-switch; return ;;
   esac
   say "switching to slot $M_SLOT $M_IMAGE_DIGEST, attempt $ATTEMPT, by $M_SWITCH"
-  forget_trial || { refuse switch "grubenv cannot be written"; return; }
-  if ! { boot_writable && slot_put_command_line "$M_SLOT" "$M_APPEND" "$M_TRIAL" && keep_way_back; }; then
+  forget_trial
+  if ! { boot_writable && slot_put_command_line "$M_SLOT" "$M_APPEND" "$M_TRIAL"; }; then
     boot_readonly
     refuse switch "the boot partition cannot be written"
     return
@@ -29,6 +29,7 @@ switch() {
   boot_readonly
   keep_identity
   if ! files_for "$M_SLOT"; then refuse files 'the state partition cannot be written'; return; fi
+  keep_way_back || { refuse switch "grubenv cannot be written"; return; }
   # Without it nobody would know afterwards what became of the trial.
   note_trial prepared || { refuse switch "the state partition cannot be written"; return; }
   # The server had better know, but its absence holds nothing up: the new system reports too.
@@ -70,7 +71,11 @@ switch_allowed() {
 # keep_way_back: somebody started this system by hand while the slot that is ordered now is the boot default: a trial of the default would
 # have no way back but to itself.
 keep_way_back() {
-  if [ "$(grubenv_get default)" = "$M_SLOT" ]; then grubenv_set "default=$SLOT" "tries_$SLOT=3"; fi
+  # A one-shot of an earlier trial was cleared just now, or nothing can be written there.
+  [ -z "$(grubenv_get next)" ] || return 1
+  if [ "$(grubenv_get default)" = "$M_SLOT" ]; then
+    boot_writable && grubenv_set "default=$SLOT" "tries_$SLOT=3" && boot_readonly
+  fi
 }
 
 # ends_by_itself ARGUMENTS: trial-guard finds its seconds there.
