@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DISK_RULES } from '../contract/hosts.ts';
 import { byteSize, count, label } from './arguments.ts';
 
 /** What an operator may say of a host when it is let in: the same for one that is enrolled and one that was discovered. */
@@ -19,7 +20,7 @@ export function addHostWish(command: Command): Command {
     .option('--image <image>', 'what it shall run: NAME, NAME:TAG or digest')
     .option('--profile <name>', 'whose settings count where none are given here')
     .option('--layout <name>', 'disk layout (default: two-slots)')
-    .option('--disk <rule>', 'smallest, first-empty, serial=…, wwn=… or path=/dev/… (default: smallest)')
+    .option('--disk <rule>', `${DISK_RULES} (default: smallest)`)
     .option('--label <name=value>', 'a label; may be given more than once', label)
     .option('--wipe', 'the disk may hold foreign data, which is lost')
     .option('--append <arguments>', "kernel arguments after the image's own")

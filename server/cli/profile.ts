@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DISK_RULES } from '../contract/hosts.ts';
 import { type ProfileView, profileListSchema, profileSchema } from '../contract/profiles.ts';
 import { byteSize, count } from './arguments.ts';
 import { segment } from './client.ts';
@@ -82,7 +83,7 @@ export function addProfile({ program, run }: Cli): void {
 function settings(command: Command): Command {
   return command
     .option('--layout <name>', 'disk layout')
-    .option('--disk <rule>', 'smallest, first-empty, serial=…, wwn=… or path=/dev/…')
+    .option('--disk <rule>', DISK_RULES)
     .option('--append <arguments>', "kernel arguments after the image's own")
     .option('--switch <mode>', 'kexec or reboot')
     .option('--trial <seconds>', 'how long an image on trial may take to prove itself', count)

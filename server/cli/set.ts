@@ -1,4 +1,4 @@
-import { hostSchema } from '../contract/hosts.ts';
+import { DISK_RULES, hostSchema } from '../contract/hosts.ts';
 import { byteSize, count } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import { segment } from './client.ts';
@@ -20,7 +20,7 @@ export function addSet({ program, run }: Cli): void {
     .argument('<mac>', 'any MAC of the host')
     .option('--profile <name>', '"none" takes it away')
     .option('--layout <name>', 'disk layout')
-    .option('--disk <rule>', 'smallest, first-empty, serial=…, wwn=… or path=/dev/…')
+    .option('--disk <rule>', DISK_RULES)
     .option('--append <arguments>', "kernel arguments after the image's own")
     .option('--switch <mode>', 'kexec or reboot')
     .option('--trial <seconds>', 'how long an image on trial may take to prove itself', orBack(count))

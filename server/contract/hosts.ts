@@ -1,10 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import { POWER_STEPS } from '../core/attempt.ts';
+import { DISK_RULES } from '../core/disk-rule.ts';
 import { LEAST_RATE_BYTES, TRIAL_SECONDS } from '../core/host-limits.ts';
 import { HOST_STATES } from '../core/host-state.ts';
 import { keptInventorySchema } from './inventory.ts';
 import { named } from './named.ts';
 import { cursorParam, digest, imageRef, next, orNull, repeated, time } from './route.ts';
+
+export { DISK_RULES } from '../core/disk-rule.ts';
 
 /** Hosts as the admin API shows them and is told of them. The server answers with these schemas, the command line reads with them. */
 
@@ -15,11 +18,7 @@ const labels = named(labelName, labelValue);
 /** What hosts say themselves or take from a profile; null: from the profile, or the default. */
 export const hostSettings = {
   layout: z.string().max(64).nullish(),
-  disk: z
-    .string()
-    .max(160)
-    .nullish()
-    .openapi({ description: 'smallest, first-empty, serial=…, wwn=…, path=/dev/…' }),
+  disk: z.string().max(160).nullish().openapi({ description: DISK_RULES }),
   append: z.string().max(1024).nullish().openapi({ description: "kernel arguments, after the image's" }),
   switch: z.enum(['kexec', 'reboot']).nullish(),
   trialSeconds: z
@@ -146,6 +145,10 @@ export const hostSchema = z
     trialSeconds: z.int().nullable().openapi({ description: "null: the server's own" }),
     rate: z.int().nullable().openapi({ description: 'bytes per second of staging; null: no limit' }),
     profile: z.string().nullable(),
+    files: z
+      .object({ sha256: z.string(), bytes: z.number().int() })
+      .nullish()
+      .openapi({ description: 'the files that it has of its own, as one tar; null: none' }),
     from: z
       .object({
         layout: origin,

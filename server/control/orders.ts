@@ -2,7 +2,7 @@ import type { Assigned, Order } from '../core/assign.ts';
 import type { Attempt, OpenAttempt } from '../core/attempt.ts';
 import type { Actor } from '../core/by.ts';
 import { parseImageRef } from '../core/digest.ts';
-import { parseDiskRule } from '../core/disk-rule.ts';
+import { DISK_RULES, parseDiskRule } from '../core/disk-rule.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { NewEvent } from '../core/events.ts';
 import type { Assignment, Enrolment, Host } from '../core/host.ts';
@@ -68,7 +68,7 @@ export function checked(context: Context, wish: HostChanges): Facts {
   if (wish.disk != null && parseDiskRule(wish.disk) === null)
     throw new WarmbootError(
       'invalid',
-      `"${wish.disk.slice(0, 80)}" is no disk rule. Use smallest, first-empty, serial=…, wwn=… or path=/dev/…, a path without ".." and doubled slashes.`,
+      `"${wish.disk.slice(0, 80)}" is no disk rule. Use ${DISK_RULES}: whole numbers of MB, GB, TB, MiB, GiB or TiB, the smaller one as min, and a path without ".." and doubled slashes.`,
     );
   const refused = unusableLimit(wish);
   if (refused !== null) throw new WarmbootError('invalid', refused);

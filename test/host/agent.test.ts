@@ -130,6 +130,17 @@ describe.each(SHELLS)('in %s', (...shell) => {
       ]);
     });
 
+    test('a health hook that hangs and does not listen is killed', () => {
+      host.write(
+        'etc/health.d/50-hangs',
+        "#!/bin/sh\ntrap '' TERM\nwhile :; do /bin/sleep 60; done\n",
+        0o755,
+      );
+      const began = Date.now();
+      expect(run('HOOK_SECONDS=1 WB_ETC="$T/etc"; healthy || echo "$REASON"')).toContain('50-hangs failed');
+      expect(Date.now() - began).toBeLessThan(30_000);
+    });
+
     test('not while a health hook says no', () => {
       host.write('sick', '');
       run(`${inTrial} try_to_confirm`);

@@ -8,6 +8,7 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
+const MIB = 1024 ** 2;
 const PARTS = [join(INSTALLER, 'choose-disk.sh')];
 /** Disks' contents are files here. */
 const NODES = 'device() { case $1 in *[0-9]) echo "/dev/$1" ;; *) echo "$T/dev-$1" ;; esac; }\n';
@@ -16,7 +17,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   const choose = (rule: string) =>
     host.run(
       shell,
-      `${NODES}if choose_disk '${rule}'; then echo "$CHOSEN"; else echo "refused: $REASON"; fi`,
+      `${NODES}if choose_disk "${rule}"; then echo "$CHOSEN"; else echo "refused: $REASON"; fi`,
       PARTS,
     ).out;
 
@@ -25,6 +26,99 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.disk('sdb', { size: '8000000' });
     host.disk('nvme0n1', { size: '8500000' });
     expect(choose('smallest')).toBe('sdb');
+  });
+
+  test('limits: the smallest that is large enough, and none that is too large', () => {
+    // As they are sold: 120, 480 and 960 GB.
+    host.disk('sda', { size: '234441648' });
+    host.disk('sdb', { size: '937703088' });
+    host.disk('sdc', { size: '1875385008' });
+    for (const name of ['sda', 'sdb', 'sdc']) host.write(`dev-${name}`, '\0'.repeat(MIB));
+    expect(choose('smallest,min=200GB')).toBe('sdb');
+    expect(choose('smallest,max=2TB,min=500GB')).toBe('sdc');
+    expect(choose('smallest,min=480GB')).toBe('sdb');
+    expect(choose('smallest,min=480GiB')).toBe('sdc');
+    expect(choose('smallest,max=100GiB')).toMatch(/^refused: no disk fits the rule 'smallest,max=100GiB'/);
+    expect(choose('first-empty,min=121GB')).toBe('sdb');
+    expect(choose('path=$T/dev-sdc,max=1TB')).toBe('sdc');
+    expect(choose('path=$T/dev-sdc,max=500GB')).toMatch(/^refused/);
+  });
+
+  test.each([
+    'largest',
+    'smallest,least=1GB',
+    'smallest,min=1G',
+    'smallest,min=GB',
+    'smallest,min=',
+    'smallest,max=99999999999999999999GB',
+    'smallest>=200GB',
+    'first-empty,serial=x',
+    'min=1GB',
+    '',
+  ])('a rule that is not known is refused, with disks or without: %s', (rule) => {
+    const said = /^refused: this installer does not know '.*' in the disk rule '.*'; build it anew/;
+    expect(choose(rule)).toMatch(said);
+    host.disk('sda', { size: '8000000' });
+    expect(choose(rule)).toMatch(said);
+  });
+
+  test('what can be pulled out is taken when the order names it', () => {
+    host.disk('sda', { 'device/vpd_pg80': '\0\u0080\0\u0004STICK' }, [], 'pci0/usb1/1-1');
+    host.disk('sdb', { removable: '1', 'device/wwid': 'naa.5000c50' });
+    expect(choose('smallest')).toMatch(/sda \(.*can be pulled out: only by name\); sdb \(/);
+    expect(['serial=STICK', 'wwn=5000c50', 'path=$T/dev-sda'].map(choose)).toEqual(['sda', 'sdb', 'sda']);
+  });
+
+  test('one serial on two disks is refused; two ways to one disk are not', () => {
+    host.disk('sda', { serial: '0000', wwid: 'naa.1' });
+    host.disk('sdb', { serial: '0000', wwid: 'naa.2' });
+    expect(choose('serial=0000')).toMatch(/^refused: more than one disk fits the rule 'serial=0000'/);
+    host.disk('sdc', { serial: 'S', wwid: 'naa.3' });
+    host.disk('sdd', { serial: 'S', wwid: 'naa.3' });
+    expect(choose('serial=S')).toBe('sdc');
+    host.disk('sde', { serial: 'T' });
+    host.disk('sdf', { serial: 'T' });
+    expect(choose('serial=T')).toMatch(/^refused: more than one disk/);
+  });
+
+  test.each([
+    ['first-empty', '', 'sdb'],
+    ['smallest', '', 'sdb'],
+    ['smallest,max=1GB', '', 'sda'],
+    ['path=$T/dev-sda', '', 'sda'],
+    // An order for another host that is this machine too.
+    ['smallest', 'M_HOST=other', 'sda'],
+    ['first-empty', 'M_HOST=other', 'sda'],
+  ])('a host stays on its own disk: %s %s', (rule, other, chosen) => {
+    host.disk('sda', { size: '1000000' });
+    host.disk('sdb', { size: '2000000' }, ['warmboot-bios', 'warmboot-boot', 'warmboot-state']);
+    host.write('dev-sda', '\0'.repeat(MIB));
+    const own = `OWN_DISK=sdb OWN_HOST=mine M_HOST=mine; ${other}`;
+    const script = `${NODES}${own}\nchoose_disk "${rule}"; echo "$CHOSEN"`;
+    expect(host.run(shell, script, PARTS).out).toBe(chosen);
+  });
+
+  test('a refusal says what disks there are, with what an order can name them by', () => {
+    host.disk('sda', { size: '937703088', 'device/model': 'ACME SSD 480  ', serial: 'S-1' }, ['sys', 'home']);
+    host.disk('nvme0n1', { size: '7501476528', 'device/model': 'Fast' });
+    host.write('dev-sda', 'x'.repeat(MIB));
+    host.write('signatures', 'gpt\n');
+    expect(choose('serial=none')).toBe(
+      "refused: no disk fits the rule 'serial=none'; there are: nvme0n1 (3.8 TB, Fast, unreadable); sda (480 GB, ACME SSD 480, serial S-1, foreign: gpt, 2 partitions)",
+    );
+    const order =
+      'M_INSTALL_DISK=smallest M_INSTALL_WIPE=false OWN_DISK= OWN_HOST=; is_half_made() { return 1; }';
+    expect(
+      host.run(shell, `${NODES}${order}\ninstall_allowed || echo "$REASON"`, [
+        ...PARTS,
+        join(INSTALLER, 'install.sh'),
+      ]).out,
+    ).toMatch(
+      /^disk sda \(480 GB, ACME SSD 480, serial S-1, foreign: gpt, 2 partitions\) is not empty and not this host's; the order would have to say wipe, or name another: nvme0n1 /,
+    );
+    for (let n = 0; n < 20; n++) host.disk(`vd${String.fromCharCode(97 + n)}`, {});
+    expect(choose('serial=none').length).toBeLessThan(1900);
+    expect(choose('serial=none')).toMatch(/and more, 22 in all$/);
   });
 
   test('never takes what can be pulled out, is read-only, empty, virtual or hidden', () => {
@@ -67,23 +161,44 @@ describe.each(SHELLS)('in %s', (...shell) => {
     ]);
   });
 
-  test('takes a disk by its node, and says so when a rule is unknown', () => {
+  test('takes a disk by its node', () => {
     host.disk('sdb', {});
     expect(host.run(shell, 'choose_disk path=/dev/sdb && echo "$CHOSEN"', PARTS).out).toBe('sdb');
-    expect(choose('largest')).toMatch(/^refused: this installer does not know the disk rule/);
   });
 
   test('empty means: no table, no signature, nothing but zeros in front', () => {
     host.disk('sda', {});
     host.disk('sdb', {});
     host.disk('sdc', {}, ['warmboot-bios', 'warmboot-boot', 'warmboot-state']);
-    host.write('dev-sda', `${'\0'.repeat(5000)}somebody's data`);
-    host.write('dev-sdb', '\0'.repeat(100_000));
+    host.write('dev-sda', `${'\0'.repeat(5000)}somebody's data${'\0'.repeat(MIB)}`);
+    host.write('dev-sdb', '\0'.repeat(MIB));
     const content = (name: string) => host.run(shell, `${NODES}disk_content ${name}`, PARTS).out;
     expect(['sda', 'sdb', 'sdc'].map(content)).toEqual(['foreign', 'empty', 'warmboot']);
     expect(choose('first-empty')).toBe('sdb');
     host.write('signatures', 'ext4\n');
     expect(content('sdb')).toBe('foreign');
+  });
+
+  test('a disk that cannot be read is not an empty one, and only wipe takes it', () => {
+    for (const name of ['sda', 'sdb', 'sdc']) host.disk(name, {});
+    host.write('dev-sda', '\0'.repeat(MIB));
+    // A read error after 64 KiB; and a disk of which not one byte comes.
+    host.write('dev-sdb', '\0'.repeat(65536));
+    host.write('wipefs', '1');
+    const content = (name: string) => host.run(shell, `${NODES}disk_content ${name}`, PARTS).out;
+    expect(['sda', 'sdb', 'sdc'].map(content)).toEqual(['unreadable', 'unreadable', 'unreadable']);
+    host.write('wipefs', '0');
+    expect(['sda', 'sdb', 'sdc'].map(content)).toEqual(['empty', 'unreadable', 'unreadable']);
+    expect(choose('first-empty')).toBe('sda');
+    const order = (wipe: boolean) =>
+      host.run(
+        shell,
+        `${NODES}M_INSTALL_DISK=path=$T/dev-sdb M_INSTALL_WIPE=${wipe} OWN_DISK= OWN_HOST=
+        if install_allowed; then echo "$CHOSEN"; else echo "refused: $REASON"; fi`,
+        [...PARTS, join(INSTALLER, 'install.sh')],
+      ).out;
+    expect(order(false)).toMatch(/^refused: disk sdb \(.*, unreadable\) cannot be read/);
+    expect(order(true)).toBe('sdb');
   });
 
   test.each([

@@ -72,6 +72,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(readdirSync(host.path('run/outbox'))).toEqual([]);
   });
 
+  test('what cannot be kept is told all the same, and leaves nothing behind', () => {
+    host.write('log', 'words');
+    // A write that fails half way, as on a full partition.
+    const full =
+      'dd() { for word in "$@"; do case $word in of=*) : > "${word#of=}" ;; esac; done; return 1; }';
+    host.run(shell, `${full}; report_keep staged slot=b; report_keep failed log@"$T/log"`);
+    expect(requests().map((line) => /kind=(\S+)/.exec(line)?.[1])).toEqual(['staged', 'failed']);
+    expect(readdirSync(host.path('run/outbox'))).toEqual([]);
+  });
+
   test('stale and refused reports are not kept', () => {
     for (const status of ['202', '400']) {
       host.write('status', status);

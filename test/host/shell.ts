@@ -52,7 +52,8 @@ const PLAYED: Readonly<Record<string, string>> = {
   blkid: `
     file=$T/blkid/$5-$(basename "$6")
     if [ -e "$file" ]; then cat "$file"; elif [ "$5" = PART_ENTRY_UUID ]; then cat "$T/uuid" 2> /dev/null; fi`,
-  wipefs: 'cat "$T/signatures" 2> /dev/null',
+  wipefs:
+    'if [ -e "$T/signatures" ]; then cat "$T/signatures"; fi; exit "$(cat "$T/wipefs" 2> /dev/null || echo 0)"',
   // Answers with the status in $T/status (000: nobody there) and keeps what was sent, one request a line.
   curl: `
     out=/dev/null; sent=''
@@ -271,6 +272,7 @@ export class FakeHost {
       WB_SYS: this.path('sys'),
       WB_PROC: this.path('proc'),
       WB_CONSOLE: this.path('console'),
+      WB_ROOT: this.path('root'),
       HELPER: this.path('bin/warmboot-helper'),
       SERVER: 'http://10.0.0.1:8080',
       SERVER_PEM: '/none',

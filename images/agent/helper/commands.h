@@ -4,9 +4,25 @@
 
 #include "failure.h"
 
-/* Brings stdin (bytes of `data` from the offset that the progress file tells) onto the device. */
-bool write_image(const char *index_path, const char *frames_path, const char *device_path,
-                 const char *progress_path, struct failure *why);
+#include <stdint.h>
+
+enum { SOURCES_MAX = 16 };
+
+/* What a flash is made of; main.c has the words. */
+struct flash_wish {
+  const char *index, *frames, *device, *progress;
+  unsigned streams; /* 1 to STREAMS_MAX */
+  bool is_fresh;    /* nothing on the device is worth a look */
+  uint64_t rate;    /* of reading and writing devices, bytes per second; 0: none */
+  struct {
+    const char *index, *device; /* the device itself: what it held before */
+  } sources[SOURCES_MAX];
+  unsigned source_count;
+  char **fetcher; /* ended by NULL */
+};
+
+/* Brings the image onto the device, with as little fetched as can be. */
+bool flash_image(const struct flash_wish *wish, struct failure *why);
 /* Reads the device back and compares all of it; progress_path may be NULL. */
 bool check_image(const char *index_path, const char *device_path, const char *progress_path,
                  struct failure *why);
@@ -18,5 +34,15 @@ bool grubenv(const char *path, char **arguments, struct failure *why);
 bool print_digest(const char *path, struct failure *why);
 /* A scalar of any JSON file by its path: names, and numbers of array items, joined by dots. */
 bool print_field(const char *json_path, const char *field_path, struct failure *why);
+/* A folder in which nothing can be made, not even by root: an empty mount point. */
+bool make_immutable(const char *path, struct failure *why);
+/* A mounted ext4, to the end of its device; one that fills it stays as it is, none is ever made smaller. */
+bool grow_filesystem(const char *path, const char *device, struct failure *why);
+
+/*
+ * The file set on stdin (ustar) into the root of a system; says on stdout what is new, changed, removed or noteworthy. `instance` is
+ * the id for cloud-init where a seed has no meta-data.
+ */
+bool apply_files(const char *root_path, const char *instance, struct failure *why);
 
 #endif

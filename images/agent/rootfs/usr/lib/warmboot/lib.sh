@@ -9,6 +9,7 @@ WB_LIB=${WB_LIB:-/usr/lib/warmboot}
 WB_RUN=${WB_RUN:-/run/warmboot}
 WB_SYS=${WB_SYS:-/sys}
 WB_PROC=${WB_PROC:-/proc}
+WB_ETC=${WB_ETC:-/etc/warmboot}
 WB_CONSOLE=${WB_CONSOLE:-/dev/console}
 HELPER=${HELPER:-$WB_LIB/warmboot-helper}
 BOOT=${BOOT:-$WB_RUN/boot}
@@ -23,6 +24,9 @@ OUTBOX=${OUTBOX:-$WB_RUN/outbox}
 . "$WB_LIB/disk.sh"
 . "$WB_LIB/slots.sh"
 . "$WB_LIB/turns.sh"
+. "$WB_LIB/fetch.sh"
 . "$WB_LIB/flash.sh"
 . "$WB_LIB/work.sh"
 . "$WB_LIB/jump.sh"
+. "$WB_LIB/files.sh"
+. "$WB_LIB/identity.sh"

@@ -50,14 +50,19 @@ report_keep() {
   next=$(outbox_names | awk '{ last = $0 } END { printf "%08d", last + 1 }')
   report_compose "$@" > "$WB_RUN/report"
   log=$(sed -n 's/^log@//p' "$WB_RUN/report")
-  if [ -n "$log" ]; then
-    # The log goes on and a retry must be the same to the byte, so it keeps a copy.
-    put "$OUTBOX/log-$next" < "$log"
-    sed "s|^log@.*|log@$OUTBOX/log-$next|" "$WB_RUN/report" | put "$OUTBOX/$next"
+  if report_store "$next" "$log"; then
+    outbox_flush
   else
-    put "$OUTBOX/$next" < "$WB_RUN/report"
+    # A full or broken partition: what cannot be kept is told at once, or not at all.
+    outbox_drop "$next"
+    outbox_flush && report_send 10 "$WB_RUN/report"
   fi
-  outbox_flush
+}
+
+# report_store NUMBER LOG: the report into the outbox. A log goes on and a retry must be the same to the byte, so it gets a copy.
+report_store() {
+  if [ -z "$2" ]; then put "$OUTBOX/$1" < "$WB_RUN/report"; return; fi
+  put "$OUTBOX/log-$1" < "$2" && sed "s|^log@.*|log@$OUTBOX/log-$1|" "$WB_RUN/report" | put "$OUTBOX/$1"
 }
 
 outbox_names() {

@@ -44,7 +44,8 @@ longer() {
 
 # put FILE: stdin becomes FILE, whole or not at all, and on the disk before the new name is.
 put() {
-  dd of="$1.new" conv=fsync 2> /dev/null && mv -f "$1.new" "$1"
+  # What did not fit must not keep the room of what would.
+  { dd of="$1.new" conv=fsync && mv -f "$1.new" "$1"; } 2> /dev/null || { rm -f "$1.new"; return 1; }
 }
 
 # cmdline_value NAME: the value of NAME=… on the kernel's command line; 1 when it is not there.

@@ -27,8 +27,10 @@ stage() {
 # The order of these steps is what makes a power cut at any moment harmless.
 stage_work() {
   phase write
+  # Once the slot is invalid nobody knows any more what it held.
+  FORMER_DIGEST=$(slot_record "$M_SLOT" DIGEST) || FORMER_DIGEST=''
   if ! { boot_writable && slot_mark_invalid "$M_SLOT" && boot_readonly; }; then fail "the boot partition cannot be written"; fi
-  flash_slot "$1"
+  flash_slot "$1" "$DISK"
   boot_writable || fail "the boot partition cannot be written"
   put_boot_files "$M_SLOT"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail "the boot partition cannot be written"
@@ -56,10 +58,6 @@ root_fits() {
     REASON="the manifest's root is '$M_ROOT', slot $M_SLOT of this disk is 'PARTUUID=$uuid'"
     return 1
   fi
-}
-
-is_in_use() {
-  awk -v number="$(cat "$WB_SYS/class/block/$1/dev")" '$3 == number { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
 }
 
 report_staged() {

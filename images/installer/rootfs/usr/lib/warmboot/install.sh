@@ -15,9 +15,9 @@ install() {
   node=$(device "$CHOSEN")
   if holds_this_attempt; then
     say "disk $CHOSEN holds this attempt's slot already"
-    watched put_loader "$node" && boot_sync
+    watched renew_work "$node" && boot_sync
   else
-    say "disk $CHOSEN, $(($(disk_bytes "$CHOSEN") / 1048576)) MiB, $(disk_content "$CHOSEN")"
+    say "disk $(disk_text "$CHOSEN")"
     watched install_work "$node"
   fi
   case $? in
@@ -31,19 +31,26 @@ install() {
 
 # install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data.
 install_allowed() {
+  local tries
+  tries=0
   # The disks had time to show up; one that is missed gets some more.
-  if ! choose_disk "$M_INSTALL_DISK"; then
-    wait_for_disks 15
-    choose_disk "$M_INSTALL_DISK" || return 1
-  fi
+  until choose_disk "$M_INSTALL_DISK"; do
+    if [ "$tries" -ge 15 ] || ! read_rule "$M_INSTALL_DISK"; then return 1; fi
+    sleep 1
+    plug_in
+    tries=$((tries + 1))
+  done
   if [ "$M_INSTALL_WIPE" = true ]; then return 0; fi
   # This machine may be two hosts to the server, one for each card: the order is for the one that the disk belongs to.
   if [ "$CHOSEN" = "$OWN_DISK" ] && [ "$OWN_HOST" = "$M_HOST" ]; then return 0; fi
   case $(disk_content "$CHOSEN") in
     empty) ;;
+    unreadable)
+      REASON="disk $(disk_text "$CHOSEN") cannot be read, so nobody knows what it holds; the order would have to say wipe, or name another: $(disks_text)"
+      return 1 ;;
     *)
       if is_half_made; then return 0; fi
-      REASON="disk $CHOSEN is not empty and not this host's; the order would have to say wipe"
+      REASON="disk $(disk_text "$CHOSEN") is not empty and not this host's; the order would have to say wipe, or name another: $(disks_text)"
       return 1 ;;
   esac
 }
@@ -98,15 +105,48 @@ claim() {
 
 # install_work NODE: in the background, see work.sh.
 install_work() {
+  look_for_former
   make_partitions "$1"
   make_boot_partition
   # GRUB comes first, with no slot to start: a power cut from here on ends in another network boot, not in a dead loader.
   put_loader "$1"
   put_state
+  put_host_files
   slot_mark_invalid "$M_SLOT" || fail 'the boot partition cannot be written'
-  flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")"
+  flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")" "$CHOSEN"
   put_boot_files "$M_SLOT"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail 'the boot partition cannot be written'
+}
+
+# look_for_former: a disk of this host's own may still hold what the new image needs: the indexes are taken from its boot
+# partition, which is about to be made anew. Any other disk is not even read.
+look_for_former() {
+  local slot
+  FRESH=yes
+  rm -rf "$WB_RUN/former"
+  if [ "$M_INSTALL_WIPE" = true ] || ! { [ "$CHOSEN" = "$OWN_DISK" ] || is_half_made; }; then return; fi
+  FRESH=''
+  mkdir -p "$WB_RUN/former"
+  if mount_boot "$CHOSEN" ro 2> /dev/null; then
+    for slot in $(slots_on "$CHOSEN"); do
+      cp "$BOOT/warmboot/$slot/index.json" "$WB_RUN/former/$slot.json" 2> /dev/null || :
+    done
+  fi
+  unmount_disk
+}
+
+# renew_work NODE: what may be newer than a slot that holds this attempt already.
+renew_work() {
+  put_loader "$1"
+  put_host_files
+}
+
+# put_host_files: those of this install, for its slot alone: what other slots had is gone with them.
+put_host_files() {
+  phase files
+  rm -f "$STATE"/files/slot-*
+  files_fetch || fail "the host's files are not to be had: $REASON"
+  files_for "$M_SLOT" || fail 'the state partition cannot be written'
 }
 
 fetch_layout() {
@@ -120,9 +160,10 @@ fetch_layout() {
 }
 
 make_partitions() {
-  local label tries before
+  local label tries before after renewed
   phase partition
-  before=$(place_of_data "$1")
+  if ! before=$(table_of "$1") && [ "$M_INSTALL_WIPE" != true ]; then fail "the partition table of disk $CHOSEN cannot be read: $(last_error)"; fi
+  before=$(echo "$before" | place_of_data)
   for tries in 1 2 3 4 5 6 7 8 9 10; do
     if fetch_layout; then break; fi
     if [ "$HTTP_STATUS" = 422 ]; then fail "$(answer_reason "$WB_RUN/layout")"; fi
@@ -130,29 +171,92 @@ make_partitions() {
     sleep $((tries * 2))
   done
   if [ "$HTTP_STATUS" != 200 ]; then fail "the server gives no partition table (status $HTTP_STATUS)"; fi
+  if [ "$M_INSTALL_WIPE" != true ] && ! keeps_data "$before" "$(place_of_data < "$WB_RUN/layout")"; then
+    fail "the new partition table would destroy the data partition of disk $CHOSEN: $REASON; give the layout that the disk has, or let the order say wipe"
+  fi
+  after=$(place_of_data < "$WB_RUN/layout") renewed=''
+  if [ -n "$after" ] && { [ -z "$before" ] || is_anothers_disk || ! keeps_data "$before" "$after"; }; then renewed=yes; fi
+  keep_state
   # Old signatures on the disk go; what lies inside the partitions is left for those who own it.
-  tracked sfdisk -q --wipe always --wipe-partitions never "$1" < "$WB_RUN/layout" \
+  mark_new_data "$renewed" < "$WB_RUN/layout" > "$WB_RUN/layout.marked"
+  tracked sfdisk -q --wipe always --wipe-partitions never "$1" < "$WB_RUN/layout.marked" \
     || fail "sfdisk: $(last_error)"
-  forget_foreign_data "$before"
+  if [ -n "$renewed" ]; then make_data "$1"; fi
   for label in boot state "$M_SLOT"; do
     wait_for_partition "$label" || fail "the kernel does not show the partition warmboot-$label"
   done
 }
 
-# place_of_data NODE: where the data partition lies, if there is one.
-place_of_data() {
-  sfdisk -d "$1" 2> /dev/null | sed -n -e 's/.*: *\(start= *[0-9]*, size= *[0-9]*\),.*name="warmboot-data".*/\1/p' \
-    -e 's/.*: *\(start= *[0-9]*, size= *[0-9]*\), type=da$/\1/p'
+# table_of NODE: its partition table as sfdisk writes it, nothing where it has none; 1 when that cannot be known.
+table_of() {
+  sfdisk -d "$1" 2> "$WB_RUN/work/command.err" && return 0
+  # Without a table sfdisk says so, and fails. What the kernel sees is a table all the same.
+  grep -q 'does not contain a recognized partition table' "$WB_RUN/work/command.err" \
+    && ! ls -d "$WB_SYS/class/block/$CHOSEN"/*/partition > /dev/null 2>&1
 }
 
-# forget_foreign_data BEFORE: a data partition that stayed where it was keeps its content; in a new one, remains of an
-# older use of the disk must not look like a filesystem.
-forget_foreign_data() {
-  local part
-  if grep -q -e 'name=warmboot-data' -e ' type=da$' "$WB_RUN/layout" && wait_for_partition data && [ "$(place_of_data "$(device "$CHOSEN")")" != "$1" ]; then
-    part=$(partition_on "$CHOSEN" warmboot-data)
-    wipefs -qa "$(device "$part")"
+# place_of_data: of a table on stdin, START SIZE in sectors of the data partition, if there is one.
+place_of_data() {
+  sed -n -e 's/^.*start= *\([0-9]*\), *size= *\([0-9]*\),.*name="*warmboot-data"*\(,.*\)*$/\1 \2/p' \
+    -e 's/^.*start= *\([0-9]*\), *size= *\([0-9]*\), *type=da\(,.*\)*$/\1 \2/p'
+}
+
+# keeps_data BEFORE AFTER: whether what lies in the data partition stays where it is: it may grow at its end, and nothing else.
+keeps_data() {
+  if [ -z "$1" ]; then return 0; fi
+  if [ -z "$2" ]; then REASON='it has none'
+  elif [ "${1% *}" != "${2% *}" ]; then REASON="it begins at sector ${2% *}, not at ${1% *}"
+  elif [ "${2#* }" -lt "${1#* }" ]; then REASON="it has ${2#* } sectors, not ${1#* }"
+  else return 0
   fi
+  return 1
+}
+
+# mark_new_data YES: the table on stdin; the data partition, if it is new, under a name (on msdos a type) of its own until it has a
+# filesystem. So the one that is called data always holds somebody's, whenever the power goes.
+mark_new_data() {
+  if [ -n "$1" ]; then sed -e 's/name=warmboot-data$/name=warmboot-data-new/' -e 's/type=da$/type=d9/'; else cat; fi
+}
+
+# is_anothers_disk: a Warmboot disk that names another host: its data are not for this one. Asked only where the order says wipe.
+is_anothers_disk() {
+  local owner
+  if [ "$M_INSTALL_WIPE" != true ] || ! is_warmboot_disk "$CHOSEN" || ! mount_state "$CHOSEN" 2> /dev/null; then return 1; fi
+  owner=$(cat "$STATE/host" 2> /dev/null)
+  unmount_disk
+  [ -n "$owner" ] && [ "$owner" != "$M_HOST" ] && ! is_port "$owner"
+}
+
+# make_data NODE: ext4 as a 3.10 kernel mounts it and the e2fsck of its time checks it, in the new data partition; only then its
+# name. What an older use of the disk left there must not be found in it.
+make_data() {
+  local part node features
+  wait_for_partition data-new || fail 'the kernel does not show the new data partition'
+  part=$(partition_on "$CHOSEN" warmboot-data-new)
+  node=$(device "$part") features='^orphan_file,^metadata_csum_seed,^metadata_csum'
+  # More than 2^32 blocks want it; below 16 TiB it only keeps old programs out.
+  if [ "$(disk_bytes "$part")" -lt 17592186044416 ]; then features=$features,^64bit; fi
+  tracked wipefs -qa "$node" || fail "wipefs: $(last_error)"
+  # No reserve for root, whose own filesystem is elsewhere; no discard, which takes minutes on some disks.
+  tracked /usr/sbin/mke2fs -q -F -t ext4 -b 4096 -m 0 -e remount-ro -E nodiscard -O "$features" -L warmboot-data "$node" \
+    || fail "mke2fs: $(last_error)"
+  case $(probe "$CHOSEN" PTTYPE) in
+    gpt) set -- --part-label "$1" "$(cat "$WB_SYS/class/block/$part/partition")" warmboot-data ;;
+    *) set -- --part-type "$1" "$(cat "$WB_SYS/class/block/$part/partition")" da ;;
+  esac
+  tracked sfdisk -q "$@" > /dev/null || fail "sfdisk: $(last_error)"
+  wait_for_partition data || fail 'the kernel does not show the data partition'
+  say "made a filesystem in the data partition of $CHOSEN"
+}
+
+# keep_state: what makes this host the one it is, in memory, for a layout that has the state partition elsewhere.
+keep_state() {
+  rm -rf "$WB_RUN/state.kept"
+  if [ "$CHOSEN" != "$OWN_DISK" ] || ! mount_state "$CHOSEN" 2> /dev/null; then return; fi
+  if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ]; then
+    cp -a "$STATE" "$WB_RUN/state.kept" || rm -rf "$WB_RUN/state.kept"
+  fi
+  unmount_disk
 }
 
 wait_for_partition() {
@@ -204,6 +308,7 @@ put_state() {
     tracked /usr/sbin/mke2fs -q -F -t ext4 -O '^orphan_file,^metadata_csum_seed,^metadata_csum,^64bit' -L warmboot-state \
       "$(device "$(partition_on "$CHOSEN" warmboot-state)")" || fail "mke2fs: $(last_error)"
     mount_state "$CHOSEN" || fail 'the new state partition cannot be mounted'
+    if [ -d "$WB_RUN/state.kept" ] && ! cp -a "$WB_RUN/state.kept/." "$STATE/"; then fail 'the state partition cannot be written'; fi
   fi
   chmod 700 "$STATE"
   rm -rf "$STATE/trial" "$STATE/netboot" "$STATE/outbox"
@@ -211,6 +316,15 @@ put_state() {
   put "$STATE/token" < "$WB_RUN/token" && put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_HOST" | put "$STATE/host" \
     && sed -n 's/^# disk: //p' "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
+  note_data || fail 'the state partition cannot be written'
+}
+
+# note_data: that there is production data; a system that finds no filesystem there one day must not take that for good.
+note_data() {
+  local part uuid
+  part=$(partition_on "$CHOSEN" warmboot-data) || { rm -f "$STATE/data"; return; }
+  uuid=$(probe "$part" UUID)
+  if [ -n "$uuid" ]; then echo "$uuid" | put "$STATE/data"; fi
 }
 
 # put_trust: what this installer trusts, so does the host; a server that says nothing of itself takes nothing with it.

@@ -65,9 +65,9 @@ disk_transport() {
   esac
 }
 
-# known_content NAME: looked at once a boot: it reads the disk, and nobody but us writes it.
+# known_content NAME: looked at once a boot: it reads the disk, and nobody but us writes it. Nothing where it cannot be read.
 known_content() {
-  if [ ! -s "$WB_RUN/content-$1" ]; then disk_content "$1" > "$WB_RUN/content-$1"; fi
+  if [ ! -e "$WB_RUN/content-$1" ]; then disk_content "$1" | sed '/^unreadable$/d' > "$WB_RUN/content-$1"; fi
   cat "$WB_RUN/content-$1"
 }
 
