@@ -57,7 +57,7 @@ const data = inCheckout('.cache/lab');
 
 if (insideNamespaces()) await inGuest(values.folder ?? '', values.digest ?? '');
 else {
-  const tools = { nginx: 'nginx-light', curl: 'curl', zstd: 'zstd', bmaptool: 'bmap-tools' };
+  const tools = { nginx: 'nginx-light', curl: 'curl', zstd: 'zstd', bmaptool: 'bmaptool' };
   await requireTools(tools);
   await mkdir(data, { recursive: true });
   const { digest } = await buildImage(name, data, new AbortController().signal);

@@ -5,7 +5,7 @@
 set -u
 umask 077
 # shellcheck disable=SC2034 # for the functions below
-WB_CONSOLE=/dev/null SERVER_PEM=$WB_RUN/etc/warmboot/server.pem SERVER_URL=$SERVER
+WB_CONSOLE=/dev/null SERVER_PEM=$WB_RUN/etc/warmboot/server.pem SERVER_URL=$SERVER STREAMS=4
 mkdir -p "$WB_RUN/outbox"
 # shellcheck source-path=SCRIPTDIR/../../images/agent/rootfs/usr/lib/warmboot
 . "$WB_LIB/lib.sh"
