@@ -278,8 +278,6 @@ test.each<[string, Meddle, RegExp | null]>([
     const { ended, log } = flash(first, url);
     expect([await ended, written()]).toEqual([0, wholeOf(first)]);
     if (said) expect(log()).toMatch(said);
-    // One that has something to do does not say that it waits.
-    expect(log()).not.toContain('waits for its turn');
     expect(left()).toEqual([]);
   },
   60_000,
