@@ -124,6 +124,10 @@ export const observationSchema = z
     slots: z.record(z.string(), z.object({ state: z.string(), digest: digest.nullable() })),
     disk: z.string().nullable(),
     trial: z.boolean(),
+    wentBack: z.string().nullable().openapi({
+      description:
+        'why it left the image that it was to run, in its own words, while it runs what it went back to',
+    }),
     at: time,
   })
   .openapi('Observation');

@@ -12,9 +12,21 @@ import {
 test('a command line: root first, then image and host, then what the agent reads', () => {
   const parts = { root: 'PARTUUID=1-03', more: ['console=ttyS0  quiet', ''], slot: 'a' };
   expect(slotArguments({ ...parts, attempt: 'att-1' })).toBe(
-    'root=PARTUUID=1-03 rw console=ttyS0 quiet panic=10 warmboot.slot=a warmboot.attempt=att-1',
+    'root=PARTUUID=1-03 rw console=ttyS0 quiet panic=10 rd.shell=0 rd.emergency=reboot watchdog.stop_on_reboot=0 warmboot.slot=a warmboot.attempt=att-1',
   );
   expect(slotArguments({ ...parts, attempt: null })).toMatch(/warmboot\.slot=a$/);
+});
+
+test('what leads back stands behind what image and host say: the last word of a kernel argument counts', () => {
+  const more = ['panic=0 rd.shell=1', 'rd.emergency=halt watchdog.stop_on_reboot=1'];
+  const words = slotArguments({ root: 'x', more, slot: 'a', attempt: null }).split(' ');
+  const last = (name: string) => words.findLast((word) => word.startsWith(`${name}=`));
+  expect(['panic', 'rd.shell', 'rd.emergency', 'watchdog.stop_on_reboot'].map(last)).toEqual([
+    'panic=10',
+    'rd.shell=0',
+    'rd.emergency=reboot',
+    'watchdog.stop_on_reboot=0',
+  ]);
 });
 
 test('the longest one fits into the kernel, whatever image, host and trial say: what is behind its end would be lost', () => {
