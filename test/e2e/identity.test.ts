@@ -103,7 +103,7 @@ test.each(SECONDS)(
     for (const authorization of ['', 'Bearer 00', `Bearer ${'0'.repeat(64)}`]) {
       const answer = await fetch(url, { headers: authorization === '' ? {} : { authorization } });
       expect(answer.status).toBe(401);
-      expect(await answer.text()).not.toContain('operator');
+      expect(await answer.text()).not.toContain('ssh-ed25519');
     }
 
     await put('etc/set', 'two');
