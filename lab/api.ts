@@ -34,13 +34,16 @@ export class Api {
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    // What is text already is sent as it is.
+    const isText = typeof body === 'string';
+    const type = isText ? 'application/octet-stream' : 'application/json';
     const response = await fetch(`${this.#access.adminUrl}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.#access.token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(body === undefined ? {} : { 'content-type': type }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000),
     });
     const text = await response.text();
@@ -59,6 +62,16 @@ export class Api {
   }
   assign(mac: string, image: string): Promise<Assigned> {
     return this.#call('PUT', `/api/v1/hosts/${mac}/os`, { image });
+  }
+  reinstall(mac: string): Promise<void> {
+    return this.#call('POST', `/api/v1/hosts/${mac}/reinstall`, {});
+  }
+  /** @param mode `0644` unless given */
+  putFile(mac: string, path: string, content: string, mode = '0644'): Promise<void> {
+    return this.#call('PUT', `/api/v1/hosts/${mac}/files/${path}?mode=${mode}`, content);
+  }
+  files(mac: string): Promise<{ readonly set: { readonly sha256: string } | null }> {
+    return this.#call('GET', `/api/v1/hosts/${mac}/files`);
   }
   events(after: number): Promise<{ readonly events: readonly ServerEvent[]; readonly next: number }> {
     return this.#call('GET', `/api/v1/events?after=${after}`);

@@ -35,6 +35,7 @@ import { eventFeed } from './control/event-feed.ts';
 import { eventRetention } from './control/event-retention.ts';
 import { eventCases } from './control/events.ts';
 import { garbageWatch } from './control/garbage-watch.ts';
+import { hostFileCases } from './control/host-files.ts';
 import { hostCases } from './control/hosts.ts';
 import { imageKeeper } from './control/image-keeper.ts';
 import { imageRemoval } from './control/images.ts';
@@ -258,6 +259,7 @@ async function join(
     }),
     meters,
     hosts,
+    files: hostFileCases(context),
     discovery,
     mirrors,
     events: eventCases(store),

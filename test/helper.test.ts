@@ -812,3 +812,25 @@ describe('digest and field', () => {
     }
   });
 });
+
+describe('data', () => {
+  test('what is no folder, and what is no ext4, is refused', async () => {
+    const file = join(dir, 'file');
+    writeFileSync(file, '');
+    expect(await run(['immutable', file])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/opened as a folder/),
+    });
+    expect(await run(['immutable', join(dir, 'none')])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/No such file/),
+    });
+    expect(await run(['immutable', '/proc/self'])).toMatchObject({ code: 1 });
+    expect(await run(['grow', '/proc/sys', '/dev/null'])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/no mounted ext4/),
+    });
+    expect(await run(['grow', file, '/dev/null'])).toMatchObject({ code: 1 });
+    expect(await run(['grow', dir])).toMatchObject({ code: 2, err: expect.stringMatching(/usage/) });
+  });
+});

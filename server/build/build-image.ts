@@ -15,6 +15,7 @@ import { findKernel } from './accept/kernel.ts';
 import { readOsRelease } from './accept/os-release.ts';
 import { labelTree } from './accept/selinux/label-tree.ts';
 import { buildAgent, hasAgent, saveAgent } from './add-agent.ts';
+import { argumentsWithInit } from './agent-init.ts';
 import { BuildError } from './build-error.ts';
 import { buildFolderOf } from './build-folder.ts';
 import { connectDocker, type DockerImage, findImage, requireDocker } from './docker/docker.ts';
@@ -156,7 +157,7 @@ async function storeTree(making: Making, around: BuildSurroundings): Promise<Bui
     kernel: { release: kernel.release, ...kernelFile },
     initrd: initrdFile,
     ...(loader && { loader }),
-    append: recipe.append,
+    append: recipe.kind === 'os' ? argumentsWithInit(tree, recipe.append) : recipe.append,
     chunking: CHUNKING,
     chunks,
   };

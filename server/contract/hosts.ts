@@ -145,6 +145,10 @@ export const hostSchema = z
     trialSeconds: z.int().nullable().openapi({ description: "null: the server's own" }),
     rate: z.int().nullable().openapi({ description: 'bytes per second of staging; null: no limit' }),
     profile: z.string().nullable(),
+    files: z
+      .object({ sha256: z.string(), bytes: z.number().int() })
+      .nullish()
+      .openapi({ description: 'the files that it has of its own, as one tar; null: none' }),
     from: z
       .object({
         layout: origin,

@@ -34,7 +34,8 @@ const ALWAYS = {
 /** @returns the document with what is true of every route written at each of them */
 export function completed<T extends Document>(openapi: T): T {
   const paths = Object.entries(openapi.paths ?? {}).map(([path, routes]) => [
-    path,
+    // A name whose value has slashes is a name like others.
+    path.replaceAll('{.+}', ''),
     Object.fromEntries(
       Object.entries(routes as Record<string, Operation>).map(([method, route]) => [
         method,

@@ -25,7 +25,7 @@ export type Context = {
   readonly library: ImageLibrary;
   readonly clock: Clock;
   readonly newId: NewId;
-  readonly sha256Hex: (text: string) => string;
+  readonly sha256Hex: (data: string | Uint8Array) => string;
   readonly layouts: ReadonlyMap<string, DiskLayout>;
   readonly patience: Patience;
   /** How long an image on trial may take, where a host has no time of its own. */

@@ -10,7 +10,7 @@ import { type ImageFacts, type Manifest, manifest } from '../core/manifest.ts';
 import { type NextStep, nextStep } from '../core/next-step.ts';
 import { diskGuid, diskNames, partitionIds } from '../core/partition-guid.ts';
 import { requireRoom } from '../core/slot-room.ts';
-import type { MachineUseCases } from '../core/use-cases.ts';
+import type { Caller, MachineUseCases } from '../core/use-cases.ts';
 import { type Context, layoutOf, slotCountOf } from './context.ts';
 import { findHost, macOf } from './one-host.ts';
 import { authorize } from './reports.ts';
@@ -66,6 +66,18 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
       return render(host);
     },
 
+    async files(macText, sha256, caller) {
+      const host = await find(macText);
+      requireOwn(host, caller);
+      const { files } = host.enrolment;
+      const tar = files?.sha256 === sha256 ? await store.fileSet(sha256) : null;
+      if (tar !== null) return tar;
+      throw new WarmbootError(
+        'not-found',
+        'These are not the files of this host, or not any more. Read the manifest again: it names those that are.',
+      );
+    },
+
     async listen(macText, onChange) {
       const { enrolment } = await find(macText);
       return wakes.listen(enrolment.id, onChange);
@@ -99,6 +111,19 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
       return sfdiskScript(layout.table, diskNames(layout, guid, sha256Hex), disk, placed.partitions);
     },
   };
+}
+
+/** Secrets are for a host that has shown its token, not for one that has none yet. */
+function requireOwn(host: Host, caller: Caller): void {
+  const { status, claim } = host.enrolment;
+  if (status === 'retired')
+    throw new WarmbootError('not-found', 'The host is retired: there is nothing for it here.');
+  if (status !== 'approved' || claim === null || caller.tokenHash === null)
+    throw new WarmbootError(
+      'unauthorized',
+      'A host\'s own files are for its token alone: claim the host, and send the token as "Authorization: Bearer TOKEN".',
+    );
+  authorize(host, caller);
 }
 
 /** What a machine gets when it netboots. @param host null for one that nobody knows */

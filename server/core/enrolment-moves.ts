@@ -19,6 +19,7 @@ export const ENROLMENT_TRIGGERS = [
   'order',
   'hold',
   'resume',
+  'file',
   'claim',
   'report',
   'retire',
@@ -127,6 +128,14 @@ export const ENROLMENT_MOVES: readonly EnrolmentMove[] = [
     to: 'refused',
     reason: 'does not take part, so there are no orders to hold. Approve it first.',
   },
+  { on: ['file'], from: ['approved'], to: 'stays', reason: 'an operator gives it a file of its own' },
+  {
+    on: ['file'],
+    from: ['discovered', 'ignored', 'retired'],
+    to: 'refused',
+    reason:
+      'does not take part, so it gets no files. Approve it without an image, give it its files, then assign an image.',
+  },
   {
     on: ['order'],
     from: ['discovered', 'ignored'],
@@ -180,6 +189,7 @@ export const ENROLMENT_MOVES: readonly EnrolmentMove[] = [
       'order',
       'hold',
       'resume',
+      'file',
       'claim',
       'report',
       'retire',

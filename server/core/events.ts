@@ -2,6 +2,7 @@
 export const EVENT_KINDS = [
   'host-enrolled',
   'host-changed',
+  'host-files-changed',
   'host-removed',
   'assigned',
   'attempt-began',

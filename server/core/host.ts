@@ -1,5 +1,6 @@
 import type { Attempt } from './attempt.ts';
 import type { Digest } from './digest.ts';
+import type { FilesOfHost } from './file-set.ts';
 import type { Mac } from './mac.ts';
 
 /**
@@ -55,6 +56,8 @@ export type Enrolment = {
   readonly rateBytes: number | null;
   /** Name of the profile whose settings count where the host has none of its own. */
   readonly profile: string | null;
+  /** Its own files, see `file-set.ts`; null: none. */
+  readonly files: FilesOfHost | null;
   /** Where each setting came from; one that is left out is the default. */
   readonly origins: Readonly<Partial<Record<keyof Settings, 'own' | 'profile'>>>;
   readonly claim: Claim | null;
@@ -127,6 +130,7 @@ export function newEnrolment(id: string, macs: readonly Mac[], now: number): Enr
     assignment: null,
     ...DEFAULT_SETTINGS,
     profile: null,
+    files: null,
     origins: {},
     labels: {},
     wipe: false,

@@ -1,5 +1,6 @@
 import type { Digest } from './digest.ts';
 import type { DiskLayout } from './disk-layout.ts';
+import { filesTold } from './file-set.ts';
 import type { Host } from './host.ts';
 import type { NextStep } from './next-step.ts';
 import { diskGuid, diskNames, type Sha256Hex, slotPartUuid } from './partition-guid.ts';
@@ -41,6 +42,11 @@ export type Manifest = {
    * same paths are the server's own.
    */
   readonly mirror: string | null;
+  /**
+   * The host's own files, as a tar, at the server itself and for its token alone. They belong to the slot that is written or
+   * switched to next; null: it has none.
+   */
+  readonly files: ManifestFile | null;
   /**
    * The database came back from a backup at that time (milliseconds since 1970), and the host has not said since what it is: it
    * says so again. Null: it has, or it never did.
@@ -113,6 +119,7 @@ export function manifest(
       step.action === 'install'
         ? { layout: enrolment.layout, disk: enrolment.diskRule, wipe: step.attempt?.wipe ?? false }
         : null,
+    files: filesOf(host),
     mirror: writes ? settings.mirrorOf(enrolment.labels) : null,
     announce: isHeard ? null : restoredAt,
   };
@@ -131,10 +138,14 @@ export function manifestText(manifest: Manifest & { readonly trust?: number }): 
     initrd: manifest.initrd ?? file,
     stage: manifest.stage ?? { index: null, frames: null, data: null },
     install: manifest.install ?? { layout: null, disk: null, wipe: null },
+    files: manifest.files ?? file,
   });
 }
 
-/** The same with its files at another server's address; those that are somewhere else already stay there. */
+/**
+ * The same with the files of its image at another server's address; those that are somewhere else already stay there. The host's
+ * own are secrets: they come from where the manifest comes from.
+ */
 export function filesAt(manifest: Manifest, base: string): Manifest {
   const at = (url: string) => (url.startsWith('/') ? base + url : url);
   const file = (one: ManifestFile | null) => one && { ...one, url: at(one.url) };
@@ -145,6 +156,11 @@ export function filesAt(manifest: Manifest, base: string): Manifest {
     initrd: file(manifest.initrd),
     stage: stage && { ...stage, index: at(stage.index), frames: at(stage.frames), data: at(stage.data) },
   };
+}
+
+function filesOf(host: Host): ManifestFile | null {
+  const files = filesTold(host);
+  return files && { url: `/boot/hosts/${host.enrolment.macs[0]}/files/${files.sha256}`, ...files };
 }
 
 /** The disk of an install follows from its attempt; that of every other step is the one the host reported. */

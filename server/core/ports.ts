@@ -5,6 +5,7 @@ import type { Digest, ImageRef } from './digest.ts';
 import type { Discovered, DiscoveryDecision, DiscoveryPolicy, PolicyEdition } from './discovery.ts';
 import type { EventLog, EventQuery } from './event-port.ts';
 import type { Event, NewEvent } from './events.ts';
+import type { PackedSet } from './file-set.ts';
 import type { Fleet } from './fleet-port.ts';
 import type { Host } from './host.ts';
 import type { ImageFrames, ImageIndex } from './image-index.ts';
@@ -67,6 +68,8 @@ export type Records = {
   inventory(hostId: string): InventoryRecord | null;
   policy(): PolicyEdition;
   profile(name: string): Profile | null;
+  /** A set of files, by its sha256. */
+  fileSet(sha256: string): Uint8Array | null;
   /** How many machines wait for approval or are ignored by a rule. */
   waiting(): number;
   readonly rollouts: RolloutRecords;
@@ -93,6 +96,8 @@ export type Decision<Answer> = {
   /** A new edition of the rules for discovery. */
   readonly policy?: DiscoveryPolicy;
   readonly profile?: Profile;
+  /** Sets that hosts have from now on. Those that no host has any more go by themselves. */
+  readonly fileSets?: readonly PackedSet[];
   /** By name; no host has it. */
   readonly removedProfile?: string;
   readonly rollouts?: RolloutWrites;
@@ -165,6 +170,8 @@ export type Store = {
   readonly fleet: Fleet;
   readonly once: OnceStore;
   readonly profiles: ProfileStore;
+  /** The files of some host as a tar, by its sha256. */
+  fileSet(sha256: string): Promise<Uint8Array | null>;
   attempts(hostId: string): Promise<readonly Attempt[]>;
   /** A part of them, oldest first, behind the one with that id. */
   attemptPage(hostId: string, after: string | null, limit: number): Promise<readonly Attempt[]>;

@@ -1,3 +1,4 @@
+import { filesTold } from './file-set.ts';
 import type { Host } from './host.ts';
 import { nextStep } from './next-step.ts';
 
@@ -18,5 +19,5 @@ function visible(host: Host, slotCount: number): string {
   const { macs, layout, diskRule, append, switchMode, trialSeconds, rateBytes, assignment } = host.enrolment;
   const wants = [action, slot, digest, attempt?.id, attempt?.wipe, reason, host.observation?.disk];
   const settings = [layout, diskRule, append, switchMode, trialSeconds, rateBytes];
-  return JSON.stringify([wants, macs[0], settings, assignment]);
+  return JSON.stringify([wants, macs[0], settings, assignment, filesTold(host)?.sha256]);
 }

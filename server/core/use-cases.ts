@@ -214,6 +214,11 @@ export type MachineUseCases = {
   /** The id of the host that holds a token, by the token's hash; null when none does. */
   hostOfToken(tokenHash: string): Promise<string | null>;
   manifest(mac: string, caller: Caller): Promise<Manifest>;
+  /**
+   * The host's own files as a tar, for its own token and nobody else's.
+   * @throws WarmbootError `unauthorized`; `not-found` where they are others by now, and for a retired host
+   */
+  files(mac: string, sha256: string, caller: Caller): Promise<Uint8Array>;
   /** Listens for changes of a manifest: whoever reads it after this misses none. @returns what ends it */
   listen(mac: string, onChange: () => void): Promise<() => void>;
   /** What a machine that netboots gets; an unknown one is sent to discovery. */

@@ -89,7 +89,7 @@ function neededRoles(app: AdminApp): ReadonlyMap<string, Role | null> {
     const { method, path, security } = definition.route;
     const role = (definition.route as { 'x-role'?: Role })['x-role'] ?? usualRole(method.toUpperCase());
     const isPublic = security !== undefined && security.length === 0;
-    needs.set(`${method.toUpperCase()} ${path.replaceAll(/\{(.+?)\}/g, ':$1')}`, isPublic ? null : role);
+    needs.set(`${method.toUpperCase()} ${path.replaceAll(/\/\{(.+?)\}/g, '/:$1')}`, isPublic ? null : role);
   }
   return needs;
 }

@@ -4,6 +4,7 @@ import type { BackupUseCases } from '../core/backup-port.ts';
 import type { ContextSpool } from '../core/build-ports.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
+import type { HostFileUseCases } from '../core/host-file-port.ts';
 import type { HttpMeters } from '../core/meters-port.ts';
 import type { MirrorUseCases } from '../core/mirrors-port.ts';
 import type { OnceUseCases } from '../core/once-port.ts';
@@ -34,6 +35,7 @@ import { limitBodies } from './body-limits.ts';
 import { addBuildRoutes } from './build-routes.ts';
 import { addDiscoveryRoutes } from './discovery-routes.ts';
 import { addEventRoutes } from './event-routes.ts';
+import { addHostFileRoutes } from './host-file-routes.ts';
 import { addHostRoutes } from './host-routes.ts';
 import { addImageRoutes } from './image-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
@@ -59,6 +61,7 @@ import { addWebhookRoutes } from './webhook-routes.ts';
 export type AdminPlane = Operations & {
   readonly status: AskStatus;
   readonly hosts: HostUseCases;
+  readonly files: HostFileUseCases;
   readonly discovery: DiscoveryUseCases;
   readonly mirrors: MirrorUseCases;
   readonly events: EventUseCases;
@@ -122,6 +125,7 @@ export function adminPlane(plane: AdminPlane): AdminApp {
   addStatusRoutes(app, plane.status);
 
   addHostRoutes(app, plane, view);
+  addHostFileRoutes(app, plane.files);
   addDiscoveryRoutes(app, discovery, view);
   addLifecycleRoutes(app, plane.lifecycle, view);
   addMirrorRoutes(app, plane);

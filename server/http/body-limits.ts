@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { MOST_FILE_BYTES } from '../core/file-set.ts';
 import type { AdminEnv } from './admin-app.ts';
 import { tooLarge } from './body-room.ts';
 
@@ -9,6 +10,7 @@ const MIB = 1024 * KIB;
 /** What is read whole before it is looked at, in bytes. Anybody may log in; all else was asked by somebody with a token. */
 const LIMITS: readonly { readonly at: RegExp; readonly maxBytes: number }[] = [
   { at: /^\/api\/v1\/session$/, maxBytes: 4 * KIB },
+  { at: /^\/api\/v1\/hosts\/[^/]+\/files\//, maxBytes: MOST_FILE_BYTES },
   // With the secrets that Docker takes, each 500 KiB at most.
   { at: /^\/api\/v1\/builds$/, maxBytes: 16 * MIB },
   // The index of an image of some TiB, as a JSON string.

@@ -20,6 +20,7 @@ import { callerOf, hashToken } from './caller.ts';
 import { diskRoute } from './disk-route.ts';
 import { heldKeys } from './held-keys.ts';
 import { type HostTrust, manifestRoute } from './manifest-route.ts';
+import { memorySource } from './memory-source.ts';
 import { nothingHere } from './nothing-here.ts';
 import { refuseCodedBodies } from './plain-bodies.ts';
 import { problem, problemOf } from './problem.ts';
@@ -70,6 +71,8 @@ const TYPE: Readonly<Record<ImageFile, string>> = {
   initrd: 'application/octet-stream',
   loader: 'application/octet-stream',
 };
+
+const TAR = 'application/x-tar';
 
 /** What is worth a turn; the rest is small, or firmware fetches it, which knows no Retry-After. */
 const LARGE: ReadonlySet<ImageFile> = new Set(['data', 'raw']);
@@ -152,6 +155,11 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
       },
     }),
   );
+  app.get('/boot/hosts/:mac/files/:sha256', async (c) => {
+    const { mac, sha256 } = c.req.param();
+    const tar = await machines.files(mac, sha256, callerOf(c));
+    return sendBytes(c, memorySource(tar, sha256), TAR, 'no-store');
+  });
   app.get('/boot/hosts/:mac/layout', async (c) => {
     const bytes = whole(c, 'bytes');
     const sector = whole(c, 'sector');

@@ -23,10 +23,12 @@ export function nothingHere(app: Pick<Hono, 'routes'>, plane: string): (c: Conte
   };
 }
 
-/** `/hosts/:mac` fits one part of a path in the place of its name. */
+/** `/hosts/:mac` fits one part of a path in the place of its name, `/:path{.+}` the rest of it. */
 function patternOf(path: string): RegExp {
   const parts = path
     .split('/')
-    .map((part) => (part.startsWith(':') ? '[^/]+' : part.replaceAll(/[^\w-]/g, '\\$&')));
+    .map((part) =>
+      part.startsWith(':') ? (part.endsWith('{.+}') ? '.+' : '[^/]+') : part.replaceAll(/[^\w-]/g, '\\$&'),
+    );
   return new RegExp(`^${parts.join('/')}$`);
 }

@@ -11,6 +11,6 @@ export function newId(): string {
   return Array.from(randomBytes(16), (byte) => alphabet.charAt(byte & 31)).join('');
 }
 
-export function sha256Hex(text: string | Buffer): string {
-  return createHash('sha256').update(text).digest('hex');
+export function sha256Hex(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
 }

@@ -20,6 +20,7 @@ const HOST_COLUMNS = [
   'trial_seconds',
   'rate_bytes',
   'profile',
+  'files_sha256',
   'origins',
   'claim_hash',
   'claim_attempt',
@@ -62,6 +63,7 @@ export function hostRows(db: Db) {
       'SELECT id FROM hosts WHERE (created_at, id) > (:createdAt, :id) ORDER BY created_at, id LIMIT :limit',
     )
     .pluck();
+  const bytesOfSet = db.prepare('SELECT length(tar) FROM file_sets WHERE sha256 = ?').pluck();
   const observation = db.prepare('SELECT * FROM observations WHERE host_id = ?');
   // An open attempt is always the newest: it had to end before another could begin.
   const lastAttempt = db.prepare('SELECT * FROM attempts WHERE host_id = ? ORDER BY ordinal DESC LIMIT 1');
@@ -106,8 +108,10 @@ export function hostRows(db: Db) {
     if (!row) return null;
     const attempt = lastAttempt.get(id) as Row | undefined;
     const seen = observation.get(id) as Row | undefined;
+    const sha256 = row.files_sha256 as string | null;
+    const files = sha256 === null ? null : { sha256, bytes: bytesOfSet.get(sha256) as number };
     return keep({
-      enrolment: enrolmentOf(row, macs.all(id) as Mac[]),
+      enrolment: enrolmentOf(row, macs.all(id) as Mac[], files),
       attempt: attempt ? attemptOf(attempt) : null,
       observation: seen ? observationOf(seen) : null,
     });
@@ -238,6 +242,7 @@ function rowOf(enrolment: Enrolment): HostRow {
     trial_seconds: enrolment.trialSeconds,
     rate_bytes: enrolment.rateBytes,
     profile: enrolment.profile,
+    files_sha256: enrolment.files?.sha256 ?? null,
     origins: JSON.stringify(enrolment.origins),
     claim_hash: claim?.tokenHash ?? null,
     claim_attempt: claim?.claimedFor ?? null,
@@ -254,7 +259,7 @@ function rowOf(enrolment: Enrolment): HostRow {
 
 /* The CHECKs of the schema and the types of `write` are what makes these casts true. */
 
-function enrolmentOf(row: Row, macs: readonly Mac[]): Enrolment {
+function enrolmentOf(row: Row, macs: readonly Mac[], files: Enrolment['files']): Enrolment {
   return {
     id: row.id as string,
     status: row.ignored === 1 ? 'ignored' : (row.status as Enrolment['status']),
@@ -272,6 +277,7 @@ function enrolmentOf(row: Row, macs: readonly Mac[]): Enrolment {
     trialSeconds: row.trial_seconds as number | null,
     rateBytes: row.rate_bytes as number | null,
     profile: row.profile as string | null,
+    files,
     origins: JSON.parse(row.origins as string),
     claim:
       row.claim_hash === null

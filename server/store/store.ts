@@ -7,6 +7,7 @@ import { imageCommits } from './commit-image.ts';
 import { type Db, schemaOf } from './database.ts';
 import { discoveryRows } from './discovery-rows.ts';
 import { eventRows } from './event-rows.ts';
+import { fileRows } from './file-rows.ts';
 import { sqliteFleet } from './fleet.ts';
 import { hostRows } from './host-rows.ts';
 import { imageRows } from './image-rows.ts';
@@ -36,6 +37,7 @@ export function sqliteStore(db: Db, clock: Clock, onCommit?: OnCommit): Store {
   const builds = buildRows(db, clock);
   const discovery = discoveryRows(db);
   const profiles = profileRows(db);
+  const files = fileRows(db, clock);
   const rollouts = rolloutRows(db, hosts);
   const listeners = new Set<() => void>();
   /** Until the next transaction: every manifest asks for its image. */
@@ -73,9 +75,12 @@ export function sqliteStore(db: Db, clock: Clock, onCommit?: OnCommit): Store {
       inventory,
       policy,
       profile: profiles.get,
+      fileSet: files.get,
       waiting,
       rollouts: rollouts.records,
     });
+    const leftSets = setsLetGo(before, decision);
+    for (const set of decision.fileSets ?? []) files.put(set);
     // What goes makes room first: a host that is joined with it may take its MACs.
     for (const id of decision.removed ?? []) {
       hosts.remove(id);
@@ -86,6 +91,7 @@ export function sqliteStore(db: Db, clock: Clock, onCommit?: OnCommit): Store {
     if (decision.profile) profiles.put(decision.profile);
     if (decision.removedProfile !== undefined) profiles.remove(decision.removedProfile);
     for (const host of decision.hosts ?? []) hosts.write(host, before.get(host.enrolment.id) ?? null);
+    for (const sha256 of leftSets) files.dropUnnamed(sha256);
     for (const told of decision.inventories ?? []) discovery.put(told);
     if (decision.policy) discovery.putPolicy(decision.policy);
     if (decision.rollouts) rollouts.write(decision.rollouts);
@@ -107,6 +113,7 @@ export function sqliteStore(db: Db, clock: Clock, onCommit?: OnCommit): Store {
       users: async (name) => profiles.users(name),
       list: async () => profiles.all(),
     },
+    fileSet: async (sha256) => files.get(sha256),
     attempts: async (hostId) => hosts.attempts(hostId),
     attemptPage: async (hostId, after, limit) => hosts.attemptPage(hostId, after, limit),
     due: async (now) => hosts.due(now),
@@ -178,6 +185,17 @@ export function sqliteStore(db: Db, clock: Clock, onCommit?: OnCommit): Store {
     probe: () => group.run(() => touch(db)),
     close: journal.close,
   };
+}
+
+/** Sets of files that a host had and has no more. */
+function setsLetGo(
+  before: ReadonlyMap<string, Host>,
+  { hosts = [], removed = [] }: Pick<Decision<unknown>, 'hosts' | 'removed'>,
+): ReadonlySet<string> {
+  const setOf = (host: Host | undefined) => host?.enrolment.files?.sha256;
+  const changed = hosts.filter((host) => setOf(before.get(host.enrolment.id)) !== setOf(host));
+  const ids = [...removed, ...changed.map(({ enrolment }) => enrolment.id)];
+  return new Set(ids.flatMap((id) => setOf(before.get(id)) ?? []));
 }
 
 /** Changes a page, and nothing that it says. */

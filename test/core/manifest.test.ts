@@ -7,7 +7,7 @@ import type { Host } from '../../server/core/host.ts';
 import { type ImageFacts, type Manifest, manifest, manifestText } from '../../server/core/manifest.ts';
 import { nextStep } from '../../server/core/next-step.ts';
 import { HOSTILE } from '../fixtures/hostile-texts.ts';
-import { A, B, DISK, hostWith } from '../fixtures/hosts.ts';
+import { A, B, claimWith, DISK, hostWith } from '../fixtures/hosts.ts';
 
 const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');
 const SETTINGS = { fleet: { hosts: 1, isPressed: false }, trialSeconds: 600, mirrorOf: () => null };
@@ -41,7 +41,11 @@ const HOSTS = {
     observation: { environment: 'installer', slot: null, digest: null },
   }),
   stage: hostWith({ attempt: {} }),
-  switch: hostWith({ attempt: { phase: 'staged' }, observation: { slots: holdsB } }),
+  switch: hostWith({
+    enrolment: { files: { sha256: 'f'.repeat(64), bytes: 2048 }, claim: claimWith() },
+    attempt: { phase: 'staged' },
+    observation: { slots: holdsB },
+  }),
   prove: hostWith({
     attempt: { phase: 'confirming' },
     observation: { bootId: 'boot-2', slot: 'b', digest: B, slots: holdsB },
@@ -97,7 +101,7 @@ test('a host has its own time for a trial, and its own rate while it stages', ()
 const KEYS =
   `VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT KERNEL_URL KERNEL_SHA256
   KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH RATE POLL STAGE_INDEX STAGE_FRAMES STAGE_DATA
-  INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE MIRROR ANNOUNCE`.split(/\s+/);
+  INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE FILES_URL FILES_SHA256 FILES_BYTES MIRROR ANNOUNCE`.split(/\s+/);
 
 test.each(Object.entries(HOSTS))('%s as text has every key, one a line', (_, host) => {
   const lines = manifestText(manifestOf(host)).trimEnd().split('\n');

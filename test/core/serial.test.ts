@@ -33,6 +33,13 @@ test.each<[string, Parameters<typeof hostWith>[0]]>([
   ['the layout', { attempt: { phase: 'staging' }, enrolment: { layout: 'other' } }],
   ['the disk rule', { attempt: { phase: 'staging' }, enrolment: { diskRule: 'first-empty' } }],
   ['the first MAC', { attempt: { phase: 'staging' }, enrolment: { macs: [macAt(2), macAt(1)] } }],
+  [
+    'the files',
+    {
+      attempt: { phase: 'staging' },
+      enrolment: { files: { sha256: 'f'.repeat(64), bytes: 2048 }, claim: claimWith() },
+    },
+  ],
   ['the assignment', { attempt: { phase: 'staging' }, enrolment: { assignment: { ref: 'x', digest: A } } }],
 ])('%s raises it by one, or to the clock', (_, facts) => {
   expect(raised(hostWith(facts))).toBe(8);

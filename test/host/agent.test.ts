@@ -19,7 +19,7 @@ afterEach(() => host.remove());
 
 const OLD = `sha256:${'0a'.repeat(32)}`;
 const NEW = `sha256:${'0b'.repeat(32)}`;
-const PARTS = ['stage.sh', 'switch.sh', 'trial.sh', 'poll.sh'].map((name) => join(AGENT, name));
+const PARTS = ['gentle.sh', 'stage.sh', 'switch.sh', 'trial.sh', 'poll.sh'].map((name) => join(AGENT, name));
 /** As the agent has found itself in slot a; the manifest orders a switch to b. */
 const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT='' ATTEMPT='' REFUSED='' ETAG='' HOOK_SECONDS=5
   M_SERIAL=1 M_ACTION=switch M_ATTEMPT=att-2 M_SLOT=b M_IMAGE_DIGEST=${NEW} M_IMAGE_NAME=os M_SWITCH=kexec M_POLL=15
@@ -213,6 +213,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('writes the other slot', () => {
       stage(':');
       expect([calls('write'), sent()]).toEqual([['write /dev/sda5'], ['staged']]);
+    });
+
+    test('with the service made light, and heavy again when it is done', () => {
+      host.write('proc/self/autogroup', '/autogroup-7 nice 0\n');
+      run(
+        `stage_work() { cp "$WB_PROC/self/autogroup" "$T/beside"; }; sleep() { :; }; M_ACTION=stage; stage`,
+      );
+      expect([read('beside'), read('proc/self/autogroup'), sent()]).toEqual(['19', '0', ['staged']]);
     });
 
     test('does not write what this attempt wrote already', () => {

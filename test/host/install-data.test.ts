@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { firstSlotNumber, placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
@@ -13,23 +13,33 @@ beforeEach(() => {
     {},
     ['bios', 'boot', 'state', 'a', 'b', 'data'].map((label) => `warmboot-${label}`),
   );
-  // A real sfdisk would read a disk; this one knows a file, and writes none.
+  host.write('sys/devices/pci0/block/sda/sda6/size', '131072\n');
+  host.write('blkid/PTTYPE-dev-sda', 'gpt\n');
+  host.writeBytes('dev-sda6', Buffer.alloc(64 * MIB, 'x'));
+  // A real sfdisk would read a disk; this one knows a file, and the kernel that it tells shows the new name of partition 6.
   host.write(
     'bin/sfdisk',
     `#!/bin/sh
-    case $1 in
-      -d)
+    show() { echo "PARTNAME=$1" > "$WB_SYS/class/block/sda6/uevent"; echo "$1" >> "$T/names"; }
+    case "$*" in
+      -d*)
         if [ -s "$T/table" ]; then cat "$T/table"; exit 0; fi
         cat "$T/sfdisk-says" >&2; exit 1 ;;
-      *) cat > "$T/written" ;;
+      *--part-label*)
+        dumpe2fs -h "$T/dev-sda6" > "$T/filesystem" 2> /dev/null
+        show "$5" ;;
+      *) cat > "$T/written"; show "$(sed -n 's/.*name=\\(warmboot-data.*\\)$/\\1/p' "$T/written")" ;;
     esac\n`,
     0o755,
   );
 });
 afterEach(() => host.remove());
 
-const PARTS = ['choose-disk.sh', 'install.sh'].map((name) => join(INSTALLER, name));
+const PARTS = ['choose-disk.sh', 'boot-disk.sh', 'install.sh'].map((name) => join(INSTALLER, name));
+const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
+/** Partitions are files here, so that what is written to them is written nowhere else. */
+const NODES = 'device() { echo "$T/dev-$1"; }\n';
 
 type Shape = { slotBytes?: number; data?: boolean; bytes?: number; table?: 'gpt' | 'msdos' };
 
@@ -58,24 +68,59 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('table', before);
     host.write('layout', after);
     const script = `
+      ${NODES}
       fetch_layout() { cp "$T/layout" "$WB_RUN/layout"; HTTP_STATUS=200; }
-      wait_for_partition() { :; }
-      wipefs() { echo "wipefs $*" >> "$T/calls"; }
-      CHOSEN=sda M_SLOT=a M_INSTALL_WIPE=${wipe}
+      wait_for_partition() { case $1 in data*) partition_on sda "warmboot-$1" > /dev/null ;; esac; }
+      CHOSEN=sda OWN_DISK=$(cat "$T/own" 2> /dev/null) M_HOST=$HOST M_SLOT=a M_INSTALL_WIPE=${wipe}
       ( make_partitions /dev/sda ) > /dev/null
       cat "$WB_RUN/work/reason" 2> /dev/null; cat "$T/calls" 2> /dev/null || :`;
     return host.run(shell, script, PARTS).out;
   };
   const written = () => existsSync(host.path('written'));
+  const names = () => readFileSync(host.path('names'), 'utf8').trim().split('\n');
+  /** What the partition held before. */
+  const kept = () => readFileSync(host.path('dev-sda6')).equals(Buffer.alloc(64 * MIB, 'x'));
 
   test.each(['gpt', 'msdos'] as const)('%s: the same layout keeps it', (table) => {
     expect(install(shown(layout({ table })), layout({ table }))).toBe('');
     expect(written()).toBe(true);
+    expect(kept()).toBe(true);
+  });
+
+  test('a new one is called data once it has a filesystem that old kernels mount, and not before', () => {
+    expect(install(shown(layout({ data: false })), layout())).toBe('');
+    expect(names()).toEqual(['warmboot-data-new', 'warmboot-data']);
+    const about = readFileSync(host.path('filesystem'), 'utf8');
+    expect(about).toMatch(/^Filesystem volume name: +warmboot-data$/m);
+    expect(about).toMatch(/^Errors behavior: +Remount read-only$/m);
+    expect(about).toMatch(/^Reserved block count: +0$/m);
+    expect(about).toMatch(/^Block size: +4096$/m);
+    expect(about).not.toMatch(/orphan_file|metadata_csum|64bit/);
+  });
+
+  test('a power cut while its filesystem was made: it is made again', () => {
+    const half = shown(layout()).replace('"warmboot-data"', '"warmboot-data-new"');
+    expect(install(half, layout())).toBe('');
+    expect(names()).toEqual(['warmboot-data-new', 'warmboot-data']);
+    expect(kept()).toBe(false);
+  });
+
+  test("another host's data are not given to this one, not even at the same place", () => {
+    const same = () => install(shown(layout()), layout(), true);
+    const before = 'mount -t ext4 -o rw,sync,dirsync,nodev,nosuid,noexec';
+    host.write('run/state/host', '52:54:00:00:00:01\n');
+    expect(same()).toContain(before);
+    expect(kept()).toBe(true);
+    host.write('run/state/host', '52:54:00:00:00:99\n');
+    same();
+    expect(names().slice(-2)).toEqual(['warmboot-data-new', 'warmboot-data']);
+    expect(kept()).toBe(false);
   });
 
   test('on a disk that has grown it grows', () => {
     expect(install(shown(layout()), layout({ bytes: 9 * GIB }))).toBe('');
     expect(written()).toBe(true);
+    expect(kept()).toBe(true);
   });
 
   test.each([
@@ -95,8 +140,20 @@ describe.each(SHELLS)('in %s', (...shell) => {
   });
 
   test('an order that says wipe may lose it; what is there then must not look like a filesystem', () => {
-    expect(install(shown(layout()), layout({ slotBytes: 2 * GIB }), true)).toBe('wipefs -qa /dev/sda6');
-    expect(written()).toBe(true);
+    install(shown(layout()), layout({ slotBytes: 2 * GIB }), true);
+    expect(names()).toEqual(['warmboot-data-new', 'warmboot-data']);
+    expect(kept()).toBe(false);
+  });
+
+  test('the state partition is at another place: what makes this host the one it is comes along', () => {
+    host.write('own', 'sda\n');
+    host.write('run/state/host', '52:54:00:00:00:01\n');
+    host.write('run/state/machine-id', 'abc\n');
+    install(shown(layout({ data: false })), layout({ data: false, slotBytes: 2 * GIB }));
+    expect(readFileSync(host.path('run/state.kept/machine-id'), 'utf8')).toBe('abc\n');
+    host.write('run/state/host', '52:54:00:00:00:99\n');
+    install(shown(layout({ data: false })), layout({ data: false, slotBytes: 2 * GIB }));
+    expect(existsSync(host.path('run/state.kept'))).toBe(false);
   });
 
   test('a table that cannot be read is not one without data', () => {

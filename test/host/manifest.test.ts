@@ -22,6 +22,12 @@ const GOOD = {
   TRIAL: 'warmboot.trial=300',
 };
 
+const FILES = {
+  FILES_URL: `/boot/hosts/52:54:00:00:00:01/files/${'ab'.repeat(32)}`,
+  FILES_SHA256: 'ab'.repeat(32),
+  FILES_BYTES: '2048',
+};
+
 describe.each(SHELLS)('in %s', (...shell) => {
   test.each(HOSTILE)('a value is taken as it is: %j', (text) => {
     host.write('m', `REASON='before'\n${shellText({ reason: text })}ACTION='none'\n`);
@@ -60,6 +66,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('accepts a good one, and one with nothing to do', () => {
     expect(accept({})).toBe(0);
     expect(accept({ ACTION: 'switch', ATTEMPT: 'x' })).toBe(0);
+    expect(accept(FILES)).toBe(0);
+    expect(accept({ FILES_URL: '', FILES_SHA256: '', FILES_BYTES: '' })).toBe(0);
     expect(accept({ IMAGE_DIGEST: '', SLOT: '', APPEND: '', TRIAL: '' })).toBe(0);
   });
 
@@ -76,6 +84,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
     { TRIAL: 'a;b' },
     { ATTEMPT: '../../x y' },
     { KERNEL_BYTES: '1+1' },
+    { ...FILES, FILES_SHA256: 'ab' },
+    { ...FILES, FILES_SHA256: `../${'a'.repeat(61)}` },
+    { ...FILES, FILES_URL: `http://10.0.0.9/files/${FILES.FILES_SHA256}` },
+    { ...FILES, FILES_URL: '/boot/hosts/x/files/other' },
+    { ...FILES, FILES_URL: '' },
+    { ...FILES, FILES_BYTES: '' },
+    { ...FILES, FILES_BYTES: '2k' },
+    { ...FILES, FILES_BYTES: '99999999' },
     { ACTION: 'wipe' },
     { ACTION: 'install', ATTEMPT: '' },
     { ACTION: 'switch', ATTEMPT: 'x', SLOT: '' },

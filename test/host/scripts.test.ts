@@ -12,7 +12,7 @@ test('every script for hosts is found', () => {
 test('shellcheck has nothing to say about the scripts for hosts', async () => {
   const { stdout } = await execa('shellcheck', ['-x', '-s', 'sh', ...scripts], { reject: false });
   expect(stdout).toBe('');
-}, 60_000);
+}, 240_000);
 
 test.each(SHELLS)(
   '%s can read every one of them',

@@ -272,6 +272,7 @@ export class FakeHost {
       WB_SYS: this.path('sys'),
       WB_PROC: this.path('proc'),
       WB_CONSOLE: this.path('console'),
+      WB_ROOT: this.path('root'),
       HELPER: this.path('bin/warmboot-helper'),
       SERVER: 'http://10.0.0.1:8080',
       SERVER_PEM: '/none',

@@ -135,6 +135,15 @@ const STEPS: Readonly<Record<string, Step>> = {
     },
     events: ['resumed'],
   },
+  'PUT /api/v1/hosts/{mac}/files/{path}': { before: host, events: ['host-files-changed'] },
+  'DELETE /api/v1/hosts/{mac}/files/{path}': {
+    before: async () => {
+      const mac = await host();
+      await server.admin(`/api/v1/hosts/${mac}/files/etc/motd`, { method: 'PUT', body: 'x' });
+      return mac;
+    },
+    events: ['host-files-changed'],
+  },
   'POST /api/v1/hosts/{mac}/rollback': { before: moved, events: ['assigned', 'attempt-began'] },
   'PUT /api/v1/discovery': {
     headers: editionOf('/api/v1/discovery'),
@@ -194,7 +203,7 @@ test.each(Object.entries(STEPS))('%s', async (route, { before, body, headers, ev
   const id = before ? await before() : '';
   const [method = '', path = ''] = route.split(' ');
   const after = (await server.admin('/api/v1/events?limit=1')).json.next;
-  const answer = await server.admin(path.replace(/\{\w+\}/, id), {
+  const answer = await server.admin(path.replace(/\{\w+\}/, id).replace('{path}', 'etc/motd'), {
     method,
     ...(method !== 'DELETE' && { body: body ?? {} }),
     headers: { authorization: `Bearer ${ann}`, ...(await headers?.()) },

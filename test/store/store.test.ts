@@ -67,6 +67,7 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
       serial: fc.maxSafeNat(),
       revision: fc.maxSafeNat(),
       profile: fc.constant(null),
+      files: fc.constant(null),
       origins: fc.constantFrom({}, { layout: 'own' as const, append: 'profile' as const }),
       createdAt: time,
       held: fc.option(text),

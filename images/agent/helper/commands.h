@@ -20,5 +20,15 @@ bool print_digest(const char *path, struct failure *why);
 bool print_field(const char *json_path, const char *field_path, struct failure *why);
 /* A file, or a device with the disk's own cache; what is mounted from it may stay so. */
 bool sync_path(const char *path, struct failure *why);
+/* A folder in which nothing can be made, not even by root: an empty mount point. */
+bool make_immutable(const char *path, struct failure *why);
+/* A mounted ext4, to the end of its device; one that fills it stays as it is, none is ever made smaller. */
+bool grow_filesystem(const char *path, const char *device, struct failure *why);
+
+/*
+ * The file set on stdin (ustar) into the root of a system; says on stdout what is new, changed, removed or noteworthy. `instance` is
+ * the id for cloud-init where a seed has no meta-data.
+ */
+bool apply_files(const char *root_path, const char *instance, struct failure *why);
 
 #endif

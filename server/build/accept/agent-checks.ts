@@ -1,6 +1,7 @@
+import { AGENT_INIT } from '../agent-init.ts';
 import { type CheckedImage, type CheckFailure, failure, installLine, KERNEL_PACKAGE } from './check.ts';
 import { hasModule, readKernelModules } from './kernel-modules.ts';
-import { hasProgram, isEnabled, isFile } from './tree-questions.ts';
+import { hasProgram, isEnabled, isExecutable, isFile } from './tree-questions.ts';
 
 const AGENT_LINE = 'COPY --from=warmboot/agent / /';
 
@@ -29,6 +30,14 @@ export function checkAgent({ tree, os, kernel }: CheckedImage): CheckFailure[] {
     isEnabled(tree, 'warmboot-trial.service'),
     'trial-guard',
     'warmboot-trial.service is not enabled: a trial that hangs would not come back to the old slot',
+    AGENT_LINE,
+  );
+  // An agent of before has no init, and its image is started without.
+  demand(
+    !isFile(tree, AGENT_INIT) ||
+      ['init', 'early'].every((name) => isExecutable(tree, `usr/lib/warmboot/${name}`)),
+    'agent-init',
+    `/${AGENT_INIT} or early beside it cannot be executed: the host would start without its identity and its files`,
     AGENT_LINE,
   );
   demand(

@@ -17,6 +17,12 @@ export function isFile(tree: FileTree, path: Latin1): boolean {
   return tree.resolve(path)?.node.inode.meta.type === 'file';
 }
 
+/** A file that root may execute. */
+export function isExecutable(tree: FileTree, path: Latin1): boolean {
+  const meta = tree.resolve(path)?.node.inode.meta;
+  return meta?.type === 'file' && (meta.mode & 0o111) !== 0;
+}
+
 /** True for a symlink too, wherever it leads; links in the folders on the way are followed. */
 export function exists(tree: FileTree, path: Latin1): boolean {
   return linkOrNode(tree, path) !== undefined;

@@ -7,6 +7,7 @@ import type { CheckedImage } from '../../../server/build/accept/check.ts';
 import { checkInstallerImage, checkOsImage } from '../../../server/build/accept/checks.ts';
 import { findKernel } from '../../../server/build/accept/kernel.ts';
 import { readOsRelease } from '../../../server/build/accept/os-release.ts';
+import { argumentsWithInit } from '../../../server/build/agent-init.ts';
 import type { FileTree } from '../../../server/filesystems/file-tree.ts';
 import type { Member } from '../tree/tar-maker.ts';
 import { layerFolder } from '../tree/tree-maker.ts';
@@ -170,8 +171,24 @@ test.each([
   ['agent-unit', link('etc/systemd/system/warmboot-agent.service', '/dev/null')],
   ['udev', link('etc/systemd/system/systemd-udevd.service', '/dev/null')],
   ['udev', link('etc/systemd/system/systemd-udev-trigger.service', '/dev/null')],
+  ['agent-init', { path: 'usr/lib/warmboot/init', mode: 0o644 }],
 ])('%s: what must not be there is noticed', async (name, member) => {
   expect(await names(stack([...GOOD], [member]))).toEqual([name]);
+});
+
+test('the agent’s init is named by the kernel’s arguments where it is there, and must be executable with early', async () => {
+  const init = { path: 'usr/lib/warmboot/init', mode: 0o755 };
+  const early = { path: 'usr/lib/warmboot/early', mode: 0o755 };
+  const tree = stack([...GOOD], [init, early]);
+  expect(await names(tree)).toEqual([]);
+  expect(await names(stack([...GOOD], [init]))).toEqual(['agent-init']);
+  expect(argumentsWithInit(tree, 'console=ttyS0 quiet')).toBe(
+    'console=ttyS0 quiet init=/usr/lib/warmboot/init',
+  );
+  expect(argumentsWithInit(tree, '')).toBe('init=/usr/lib/warmboot/init');
+  expect(argumentsWithInit(tree, 'quiet init=/bin/bash')).toBe('quiet init=/bin/bash');
+  expect(argumentsWithInit(tree, 'my.init=1')).toBe('my.init=1 init=/usr/lib/warmboot/init');
+  expect(argumentsWithInit(stack([...GOOD]), 'quiet')).toBe('quiet');
 });
 
 test('a login is asked for on the serial consoles of the command line only', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { labelTree } from '../../../../server/build/accept/selinux/label-tree.ts';
 import type { FileTree } from '../../../../server/filesystems/file-tree.ts';
@@ -61,6 +61,17 @@ test('the agent’s programs are programs, whatever the policy thinks of /usr/li
   expect(labels()).toEqual(['bin_t', 'lib_t', 'bin_t']);
   const own = policy('file_contexts.local', '/usr/lib/warmboot/agent\t--\tsystem_u:object_r:mine_t:s0\n');
   expect(labels(own)).toEqual(['mine_t', 'lib_t', 'bin_t']);
+  // What can be executed of the agent is in no policy, so none may be forgotten here.
+  const here = 'images/agent/rootfs/usr/lib/warmboot';
+  const programs = readdirSync(here).filter((name) => (statSync(`${here}/${name}`).mode & 0o111) !== 0);
+  const tree = stack([
+    config('enforcing'),
+    policy('file_contexts', main),
+    ...programs.map((name) => `usr/lib/warmboot/${name}`),
+  ]);
+  labelTree(tree, null);
+  expect(programs).toContain('early');
+  for (const name of programs) expect(labelOf(tree, `usr/lib/warmboot/${name}`), name).toContain('bin_t');
 });
 
 test('names of one file stay names of one file, labelled by the first', () => {

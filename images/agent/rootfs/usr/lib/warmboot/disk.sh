@@ -61,13 +61,20 @@ msdos_partition() {
     warmboot-[a-h])
       number=$(echo abcdefgh | sed "s/${2#warmboot-}.*//" | tr -d '\n' | wc -c)
       typed 0x83 "$1" $((first + number)) ;;
-    warmboot-data)
-      for number in 5 6 7 8 9 10 11 12 13; do
-        if typed 0xda "$1" "$number"; then return 0; fi
-      done
-      return 1 ;;
+    warmboot-data) behind_slots 0xda "$1" ;;
+    # While its filesystem is made; no type that anybody else gives.
+    warmboot-data-new) behind_slots 0xd9 "$1" ;;
     *) return 1 ;;
   esac
+}
+
+# behind_slots TYPE DISK: the partition of that type, which may be any of the logical ones.
+behind_slots() {
+  local number
+  for number in 5 6 7 8 9 10 11 12 13; do
+    if typed "$1" "$2" "$number"; then return 0; fi
+  done
+  return 1
 }
 
 # numbered DISK NUMBER: the name of that partition.
@@ -140,6 +147,11 @@ mount_state() {
 
 is_mounted() {
   awk -v at="$1" '$5 == at { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
+}
+
+# is_in_use PARTITION: mounted, wherever.
+is_in_use() {
+  awk -v number="$(cat "$WB_SYS/class/block/$1/dev")" '$3 == number { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
 }
 
 unmount_disk() {

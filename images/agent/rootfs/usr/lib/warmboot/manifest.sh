@@ -3,7 +3,8 @@
 
 MANIFEST_KEYS="VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT \
 KERNEL_URL KERNEL_SHA256 KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH RATE POLL MIRROR \
-STAGE_INDEX STAGE_FRAMES STAGE_DATA INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE TRUST ANNOUNCE"
+STAGE_INDEX STAGE_FRAMES STAGE_DATA INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE TRUST ANNOUNCE \
+FILES_URL FILES_SHA256 FILES_BYTES"
 
 # manifest_fetch WAIT: asks; WAIT > 0 lets the server hold its answer for so many seconds while nothing changes.
 #   0 a manifest is in M_*   1 no answer   2 unchanged   3 not to be trusted   4 refused, see HTTP_STATUS
@@ -123,6 +124,19 @@ manifest_acceptable() {
         return 1
       fi ;;
     *) manifest_refused "its action is '$M_ACTION'"; return 1 ;;
+  esac
+  # The sha256 names files on the state partition, and a host without its own files may have no network: half a word is refused.
+  case $M_FILES_SHA256 in
+    '') M_FILES_URL='' M_FILES_BYTES='' ;;
+    *[!0-9a-f]*) manifest_refused "files '$M_FILES_SHA256'"; return 1 ;;
+    *)
+      if [ ${#M_FILES_SHA256} -ne 64 ]; then manifest_refused "files '$M_FILES_SHA256'"; return 1; fi
+      case $M_FILES_URL in
+        /boot/hosts/*/files/"$M_FILES_SHA256") ;;
+        *) manifest_refused "files at '$M_FILES_URL'"; return 1 ;;
+      esac
+      case $M_FILES_BYTES in '' | *[!0-9]*) manifest_refused "files of '$M_FILES_BYTES' bytes"; return 1 ;; esac
+      if [ ${#M_FILES_BYTES} -gt 7 ]; then manifest_refused "files of '$M_FILES_BYTES' bytes"; return 1; fi ;;
   esac
   case $M_KERNEL_BYTES$M_INITRD_BYTES in *[!0-9]*) manifest_refused "sizes that are no numbers"; return 1 ;; esac
   case $M_RATE in *[!0-9]*) M_RATE='' ;; esac

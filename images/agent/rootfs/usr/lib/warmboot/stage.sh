@@ -15,7 +15,7 @@ stage() {
   part=$(partition_on "$DISK" "warmboot-$M_SLOT")
   say "stage $M_IMAGE_NAME $M_IMAGE_DIGEST to slot $M_SLOT, attempt $ATTEMPT"
   forget_trial
-  watched stage_work "$(device "$part")"
+  gently watched stage_work "$(device "$part")"
   case $? in
     0) report_staged ;;
     2) ETAG='' ;;
@@ -56,10 +56,6 @@ root_fits() {
     REASON="the manifest's root is '$M_ROOT', slot $M_SLOT of this disk is 'PARTUUID=$uuid'"
     return 1
   fi
-}
-
-is_in_use() {
-  awk -v number="$(cat "$WB_SYS/class/block/$1/dev")" '$3 == number { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
 }
 
 report_staged() {

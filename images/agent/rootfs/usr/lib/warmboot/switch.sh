@@ -4,6 +4,14 @@
 switch() {
   ATTEMPT=$M_ATTEMPT
   if ! switch_allowed; then refuse switch; return; fi
+  if ! files_fetch; then
+    case $HTTP_STATUS in
+      # A set that is gone was changed since, and the next manifest names another.
+      000 | 404 | 5* | 429) say "switch postponed, the host's files are not to be had: $REASON"; sleep "$M_POLL"; ETAG='' ;;
+      *) refuse files "the host's files are not to be had: $REASON" ;;
+    esac
+    return
+  fi
   before_switch
   case $? in
     0) ;;
@@ -18,6 +26,8 @@ switch() {
     return
   fi
   boot_readonly
+  keep_identity
+  if ! files_for "$M_SLOT"; then refuse files 'the state partition cannot be written'; return; fi
   note_trial prepared
   # The server had better know, but its absence holds nothing up: the new system reports too.
   # shellcheck disable=SC2046 # one word a field
@@ -100,6 +110,7 @@ install() {
     refuse netboot 'the machine did not netboot: its firmware boots the disk first'
     return
   fi
+  keep_identity
   echo "$ATTEMPT" | put "$STATE/netboot"
   say "an install is ordered, attempt $ATTEMPT: restarting to boot from the network"
   kexec -u > /dev/null 2>&1

@@ -67,6 +67,7 @@ try_to_confirm() {
 
 healthy() {
   local hook
+  data_healthy "$DISK" || return 1
   for hook in "$WB_ETC"/health.d/*; do
     # Killed where it does not listen: an agent that waits for a hook for ever hears nothing of its server.
     if [ -f "$hook" ] && [ -x "$hook" ] && ! timeout -k 5 "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1; then
@@ -130,5 +131,6 @@ stand_alone() {
     boot_readonly
   fi
   until try_to_confirm; do sleep 3; done
+  keep_identity
   : > "$WB_RUN/confirmed"
 }

@@ -1,27 +1,38 @@
 # shellcheck shell=sh
 # The system that is on the disk already, without the server's help.
 
-# know_own_disk: OWN_DISK is the Warmboot disk of this machine, if there is one, and OWN_HOST the host that it was
-# installed as; its token and the highest serial seen are taken over, so that a known host is recognised and an old
-# manifest refused.
+# know_own_disk: OWN_DISK is the Warmboot disk of this machine, if there is one, and OWN_HOST the host that it was installed as; its
+# token and the highest serial seen are taken over, so that a known host is recognised and an old manifest refused. Of several that
+# one is meant which names a card of this machine; where none does the card may be gone, or the disk came from another machine.
 know_own_disk() {
-  local name
   wait_for_disks 8
   OWN_DISK='' OWN_HOST=''
-  # Behind USB too: an order may have named such a disk once.
+  own_disk_by is_port || own_disk_by true
+}
+
+# own_disk_by COMMAND: takes the first disk whose host is good for it. Behind USB too: an order may have named such a disk once.
+own_disk_by() {
+  local name
   for name in $(candidates) $(all_disks); do
     if [ "$(disk_content "$name")" = warmboot ] && mount_state "$name"; then
-      if [ -r "$STATE/host" ] && is_this_host "$(cat "$STATE/host")"; then OWN_DISK=$name; take_over; fi
+      if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then OWN_DISK=$name; take_over; fi
       unmount_disk
     fi
-    if [ -n "$OWN_DISK" ]; then return; fi
+    if [ -n "$OWN_DISK" ]; then return 0; fi
   done
+  return 1
+}
+
+# is_port MAC: of a card that is in this machine.
+is_port() {
+  grep -qixF "$1" "$WB_SYS"/class/net/*/address 2> /dev/null
 }
 
 take_over() {
   OWN_HOST=$(cat "$STATE/host")
   OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
-  SERIAL_SEEN=$(serial_last)
+  # The serials of another host say nothing of this one's.
+  if is_port "$OWN_HOST"; then SERIAL_SEEN=$(serial_last); fi
   if [ -s "$STATE/token" ]; then
     cp "$STATE/token" "$WB_RUN/token"
     use_token "$(cat "$WB_RUN/token")"

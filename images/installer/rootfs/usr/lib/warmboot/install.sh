@@ -15,7 +15,7 @@ install() {
   node=$(device "$CHOSEN")
   if holds_this_attempt; then
     say "disk $CHOSEN holds this attempt's slot already"
-    watched put_loader "$node" && boot_sync
+    watched renew_work "$node" && boot_sync
   else
     say "disk $(disk_text "$CHOSEN")"
     watched install_work "$node"
@@ -110,10 +110,25 @@ install_work() {
   # GRUB comes first, with no slot to start: a power cut from here on ends in another network boot, not in a dead loader.
   put_loader "$1"
   put_state
+  put_host_files
   slot_mark_invalid "$M_SLOT" || fail 'the boot partition cannot be written'
   flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")"
   put_boot_files "$M_SLOT"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail 'the boot partition cannot be written'
+}
+
+# renew_work NODE: what may be newer than a slot that holds this attempt already.
+renew_work() {
+  put_loader "$1"
+  put_host_files
+}
+
+# put_host_files: those of this install, for its slot alone: what other slots had is gone with them.
+put_host_files() {
+  phase files
+  rm -f "$STATE"/files/slot-*
+  files_fetch || fail "the host's files are not to be had: $REASON"
+  files_for "$M_SLOT" || fail 'the state partition cannot be written'
 }
 
 fetch_layout() {
@@ -127,7 +142,7 @@ fetch_layout() {
 }
 
 make_partitions() {
-  local label tries before
+  local label tries before after renewed
   phase partition
   if ! before=$(table_of "$1") && [ "$M_INSTALL_WIPE" != true ]; then fail "the partition table of disk $CHOSEN cannot be read: $(last_error)"; fi
   before=$(echo "$before" | place_of_data)
@@ -141,10 +156,14 @@ make_partitions() {
   if [ "$M_INSTALL_WIPE" != true ] && ! keeps_data "$before" "$(place_of_data < "$WB_RUN/layout")"; then
     fail "the new partition table would destroy the data partition of disk $CHOSEN: $REASON; give the layout that the disk has, or let the order say wipe"
   fi
+  after=$(place_of_data < "$WB_RUN/layout") renewed=''
+  if [ -n "$after" ] && { [ -z "$before" ] || is_anothers_disk || ! keeps_data "$before" "$after"; }; then renewed=yes; fi
+  keep_state
   # Old signatures on the disk go; what lies inside the partitions is left for those who own it.
-  tracked sfdisk -q --wipe always --wipe-partitions never "$1" < "$WB_RUN/layout" \
+  mark_new_data "$renewed" < "$WB_RUN/layout" > "$WB_RUN/layout.marked"
+  tracked sfdisk -q --wipe always --wipe-partitions never "$1" < "$WB_RUN/layout.marked" \
     || fail "sfdisk: $(last_error)"
-  forget_foreign_data "$before"
+  if [ -n "$renewed" ]; then make_data "$1"; fi
   for label in boot state "$M_SLOT"; do
     wait_for_partition "$label" || fail "the kernel does not show the partition warmboot-$label"
   done
@@ -175,14 +194,51 @@ keeps_data() {
   return 1
 }
 
-# forget_foreign_data BEFORE: a data partition that stayed where it was keeps its content; in a new one, remains of an
-# older use of the disk must not look like a filesystem.
-forget_foreign_data() {
-  local after
-  after=$(place_of_data < "$WB_RUN/layout")
-  if [ -n "$after" ] && wait_for_partition data && { [ -z "$1" ] || ! keeps_data "$1" "$after"; }; then
-    wipefs -qa "$(device "$(partition_on "$CHOSEN" warmboot-data)")"
+# mark_new_data YES: the table on stdin; the data partition, if it is new, under a name (on msdos a type) of its own until it has a
+# filesystem. So the one that is called data always holds somebody's, whenever the power goes.
+mark_new_data() {
+  if [ -n "$1" ]; then sed -e 's/name=warmboot-data$/name=warmboot-data-new/' -e 's/type=da$/type=d9/'; else cat; fi
+}
+
+# is_anothers_disk: a Warmboot disk that names another host: its data are not for this one. Asked only where the order says wipe.
+is_anothers_disk() {
+  local owner
+  if [ "$M_INSTALL_WIPE" != true ] || ! is_warmboot_disk "$CHOSEN" || ! mount_state "$CHOSEN" 2> /dev/null; then return 1; fi
+  owner=$(cat "$STATE/host" 2> /dev/null)
+  unmount_disk
+  [ -n "$owner" ] && [ "$owner" != "$M_HOST" ] && ! is_port "$owner"
+}
+
+# make_data NODE: ext4 as a 3.10 kernel mounts it and the e2fsck of its time checks it, in the new data partition; only then its
+# name. What an older use of the disk left there must not be found in it.
+make_data() {
+  local part node features
+  wait_for_partition data-new || fail 'the kernel does not show the new data partition'
+  part=$(partition_on "$CHOSEN" warmboot-data-new)
+  node=$(device "$part") features='^orphan_file,^metadata_csum_seed,^metadata_csum'
+  # More than 2^32 blocks want it; below 16 TiB it only keeps old programs out.
+  if [ "$(disk_bytes "$part")" -lt 17592186044416 ]; then features=$features,^64bit; fi
+  tracked wipefs -qa "$node" || fail "wipefs: $(last_error)"
+  # No reserve for root, whose own filesystem is elsewhere; no discard, which takes minutes on some disks.
+  tracked /usr/sbin/mke2fs -q -F -t ext4 -b 4096 -m 0 -e remount-ro -E nodiscard -O "$features" -L warmboot-data "$node" \
+    || fail "mke2fs: $(last_error)"
+  case $(probe "$CHOSEN" PTTYPE) in
+    gpt) set -- --part-label "$1" "$(cat "$WB_SYS/class/block/$part/partition")" warmboot-data ;;
+    *) set -- --part-type "$1" "$(cat "$WB_SYS/class/block/$part/partition")" da ;;
+  esac
+  tracked sfdisk -q "$@" > /dev/null || fail "sfdisk: $(last_error)"
+  wait_for_partition data || fail 'the kernel does not show the data partition'
+  say "made a filesystem in the data partition of $CHOSEN"
+}
+
+# keep_state: what makes this host the one it is, in memory, for a layout that has the state partition elsewhere.
+keep_state() {
+  rm -rf "$WB_RUN/state.kept"
+  if [ "$CHOSEN" != "$OWN_DISK" ] || ! mount_state "$CHOSEN" 2> /dev/null; then return; fi
+  if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ]; then
+    cp -a "$STATE" "$WB_RUN/state.kept" || rm -rf "$WB_RUN/state.kept"
   fi
+  unmount_disk
 }
 
 wait_for_partition() {
@@ -240,6 +296,7 @@ put_state() {
     tracked /usr/sbin/mke2fs -q -F -t ext4 -O '^orphan_file,^metadata_csum_seed,^metadata_csum,^64bit' -L warmboot-state \
       "$(device "$(partition_on "$CHOSEN" warmboot-state)")" || fail "mke2fs: $(last_error)"
     mount_state "$CHOSEN" || fail 'the new state partition cannot be mounted'
+    if [ -d "$WB_RUN/state.kept" ] && ! cp -a "$WB_RUN/state.kept/." "$STATE/"; then fail 'the state partition cannot be written'; fi
   fi
   chmod 700 "$STATE"
   rm -rf "$STATE/trial" "$STATE/netboot" "$STATE/outbox"
@@ -247,6 +304,15 @@ put_state() {
   put "$STATE/token" < "$WB_RUN/token" && put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_HOST" | put "$STATE/host" \
     && sed -n 's/^# disk: //p' "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
+  note_data || fail 'the state partition cannot be written'
+}
+
+# note_data: that there is production data; a system that finds no filesystem there one day must not take that for good.
+note_data() {
+  local part uuid
+  part=$(partition_on "$CHOSEN" warmboot-data) || { rm -f "$STATE/data"; return; }
+  uuid=$(probe "$part" UUID)
+  if [ -n "$uuid" ]; then echo "$uuid" | put "$STATE/data"; fi
 }
 
 # put_trust: what this installer trusts, so does the host; a server that says nothing of itself takes nothing with it.

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { AGENT, FakeHost, INSTALLER, SHELLS } from './shell.ts';
+
+/** How a host comes by its file set, and which slot has which. */
+
+const SET = 'a file set';
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const HEX = sha256(SET);
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+  host.write('body', SET);
+});
+afterEach(() => host.remove());
+
+const read = (path: string) => readFileSync(host.path(path), 'utf8');
+const sets = () => readdirSync(host.path('run/state/files')).sort();
+const requests = () => (existsSync(host.path('requests')) ? read('requests').trim().split('\n') : []);
+
+describe.each(SHELLS)('in %s', (...shell) => {
+  const manifest = `M_FILES_SHA256=${HEX} M_FILES_URL=/boot/hosts/x/files/${HEX} M_MIRROR=http://mirror`;
+  const tell = 'files_fetch && echo there || echo "not: $REASON"';
+  const run = (script: string) => host.run(shell, `${manifest}; ${script}`).out;
+
+  test('fetched once, from the server itself, whatever mirror there is', () => {
+    expect(run(`${tell}; ${tell}`)).toBe('there\nthere');
+    expect(requests()).toEqual([`http://10.0.0.1:8080/boot/hosts/x/files/${HEX}`]);
+    expect(read(`run/state/files/${HEX}.tar`)).toBe(SET);
+    expect(existsSync(host.path('run/files.tar'))).toBe(false);
+  });
+
+  test('a host without files asks for none', () => {
+    expect(run(`M_FILES_SHA256=; ${tell}`)).toBe('there');
+    expect(requests()).toEqual([]);
+  });
+
+  test('what was damaged on the disk is fetched anew', () => {
+    host.write(`run/state/files/${HEX}.tar`, 'damaged');
+    expect(run(tell)).toBe('there');
+    expect(read(`run/state/files/${HEX}.tar`)).toBe(SET);
+  });
+
+  test.each([
+    ['000', 'the server answers 000'],
+    ['503', 'the server answers 503'],
+    ['401', 'the server answers 401'],
+    ['404', 'the server answers 404'],
+  ])('status %s: not there, and nothing is kept', (status, why) => {
+    host.write('status', status);
+    expect(run(`FILES_SECONDS=3; ${tell}`)).toBe(`not: ${why}`);
+    expect(sets()).toEqual([]);
+    expect(requests().length).toBe(status.startsWith('4') ? 1 : 3);
+  });
+
+  test('other bytes than the manifest names are not taken', () => {
+    host.write('body', 'of a stranger');
+    expect(run(`FILES_SECONDS=3; ${tell}`)).toBe('not: they are not those that the manifest names');
+    expect(sets()).toEqual([]);
+  });
+
+  test('each slot keeps its own, and what no slot has goes', () => {
+    const other = sha256('other');
+    host.write(`run/state/files/${other}.tar`, 'other');
+    host.write('run/state/files/slot-a', `${other}\n`);
+    host.write(`run/state/files/${'0'.repeat(64)}.tar`, 'of nobody');
+    run('files_fetch; files_for b');
+    expect(sets()).toEqual([`${HEX}.tar`, `${other}.tar`, 'slot-a', 'slot-b'].sort());
+    run('files_for a');
+    expect(sets()).toEqual([`${HEX}.tar`, 'slot-a', 'slot-b']);
+    run('M_FILES_SHA256=; files_for a; files_for b');
+    expect(sets()).toEqual([]);
+  });
+
+  test('a host that never had files gets no folder', () => {
+    run('M_FILES_SHA256=; files_for a');
+    expect(existsSync(host.path('run/state/files'))).toBe(false);
+  });
+
+  test('an install gives its slot the set, and forgets those of the slots that were', () => {
+    host.write('run/state/files/slot-b', `${'0'.repeat(64)}\n`);
+    const { out } = host.run(shell, `${manifest} M_SLOT=a; put_host_files; echo done`, [
+      `${INSTALLER}/install.sh`,
+    ]);
+    expect(out).toBe('done');
+    expect(sets()).toEqual([`${HEX}.tar`, 'slot-a']);
+  });
+
+  test('an install whose files are not to be had fails and says so', () => {
+    host.write('status', '404');
+    const script = `${manifest} M_SLOT=a; (put_host_files; echo done); cat "$WB_RUN/work/reason"`;
+    expect(host.run(shell, script, [`${INSTALLER}/install.sh`]).out).toBe(
+      'the host’s files are not to be had: the server answers 404'.replace('’', "'"),
+    );
+  });
+
+  describe('a switch', () => {
+    const SWITCH = `
+      M_ATTEMPT=att-2 ATTEMPT=att-2 M_ACTION=switch M_SLOT=b M_IMAGE_DIGEST=sha256:b M_APPEND=x M_TRIAL=y M_SWITCH=kexec M_POLL=5 IN_TRIAL='' SLOT=a
+      DISK=sda DIGEST=sha256:a HOOK_SECONDS=1 ETAG=e WB_ROOT=$T/root FILES_SECONDS=2
+      switch_allowed() { :; }
+      before_switch() { :; }
+      leave() { echo "leave by $1, slot-b $(cat "$STATE/files/slot-b" 2> /dev/null)"; }
+      switch; echo "etag '$ETAG'"`;
+    const go = (more = '') =>
+      host.run(
+        shell,
+        `${manifest}; ${more} ${SWITCH}`,
+        ['stage.sh', 'switch.sh', 'trial.sh'].map((name) => `${AGENT}/${name}`),
+      ).out;
+
+    beforeEach(() => host.validSlot('b', 'sha256:b'));
+
+    test('gives the slot its files before it jumps', () => {
+      expect(go()).toContain(`leave by kexec, slot-b ${HEX}`);
+    });
+
+    test('takes away what the slot had where the host has none any more', () => {
+      host.write('run/state/files/slot-b', `${HEX}\n`);
+      expect(go('M_FILES_SHA256=')).toContain('leave by kexec, slot-b \n');
+    });
+
+    test.each(['000', '503', '404'])('waits while the server answers %s', (status) => {
+      host.write('status', status);
+      expect(go()).toBe("etag ''");
+      expect(read('console')).toContain('switch postponed');
+      expect(existsSync(host.path('run/state/trial'))).toBe(false);
+    });
+
+    test('is refused where the server gives other files, or none to this host', () => {
+      host.write('body', 'other');
+      expect(go()).toBe("etag 'e'");
+      expect(read('console')).toContain('failed files: the host');
+      expect(existsSync(host.path('run/state/trial'))).toBe(false);
+    });
+  });
+});
