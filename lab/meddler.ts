@@ -16,6 +16,9 @@ export type Meddling =
   /** This status and no body, each time. */
   | { readonly kind: 'refuse'; readonly status: number };
 
+/** Decides by what is asked for, and from which place of the file on: hosts ask for parts, several at once. */
+export type Meddle = (path: string, from: number) => Meddling | undefined;
+
 export interface MeddlerPlace {
   /** Where the hosts ask. */
   readonly port: number;
@@ -26,18 +29,18 @@ export interface MeddlerPlace {
 /** A bad network: a proxy in front of the boot plane that alters or cuts the answers to some requests. */
 export class Meddler {
   readonly #server: HttpServer;
-  readonly #meddle: (path: string) => Meddling | undefined;
+  readonly #meddle: Meddle;
   readonly #serverPort: number;
   /** How many answers were meddled with. */
   count = 0;
 
-  private constructor(serverPort: number, meddle: (path: string) => Meddling | undefined) {
+  private constructor(serverPort: number, meddle: Meddle) {
     this.#meddle = meddle;
     this.#serverPort = serverPort;
     this.#server = createServer((asked, answer) => this.#pass(asked, answer));
   }
 
-  static async start(place: MeddlerPlace, meddle: (path: string) => Meddling | undefined): Promise<Meddler> {
+  static async start(place: MeddlerPlace, meddle: Meddle): Promise<Meddler> {
     const meddler = new Meddler(place.serverPort, meddle);
     await new Promise<void>((resolve) => meddler.#server.listen(place.port, SERVER_ADDRESS, resolve));
     return meddler;
@@ -48,7 +51,8 @@ export class Meddler {
     const upstream = request(
       { host: SERVER_ADDRESS, port: this.#serverPort, path, method: asked.method, headers: asked.headers },
       (answered) => {
-        const meddling = asked.method === 'GET' ? this.#meddle(path) : undefined;
+        const from = Number(/^bytes=(\d+)-/.exec(asked.headers.range ?? '')?.[1] ?? 0);
+        const meddling = asked.method === 'GET' ? this.#meddle(path, from) : undefined;
         if (meddling?.kind === 'refuse') {
           this.count += 1;
           answered.resume();

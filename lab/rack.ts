@@ -6,7 +6,7 @@ import { Feed } from './feed.ts';
 import { Guest } from './guest.ts';
 import { type Accelerator, probeAccelerator } from './kvm.ts';
 import { type Machine, machine } from './machine.ts';
-import { Meddler, type Meddling } from './meddler.ts';
+import { type Meddle, Meddler } from './meddler.ts';
 import { insideNamespaces } from './namespace.ts';
 import { makeBridge, makeTap, removeLink } from './network.ts';
 import { Server } from './server.ts';
@@ -24,7 +24,7 @@ export interface RackOptions {
   readonly data: string;
   readonly accelerator?: Accelerator;
   /** Spoils answers of the boot plane on their way to the hosts, by path. */
-  readonly meddle?: (path: string) => Meddling | undefined;
+  readonly meddle?: Meddle;
   /** What the network's own DHCP server says; what our documentation tells an operator to write, unless given. */
   readonly dhcp?: DhcpAnswers;
   /** Further arguments of `serve`. */

@@ -23,12 +23,17 @@ const BLOCK = 4096;
 
 let root: string;
 let helper: string;
+/** The same under the thread sanitizer. */
+let threadChecked: string;
 let dir: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'warmboot-helper-'));
   await execa('make', ['-s', '-j2', '-C', SOURCE, `OUT=${root}`, 'all', 'sanitized']);
   helper = join(root, 'warmboot-helper-sanitized');
+  const threads = [`OUT=${join(root, 'threads')}`, 'SANITIZE=thread', 'sanitized'];
+  await execa('make', ['-s', '-j2', '-C', SOURCE, ...threads]);
+  threadChecked = join(root, 'threads/warmboot-helper-sanitized');
 }, 120_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 beforeEach(() => {
@@ -36,6 +41,12 @@ beforeEach(() => {
 });
 
 const sha256 = (data: Uint8Array | string) => createHash('sha256').update(data).digest('hex');
+
+const SANITIZERS = {
+  ASAN_OPTIONS: 'exitcode=99',
+  UBSAN_OPTIONS: 'exitcode=99',
+  TSAN_OPTIONS: 'exitcode=99',
+};
 
 interface Outcome {
   code: number | undefined;
@@ -47,7 +58,7 @@ async function run(args: string[], input: Uint8Array = new Uint8Array(), program
   const done = await execa(program, args, {
     input,
     reject: false,
-    env: { ASAN_OPTIONS: 'exitcode=99', UBSAN_OPTIONS: 'exitcode=99' },
+    env: SANITIZERS,
   });
   // A program that stops early closes its stdin; what execa could not send is no failure of the program.
   return { code: done.exitCode, out: done.stdout, err: done.stderr };
@@ -152,6 +163,40 @@ const example = image([
   zeros(9),
 ]);
 
+/** Whether it runs; one that ended may still wait for its parent to look. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+interface Flash {
+  readonly device?: string;
+  readonly progress?: string;
+  readonly streams?: number;
+  /** Further arguments. */
+  readonly more?: readonly string[];
+  /** What the fetcher does, in shell: $1 is the stream, $2 the ranges; `deliver RANGES` prints them. */
+  readonly script?: string;
+  /** The fetcher, instead of a script. */
+  readonly words?: readonly string[];
+  /** A command that runs the helper. */
+  readonly before?: readonly string[];
+  readonly program?: string;
+}
+
+/** Prints ranges of $DATA; 1 when it has not all of them. */
+const DELIVER = `
+  deliver() {
+    for range in $(echo "$1" | tr ',' ' '); do
+      tail -c +$((\${range%-*} + 1)) "$DATA" | head -c $((\${range#*-} - \${range%-*} + 1))
+      [ "\${range#*-}" -lt "$(wc -c < "$DATA")" ] || return 1
+    done
+  }
+  echo "$1 $2" >> "$ASKED"`;
+
 /** Puts an image's documents and a dirty device, `extra` bytes longer than the filesystem, into the folder. */
 function place(wanted: Image, extra = BLOCK) {
   const paths = {
@@ -159,23 +204,68 @@ function place(wanted: Image, extra = BLOCK) {
     frames: join(dir, 'frames.json'),
     device: join(dir, 'device'),
     progress: join(dir, 'progress'),
+    data: join(dir, 'data'),
+    log: join(dir, 'asked'),
   };
   writeFileSync(paths.index, `${JSON.stringify(wanted.index)}\n`);
   writeFileSync(paths.frames, JSON.stringify(wanted.frames));
   writeFileSync(paths.device, Buffer.alloc(wanted.raw.length + extra, 0xa5));
+  writeFileSync(paths.data, wanted.data);
+  writeFileSync(paths.log, '');
+  const started = (how: Flash = {}) => {
+    const {
+      device = paths.device,
+      progress = paths.progress,
+      streams = 1,
+      more = [],
+      script = 'deliver "$2"',
+    } = how;
+    const { words = ['sh', '-c', `${DELIVER}\n${script}`, 'fetch'], before = [], program = helper } = how;
+    const args = [
+      'flash',
+      paths.index,
+      paths.frames,
+      device,
+      progress,
+      `${streams}`,
+      ...more,
+      '--',
+      ...words,
+    ];
+    const [first = program, ...rest] = [...before, program, ...args];
+    const env = { DATA: paths.data, ASKED: paths.log, ...SANITIZERS };
+    return execa(first, rest, { reject: false, stdin: 'ignore', env });
+  };
+  const flash = async (how: Flash = {}): Promise<Outcome> => {
+    const { exitCode, stdout, stderr } = await started(how);
+    return { code: exitCode, out: stdout, err: stderr };
+  };
+  const asked = () =>
+    readFileSync(paths.log, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split(' ') as [string, string]);
   return {
     ...paths,
-    write: (data: Uint8Array, program = helper) =>
-      run(['write', paths.index, paths.frames, paths.device, paths.progress], data, program),
+    started,
+    flash,
+    /** With these bytes as `data`. */
+    write: (data: Uint8Array, program = helper) => {
+      writeFileSync(paths.data, data);
+      return flash({ program });
+    },
+    /** The ranges that were asked for, one fetcher each. */
+    asked: () => asked().map(([, ranges]) => ranges),
+    streams: () => asked().map(([stream]) => stream),
     check: (program = helper) => run(['check', paths.index, paths.device], undefined, program),
     content: () => readFileSync(paths.device).subarray(0, wanted.raw.length),
     rest: () => readFileSync(paths.device).subarray(wanted.raw.length),
     done: () => {
       const line = readFileSync(paths.progress, 'utf8');
       expect(line).toMatch(/^\d+ \d+ \d+ \d+\n$/);
-      const [frames = 0, offset = 0, bytes = 0, total = 0] = line.split(' ').map(Number);
+      const [fetched = 0, toFetch = 0, bytes = 0, total = 0] = line.split(' ').map(Number);
       expect(bytes).toBeLessThanOrEqual(total);
-      return { frames, offset, bytes, total };
+      return { fetched, toFetch, bytes, total };
     },
   };
 }
@@ -193,7 +283,7 @@ describe('the program', () => {
     const elf = readFileSync(program);
     expect(elf.includes('/ld-linux')).toBe(false);
     expect(elf.includes('.symtab')).toBe(false);
-    for (const args of [[], ['nonsense'], ['write', 'a'], ['check'], ['grubenv', 'f'], ['digest', 'a', 'b']])
+    for (const args of [[], ['nonsense'], ['flash', 'a'], ['check'], ['grubenv', 'f'], ['digest', 'a', 'b']])
       expect(await run(args, undefined, program)).toEqual(refused(2, /usage: /));
   });
 
@@ -214,29 +304,34 @@ describe('the program', () => {
   });
 });
 
-describe('write', () => {
+describe('flash', () => {
   test('brings the image onto a dirty device, zeros and repeated chunks included, and nothing behind it', async () => {
     const at = place(example, 3 * BLOCK);
     expect(await at.write(example.data)).toEqual(good);
     expect(at.content().equals(example.raw)).toBe(true);
     expect(at.rest().equals(Buffer.alloc(3 * BLOCK, 0xa5))).toBe(true);
     const total = example.raw.length;
-    expect(at.done()).toEqual({ frames: 5, offset: example.data.length, bytes: total, total });
+    const fetched = example.data.length;
+    expect(at.done()).toEqual({ fetched, toFetch: fetched, bytes: total, total });
     expect(existsSync(`${at.progress}.tmp`)).toBe(false);
+    expect(at.asked()).toEqual([`0-${fetched - 1}`]);
     expect(await at.check()).toEqual(good);
   });
 
-  test('an image of nothing but zeros has no frames and needs no data', async () => {
+  test('an image of nothing but zeros has no frames and needs no fetcher', async () => {
     const empty = image([zeros(5000)]);
     const at = place(empty, 0);
     expect(await at.write(empty.data)).toEqual(good);
     expect(at.content().equals(empty.raw)).toBe(true);
     expect(at.done().bytes).toBe(5000 * BLOCK);
+    expect(at.asked()).toEqual([]);
   });
 
-  test('what the stream holds behind the last frame is not touched', async () => {
+  test('a fresh device is not read: nothing on it counts', async () => {
     const at = place(example);
-    expect(await at.write(Buffer.concat([example.data, Buffer.alloc(1 << 20, 1)]))).toEqual(good);
+    writeFileSync(at.device, Buffer.concat([example.raw, Buffer.alloc(BLOCK, 0xa5)]));
+    expect(await at.flash({ more: ['--fresh'] })).toEqual(good);
+    expect(at.asked()).toEqual([`0-${example.data.length - 1}`]);
     expect(at.content().equals(example.raw)).toBe(true);
   });
 
@@ -252,24 +347,35 @@ describe('write', () => {
     expect(at.content().equals(example.raw)).toBe(true);
   });
 
-  test('a helper that was stopped among the zeros writes them all', async () => {
-    const at = place(example);
-    const total = example.raw.length;
-    const data = Buffer.from(example.raw);
-    let end = 0;
-    for (const { offset, bytes } of [...example.index.chunks, { offset: total, bytes: 0 }]) {
-      data.fill(0xa5, end, offset);
-      end = offset + bytes;
-    }
-    writeFileSync(at.device, data);
-    writeFileSync(at.progress, `5 ${example.data.length} ${total - BLOCK} ${total}\n`);
-    expect(await at.write(Buffer.alloc(0))).toEqual(good);
-    expect(at.content().equals(example.raw)).toBe(true);
-    expect(at.done().bytes).toBe(total);
-  });
-
   const { starts } = example;
   const [, second = 0, third = 0] = starts;
+
+  test('what lies right already is neither fetched nor written', async () => {
+    const at = place(example);
+    const device = Buffer.concat([example.raw, Buffer.alloc(BLOCK, 0xa5)]);
+    const { offset } = example.index.chunks[1];
+    device.fill(0x77, offset, offset + 1);
+    device.fill(0x77, 500 * BLOCK, 500 * BLOCK + 1);
+    writeFileSync(at.device, device);
+    expect(await at.write(example.data)).toEqual(good);
+    expect(at.asked()).toEqual([`${second}-${third - 1}`]);
+    expect(at.content().equals(example.raw)).toBe(true);
+    expect(at.done()).toMatchObject({ fetched: third - second, bytes: example.raw.length });
+    expect(await at.write(Buffer.alloc(0))).toEqual(good);
+    expect(at.asked()).toHaveLength(1);
+  });
+
+  test('of repeated content one place is enough', async () => {
+    const at = place(example);
+    const device = Buffer.alloc(example.raw.length, 0xa5);
+    const { offset, bytes } = example.index.chunks[5];
+    example.raw.copy(device, offset, offset, offset + bytes);
+    writeFileSync(at.device, device);
+    expect(await at.write(example.data)).toEqual(good);
+    expect(at.asked()).toEqual([`${second}-${example.data.length - 1}`]);
+    expect(at.content().equals(example.raw)).toBe(true);
+  });
+
   test.each([
     ['at its first byte', 0, 0],
     ['inside the first frame', 10, 0],
@@ -277,76 +383,93 @@ describe('write', () => {
     ['inside a frame', second + 1, 1],
     ['a byte before the end of a frame', third - 1, 1],
     ['a byte before the end of all', example.data.length - 1, 4],
-  ])('a stream that ends %s is resumed', async (_name, length, frames) => {
+  ])('a stream that ends %s is resumed by the next run', async (_name, length, frames) => {
     const at = place(example);
-    const sentence = new RegExp(
-      `the stream ended at byte ${length} of ${example.data.length} .* again from byte`,
-    );
-    expect(await at.write(example.data.subarray(0, length))).toEqual(refused(3, sentence));
-    const done = at.done();
-    expect(done).toMatchObject({ frames, offset: starts[frames] });
-
-    // Whatever was done must not be done again: a resumed write touches no byte of a finished frame.
-    const first = example.index.chunks[0].offset;
-    const device = readFileSync(at.device);
-    device.fill(0x77, first, first + 1);
-    if (frames > 0) writeFileSync(at.device, device);
-
-    expect(await at.write(example.data.subarray(done.offset))).toEqual(good);
-    const content = Buffer.from(at.content());
-    if (frames > 0) {
-      expect(content[first]).toBe(0x77);
-      content[first] = example.raw[first] ?? 0;
-    }
-    expect(content.equals(example.raw)).toBe(true);
+    expect(await at.write(example.data.subarray(0, length))).toEqual(refused(3, /the fetcher gave up/));
+    expect(at.done()).toMatchObject({ fetched: starts[frames], toFetch: example.data.length });
+    expect(await at.write(example.data)).toEqual(good);
+    expect(at.asked().at(-1)).toBe(`${starts[frames]}-${example.data.length - 1}`);
+    expect(at.content().equals(example.raw)).toBe(true);
     expect(at.done().bytes).toBe(example.raw.length);
+  });
+
+  test('after a short answer the same run asks again from the last whole frame', async () => {
+    const at = place(example);
+    const most = third + 3 - second;
+    expect(await at.flash({ script: `deliver "$2" | head -c ${most}` })).toEqual(good);
+    const [first, then] = at.asked();
+    expect([first, then]).toEqual([`0-${example.data.length - 1}`, `${second}-${example.data.length - 1}`]);
+    expect(at.content().equals(example.raw)).toBe(true);
+  });
+
+  test('a fetcher that brings nothing at first is asked again, and not in a hurry', async () => {
+    const at = place(example);
+    const script = 'n=$(wc -l < "$ASKED"); [ "$n" -lt 4 ] || deliver "$2"';
+    const began = performance.now();
+    expect(await at.flash({ script })).toEqual(good);
+    expect(performance.now() - began).toBeGreaterThan(250);
+    expect(at.asked()).toHaveLength(4);
+  });
+
+  test('a fetcher that cannot be started, or gives up, ends the flash with a sentence', async () => {
+    const at = place(example);
+    expect(await at.flash({ words: [join(dir, 'none')] })).toEqual(
+      refused(1, /fetcher .* cannot be started/),
+    );
+    expect(await at.flash({ script: 'exit 9' })).toEqual(refused(3, /gave up \(exit code 9\)/));
+    expect(await at.flash({ script: 'kill -9 $$' })).toEqual(refused(3, /gave up \(exit code 256\)/));
   });
 
   test('a helper that was killed is resumed', async () => {
     const at = place(example);
-    const child = execa(helper, ['write', at.index, at.frames, at.device, at.progress], {
-      reject: false,
-      stdin: 'pipe',
-    });
-    child.stdin.on('error', () => {});
-    child.stdin.write(example.data.subarray(0, third + 5));
-    // The file is written at most four times a second, so the kill meets a lagging one as well as an exact one.
-    for (let i = 0; i < 200 && !existsSync(at.progress); i++) await sleep(10);
-    await sleep(100);
+    const child = at.started({ script: `deliver "$2" | head -c ${third + 5}; sleep 20` });
+    await expect.poll(() => at.asked().length, { timeout: 20_000 }).toBe(1);
+    await sleep(500);
     child.kill('SIGKILL');
     await child;
-    expect(at.done().frames).toBeLessThanOrEqual(2);
-    expect(await at.write(example.data.subarray(at.done().offset))).toEqual(good);
+    expect(await at.write(example.data)).toEqual(good);
+    expect(at.asked().at(-1)).toBe(`${third}-${example.data.length - 1}`);
     expect(at.content().equals(example.raw)).toBe(true);
+  });
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s ends it, and leaves no fetcher', async (signal) => {
+    const at = place(example);
+    const script =
+      'sleep 1000 & echo $! >> "$ASKED.pids"; echo $$ >> "$ASKED.pids"; [ "$1" != 0 ] || deliver "$2" | head -c 100000; wait';
+    const child = at.started({ script, streams: 4 });
+    const pids = () =>
+      existsSync(`${at.log}.pids`)
+        ? readFileSync(`${at.log}.pids`, 'utf8').trim().split('\n').map(Number)
+        : [];
+    await expect.poll(() => pids().length, { timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+    child.kill(signal);
+    const ended = await child;
+    expect([ended.exitCode, ended.stderr]).toEqual([3, 'warmboot-helper: it was told to stop']);
+    await expect.poll(() => pids().filter(isAlive), { timeout: 1000 }).toEqual([]);
   });
 
   test('progress is told while the stream is slow', async () => {
     const at = place(example);
-    const child = execa(helper, ['write', at.index, at.frames, at.device, at.progress], { stdin: 'pipe' });
-    child.stdin.write(example.data.subarray(0, second));
-    await sleep(400);
-    child.stdin.write(example.data.subarray(second, third));
-    for (let i = 0; i < 200 && at.done().frames < 2; i++) await sleep(10);
-    expect(at.done()).toMatchObject({ frames: 2, offset: third, total: example.raw.length });
-    child.stdin.end(example.data.subarray(third));
-    await child;
+    const script = `deliver "$2" | { head -c ${second}; sleep 0.4; head -c ${third - second}; sleep 1; cat; }`;
+    const child = at.started({ script });
+    await expect.poll(() => at.done().fetched, { timeout: 20_000 }).toBe(third);
+    expect(at.done()).toMatchObject({ toFetch: example.data.length, total: example.raw.length });
+    expect((await child).exitCode).toBe(0);
   });
 
-  test.each([0, 1, 4])(
-    'an altered byte in frame %i is found, named, and cured by fetching again',
-    async (n) => {
-      const at = place(example);
-      const altered = Buffer.from(example.data);
-      const where = ((starts[n] ?? 0) + (starts[n + 1] ?? 0)) >> 1;
-      altered[where] = (altered[where] ?? 0) ^ 0x10;
-      expect(await at.write(altered)).toEqual(
-        refused(4, new RegExp(`frame ${n} at offset ${starts[n]} .*corrupt`)),
-      );
-      expect(at.done()).toMatchObject({ frames: n, offset: starts[n] });
-      expect(await at.write(example.data.subarray(starts[n]))).toEqual(good);
-      expect(at.content().equals(example.raw)).toBe(true);
-    },
-  );
+  test.each([0, 1, 4])('an altered byte in frame %i is found, named, and cured by another run', async (n) => {
+    const at = place(example);
+    const altered = Buffer.from(example.data);
+    const where = ((starts[n] ?? 0) + (starts[n + 1] ?? 0)) >> 1;
+    altered[where] = (altered[where] ?? 0) ^ 0x10;
+    expect(await at.write(altered)).toEqual(
+      refused(4, new RegExp(`frame ${n} at offset ${starts[n]} .*corrupt`)),
+    );
+    expect(at.done()).toMatchObject({ fetched: starts[n] });
+    expect(await at.write(example.data)).toEqual(good);
+    expect(at.asked().at(-1)).toBe(`${starts[n]}-${example.data.length - 1}`);
+    expect(at.content().equals(example.raw)).toBe(true);
+  });
 
   test('a whole frame with other content, length or no zstd at all is corrupt', async () => {
     const length = example.starts[1] ?? 0;
@@ -363,8 +486,7 @@ describe('write', () => {
       const at = place({ ...example, frames: bent });
       const data = Buffer.concat([frame, example.data.subarray(length)]);
       expect(await at.write(data)).toEqual(refused(4, sentence));
-      expect(at.done().frames).toBe(0);
-      rmSync(at.progress);
+      expect(at.done().fetched).toBe(0);
     }
     const at = place(example);
     expect(await at.write(Buffer.alloc(example.data.length, 'x'))).toEqual(refused(4, /frame 0 .*corrupt/));
@@ -384,66 +506,372 @@ describe('write', () => {
     rmSync(at.device);
     expect(await at.write(example.data)).toEqual(refused(5, /cannot be used/));
     expect(existsSync(at.device)).toBe(false);
-    const folder = ['write', at.index, at.frames, dir, at.progress];
-    expect(await run(folder, example.data)).toEqual(refused(5, /neither a block device nor a file/));
+    expect(await at.flash({ device: dir })).toEqual(refused(5, /neither a block device nor a file/));
   });
 
   test('a device that fails in the middle is reported with its place, and what was done before counts', async () => {
     const plain = image([chunk(16, 1), chunk(64, 2), zeros(8), chunk(4, 3), zeros(8)]);
     const at = place(plain);
     // In units of 512 bytes: writes behind the second chunk fail.
-    const script = `trap '' XFSZ; ulimit -f ${(80 * BLOCK) / 512}; exec "$@"`;
-    const args = [helper, 'write', at.index, at.frames, at.device, at.progress];
-    const outcome = await run(['-c', script, 'sh', ...args], plain.data, 'sh');
-    expect(outcome).toEqual(refused(5, new RegExp(`writing at offset ${88 * BLOCK} of .* failed`)));
-    expect(at.done()).toMatchObject({ frames: 2, offset: plain.starts[2], bytes: 80 * BLOCK });
-    expect(await at.write(plain.data.subarray(plain.starts[2]))).toEqual(good);
+    const limit = ['sh', '-c', `trap '' XFSZ; ulimit -f ${(80 * BLOCK) / 512}; exec "$@"`, 'sh'];
+    const script = 'deliver "$2"; sleep 1000';
+    expect(await at.flash({ before: limit, script })).toEqual(
+      refused(5, new RegExp(`writing at offset ${88 * BLOCK} of .* failed`)),
+    );
+    expect(await at.write(plain.data)).toEqual(good);
+    expect(at.asked().at(-1)).toBe(`${plain.starts[2]}-${plain.data.length - 1}`);
     expect(at.content().equals(plain.raw)).toBe(true);
   });
 
   test('a progress file that cannot be written is the machine’s own trouble', async () => {
     const at = place(example);
-    const args = ['write', at.index, at.frames, at.device, join(dir, 'missing', 'progress')];
-    expect(await run(args, example.data)).toEqual(refused(1, /progress file .* cannot be written/));
+    const outcome = await at.flash({ progress: join(dir, 'missing', 'progress') });
+    expect(outcome).toEqual(refused(1, /progress file .* cannot be written/));
+  });
+
+  test('a rate keeps reading and writing slow', async () => {
+    const at = place(example);
+    const began = performance.now();
+    // The whole is read once, and written once.
+    const rate = example.raw.length;
+    expect(await at.flash({ more: ['--rate', `${rate}`] })).toEqual(good);
+    expect(performance.now() - began).toBeGreaterThan(1500);
+    expect(at.content().equals(example.raw)).toBe(true);
+  });
+
+  test.each([['0'], ['17'], ['x'], ['2x']])('%s streams are refused', async (streams) => {
+    const at = place(example);
+    const args = ['flash', at.index, at.frames, at.device, at.progress, streams, '--', 'true'];
+    expect(await run(args)).toEqual(refused(2, /usage/));
+  });
+});
+
+describe('reuse', () => {
+  /** Writes a former image's index and another device that holds it, changed by `bend`. */
+  function source(name: string, former: Image, bend: (raw: Buffer) => void = () => {}) {
+    const paths = { index: join(dir, `${name}.json`), device: join(dir, name) };
+    writeFileSync(paths.index, `${JSON.stringify(former.index)}\n`);
+    const raw = Buffer.from(former.raw);
+    bend(raw);
+    writeFileSync(paths.device, raw);
+    return { ...paths, from: ['--from', paths.index, paths.device] };
+  }
+  const former = image([chunk(5, 4), zeros(2), chunk(16, 1), chunk(64, 2), chunk(7, 9)]);
+
+  test('what another device holds is taken from there, checked, and the rest fetched', async () => {
+    const at = place(example);
+    const other = source('other', former);
+    expect(await at.flash({ more: other.from })).toEqual(good);
+    // Of the contents 1 2 3 4 5 the other has 1 2 4; between 3 and 5 it is read through or not.
+    expect(at.done().toFetch).toBe(
+      example.data.length - [0, 1, 3].reduce((sum, n) => sum + example.frames.frames[n].bytes, 0),
+    );
+    expect(at.content().equals(example.raw)).toBe(true);
+    expect(readFileSync(other.device).equals(former.raw)).toBe(true);
+  });
+
+  test('what is not there any more is fetched', async () => {
+    const at = place(example);
+    const other = source('other', former, (raw) => raw.fill(0, 10 * BLOCK, 11 * BLOCK));
+    truncateSync(other.device, 50 * BLOCK);
+    expect(await at.flash({ more: other.from })).toEqual(good);
+    expect(at.done().toFetch).toBe(example.data.length - example.frames.frames[3].bytes);
+    expect(at.content().equals(example.raw)).toBe(true);
   });
 
   test.each([
-    ['empty', ''],
-    ['not four numbers', '1 2 3\n'],
-    ['of more than a line', '0 0 0 1\n\n'],
-    ['negative', `-1 0 0 ${example.raw.length}\n`],
-    ['of another image', '0 0 0 4096\n'],
-    ['of another place in data', `1 ${second + 1} ${example.raw.length} ${example.raw.length}\n`],
-    ['behind the last frame', `6 ${example.data.length} 0 ${example.raw.length}\n`],
-    ['with more bytes than there are', `0 0 ${example.raw.length + 1} ${example.raw.length}\n`],
-    ['with fewer bytes than its frames have', `1 ${second} 0 ${example.raw.length}\n`],
-  ])('a progress file that is %s is refused, and the device left alone', async (_name, text) => {
+    [
+      'an index that is no index',
+      (at: { index: string }) => writeFileSync(at.index, '{"version":1'),
+      /nothing is reused by/,
+    ],
+    ['an index that is missing', (at: { index: string }) => rmSync(at.index), /nothing is reused by/],
+    ['a device that is missing', (at: { device: string }) => rmSync(at.device), /nothing is reused of/],
+  ])('%s is passed over', async (_, bend, sentence) => {
     const at = place(example);
-    writeFileSync(at.progress, text);
-    expect(await at.write(example.data)).toEqual(refused(2, /remove it and send the data from its start/));
-    expect(at.content().every((byte) => byte === 0xa5)).toBe(true);
+    const other = source('other', former);
+    bend(other);
+    const { code, err } = await at.flash({ more: other.from });
+    expect([code, err]).toEqual([0, expect.stringMatching(sentence)]);
+    expect(at.content().equals(example.raw)).toBe(true);
   });
 
-  test('random images, cut anywhere, come out whole', async () => {
-    const runs = fc.array(
-      fc.record({ blocks: fc.integer({ min: 1, max: 64 }), content: fc.integer({ min: 0, max: 6 }) }),
-      { minLength: 1, maxLength: 14 },
-    );
+  /** A former image on the device itself. */
+  async function moved(old: Image, wanted: Image, bend: (raw: Buffer) => void = () => {}) {
+    const at = place(wanted);
+    const device = Buffer.alloc(Math.max(old.raw.length, wanted.raw.length), 0xa5);
+    old.raw.copy(device);
+    bend(device);
+    writeFileSync(at.device, device);
+    const index = join(dir, 'former.json');
+    writeFileSync(index, `${JSON.stringify(old.index)}\n`);
+    expect(await at.flash({ more: ['--from', index, at.device] })).toEqual(good);
+    expect(at.content().equals(wanted.raw)).toBe(true);
+    return at.done().toFetch;
+  }
+
+  const many = Array.from({ length: 40 }, (_, i) => chunk(4 + (i % 9), i + 1));
+  test.each([
+    ['up by a few blocks', [zeros(3), ...many]],
+    ['down by a few blocks', many.slice(1)],
+    ['in the opposite order', many.toReversed()],
+    ['each to the place of the next', [...many.slice(1), ...many.slice(0, 1)]],
+    ['some twice', [...many.slice(20), ...many]],
+    ['two changed against each other', [many[1], many[0], ...many.slice(2)] as Run[]],
+  ])('what moves %s is not fetched', async (_, runs) => {
+    expect(await moved(image([...many, zeros(1)]), image(runs))).toBe(0);
+  });
+
+  test('a source on the device itself that is not what it was is fetched', async () => {
+    const wanted = image([zeros(3), ...many]);
+    const toFetch = await moved(image(many), wanted, (raw) => raw.fill(1, 0, 1));
+    expect(toFetch).toBe(wanted.frames.frames[0].bytes);
+  });
+
+  test('a circle that is larger than what may be held costs no more than it is', async () => {
+    const large = Array.from({ length: 120 }, (_, i) => chunk(64, i + 1));
+    const wanted = image(large.toReversed());
+    expect(await moved(image(large), wanted)).toBe(0);
+    const [first, ...others] = large as [Run, ...Run[]];
+    expect(await moved(image(large), image([zeros(1), ...others, first]))).toBe(0);
+  });
+
+  const layout = fc.array(
+    fc.record({ blocks: fc.integer({ min: 1, max: 24 }), content: fc.integer({ min: 0, max: 12 }) }),
+    { minLength: 1, maxLength: 16 },
+  );
+  const trouble = fc.array(fc.record({ at: fc.nat(400), blocks: fc.integer({ min: 1, max: 20 }) }), {
+    maxLength: 4,
+  });
+
+  test.each([
+    ['1 stream', 1, () => helper],
+    ['4 streams', 4, () => helper],
+    ['4 streams, threads checked', 4, () => threadChecked],
+  ] as const)(
+    'random pairs of images, on devices that were changed since, killed and run again: the image is there, and what was there is not fetched (%s)',
+    async (_, streams, which) => {
+      await fc.assert(
+        fc.asyncProperty(
+          layout,
+          layout,
+          layout,
+          trouble,
+          trouble,
+          fc.nat(400),
+          async (a, b, c, hurtA, hurtB, killMs) => {
+            const [wanted, onDevice, onOther] = [image(a), image(b), image(c)];
+            const at = place(wanted);
+            const size = Math.max(wanted.raw.length, onDevice.raw.length);
+            const device = Buffer.alloc(size, 0xa5);
+            onDevice.raw.copy(device);
+            const hurt = (raw: Buffer, where: typeof hurtA) => {
+              for (const each of where)
+                raw.fill(
+                  0x5a,
+                  Math.min(each.at * BLOCK, raw.length),
+                  Math.min((each.at + each.blocks) * BLOCK, raw.length),
+                );
+            };
+            hurt(device, hurtA);
+            writeFileSync(at.device, device);
+            const formerIndex = join(dir, 'former.json');
+            writeFileSync(formerIndex, `${JSON.stringify(onDevice.index)}\n`);
+            const other = source('other', onOther, (raw) => hurt(raw, hurtB));
+            const otherRaw = readFileSync(other.device);
+            const more = ['--from', formerIndex, at.device, ...other.from];
+
+            const program = which();
+            const killed = at.started({ more, streams, program });
+            const timer = setTimeout(() => killed.kill('SIGKILL'), killMs);
+            await killed;
+            clearTimeout(timer);
+
+            // What can be read right before the second run, wherever it is, need not be fetched by it.
+            const now = readFileSync(at.device);
+            const there = new Set<string>();
+            const look = (raw: Buffer, chunks: { offset: number; bytes: number; sha256: string }[]) => {
+              for (const { offset, bytes, sha256: digest } of chunks)
+                if (sha256(raw.subarray(offset, offset + bytes)) === digest) there.add(digest);
+            };
+            look(now, wanted.index.chunks);
+            look(now, firstOfEach(onDevice.index.chunks));
+            look(otherRaw, onOther.index.chunks);
+            const missing = wanted.frames.frames.filter((each: { chunk: string }) => !there.has(each.chunk));
+
+            expect(await at.flash({ more, streams, program })).toEqual(good);
+            expect(at.content().equals(wanted.raw)).toBe(true);
+            expect(readFileSync(other.device).equals(otherRaw)).toBe(true);
+            const toFetch = missing.reduce((sum: number, each: { bytes: number }) => sum + each.bytes, 0);
+            const total = wanted.raw.length;
+            expect(at.done()).toEqual({ fetched: toFetch, toFetch, bytes: total, total });
+            expect(await at.check()).toEqual(good);
+          },
+        ),
+        { numRuns: 25 },
+      );
+    },
+    120_000,
+  );
+
+  test('whatever a power cut leaves of the writes, the next run makes it whole', async () => {
     await fc.assert(
-      fc.asyncProperty(runs, fc.double({ min: 0, max: 1, noNaN: true }), async (which, cut) => {
-        const random = image(which);
-        const at = place(random, 0);
-        rmSync(at.progress, { force: true });
-        const length = Math.floor(cut * random.data.length);
-        const first = await at.write(random.data.subarray(0, length));
-        expect(first.code).toBe(length === random.data.length ? 0 : 3);
-        expect(await at.write(random.data.subarray(at.done().offset))).toEqual(good);
-        expect(at.content().equals(random.raw)).toBe(true);
-        expect(at.done()).toMatchObject({ bytes: random.raw.length, total: random.raw.length });
+      fc.asyncProperty(layout, layout, fc.infiniteStream(fc.boolean()), async (a, b, coin) => {
+        const [wanted, before] = [image(a), image(b)];
+        const at = place(wanted, 0);
+        const device = Buffer.alloc(Math.max(wanted.raw.length, before.raw.length), 0xa5);
+        before.raw.copy(device);
+        // Any block may be the old one or the new one: the disk writes in its own order.
+        for (let block = 0; block < wanted.raw.length; block += BLOCK)
+          if (coin.next().value) wanted.raw.copy(device, block, block, block + BLOCK);
+        writeFileSync(at.device, device);
+        const index = join(dir, 'former.json');
+        writeFileSync(index, `${JSON.stringify(before.index)}\n`);
+        expect(await at.flash({ more: ['--from', index, at.device] })).toEqual(good);
+        expect(at.content().equals(wanted.raw)).toBe(true);
         expect(await at.check()).toEqual(good);
       }),
-      { numRuns: 20 },
+      { numRuns: 40 },
     );
+  }, 120_000);
+
+  test('a disk that cannot be read at some places: what lies there is had from elsewhere', async () => {
+    // Reads of these blocks fail as those of a disk do; the program is one that this can be done to.
+    const shim = join(dir, 'failing.c');
+    writeFileSync(
+      shim,
+      `#define _GNU_SOURCE
+       #include <dlfcn.h>
+       #include <errno.h>
+       #include <stdio.h>
+       #include <stdlib.h>
+       #include <string.h>
+       #include <sys/types.h>
+       #include <unistd.h>
+       static ssize_t failing(int fd, void *to, size_t bytes, off_t at) {
+         static ssize_t (*real)(int, void *, size_t, off_t);
+         char link[64], path[4096];
+         if (!real) real = dlsym(RTLD_NEXT, "pread64");
+         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+         ssize_t length = readlink(link, path, sizeof path - 1);
+         path[length < 0 ? 0 : length] = 0;
+         const char *bad = getenv("BAD"), *name = strrchr(path, '/');
+         long from = atol(getenv("FROM")) * 4096, to_block = from + 4096;
+         if (name && strcmp(name + 1, bad) == 0 && at < to_block && at + (off_t)bytes > from) { errno = EIO; return -1; }
+         return real(fd, to, bytes, at);
+       }
+       ssize_t pread(int fd, void *to, size_t bytes, off_t at) { return failing(fd, to, bytes, at); }
+       ssize_t pread64(int fd, void *to, size_t bytes, off_t at) { return failing(fd, to, bytes, at); }`,
+    );
+    await execa('gcc', ['-shared', '-fPIC', '-o', join(dir, 'failing.so'), shim, '-ldl']);
+    await execa('make', [
+      '-s',
+      '-j2',
+      '-C',
+      SOURCE,
+      `OUT=${join(root, 'ub')}`,
+      'SANITIZE=undefined',
+      'sanitized',
+    ]);
+    const bad = (name: string, block: number) => ({
+      program: join(root, 'ub/warmboot-helper-sanitized'),
+      before: ['env', `LD_PRELOAD=${join(dir, 'failing.so')}`, `BAD=${name}`, `FROM=${block}`],
+    });
+    // In another slot.
+    const at = place(example);
+    const other = source('other', former);
+    expect(await at.flash({ more: other.from, ...bad('other', 8) })).toEqual(good);
+    expect(at.content().equals(example.raw)).toBe(true);
+    const { frames } = example.frames;
+    expect(at.done().toFetch).toBe(example.data.length - frames[1].bytes - frames[3].bytes);
+    // In the slot itself: a MiB cannot be read, and is written.
+    writeFileSync(at.device, Buffer.concat([example.raw, Buffer.alloc(BLOCK, 0xa5)]));
+    expect(await at.flash(bad('device', 300))).toEqual(good);
+    expect(at.done().bytes).toBe(example.raw.length);
+    expect(await at.check()).toEqual(good);
+  }, 60_000);
+
+  /** Of a content that was at several places only the first is looked at. */
+  function firstOfEach<Chunk extends { sha256: string }>(chunks: Chunk[]): Chunk[] {
+    return chunks.filter(({ sha256: digest }, i) => chunks.findIndex((each) => each.sha256 === digest) === i);
+  }
+});
+
+describe('several streams', () => {
+  /** Large enough that each has something to do. */
+  const large = image(Array.from({ length: 200 }, (_, i) => chunk(64, i + 1)));
+
+  test.each([2, 4, 16])('%i at once bring the image, each byte once', async (streams) => {
+    const at = place(large, 0);
+    expect(await at.flash({ streams, more: ['--fresh'], program: threadChecked })).toEqual(good);
+    expect(at.content().equals(large.raw)).toBe(true);
+    const asked = at.asked().flatMap((line) => line.split(','));
+    const ranges = asked
+      .map((each) => each.split('-').map(Number) as [number, number])
+      .sort(([a], [b]) => a - b);
+    expect(ranges[0]?.[0]).toBe(0);
+    for (const [i, [start]] of ranges.entries()) if (i > 0) expect(start).toBe((ranges[i - 1]?.[1] ?? 0) + 1);
+    expect(ranges.at(-1)?.[1]).toBe(large.data.length - 1);
+    expect(new Set(at.streams()).size).toBeGreaterThan(1);
+  });
+
+  test('others begin when stream 0 has got something', async () => {
+    const at = place(large, 0);
+    const script =
+      'if [ "$1" = 0 ] && [ ! -e "$ASKED.late" ]; then : > "$ASKED.late"; sleep 0.5; wc -l < "$ASKED" > "$ASKED.before"; fi; deliver "$2"';
+    expect(await at.flash({ streams: 4, script })).toEqual(good);
+    expect(readFileSync(`${at.log}.before`, 'utf8').trim()).toBe('1');
+  });
+
+  test('one that is told that it is not wanted is gone, and the others do its work', async () => {
+    const at = place(large, 0);
+    const script = 'if [ "$1" != 0 ]; then deliver "$2" | head -c 300000; exit 75; fi; deliver "$2"';
+    expect(await at.flash({ streams: 4, script })).toEqual(good);
+    expect(at.content().equals(large.raw)).toBe(true);
+    for (const stream of ['1', '2', '3'])
+      expect(at.streams().filter((each) => each === stream).length).toBeLessThanOrEqual(1);
+  });
+
+  test('one that brings nothing waits for stream 0, and hurries nobody', async () => {
+    const at = place(large, 0);
+    const script = 'if [ "$1" != 0 ]; then exit 0; fi; deliver "$2"';
+    expect(await at.flash({ streams: 4, script })).toEqual(good);
+    expect(at.content().equals(large.raw)).toBe(true);
+    expect(at.asked().length).toBeLessThan(60);
+  });
+
+  test('streams that break off anywhere cost only what was under way', async () => {
+    const at = place(large, 0);
+    const script = 'if [ "$1" = 0 ]; then n=900000; else n=2500000; fi; deliver "$2" | head -c $n';
+    expect(await at.flash({ streams: 4, script, program: threadChecked })).toEqual(good);
+    expect(at.content().equals(large.raw)).toBe(true);
+  });
+
+  test.each([0, 1])('a corrupt frame in stream %i ends all of them, and leaves none', async (bad) => {
+    const at = place(large, 0);
+    const script = `echo $$ >> "$ASKED.pids"; if [ "$1" = ${bad} ]; then head -c 999999 /dev/zero; else deliver "$2"; fi; sleep 1000`;
+    // Stream 0 would wait for ever behind its last byte, did nobody end it.
+    const { code, err } = await at.flash({ streams: 3, script, program: threadChecked });
+    expect([code, err]).toEqual([4, expect.stringMatching(/corrupt/)]);
+    for (const pid of readFileSync(`${at.log}.pids`, 'utf8').trim().split('\n'))
+      expect(isAlive(Number(pid))).toBe(false);
+    expect(await at.flash({ streams: 3 })).toEqual(good);
+    expect(at.content().equals(large.raw)).toBe(true);
+  });
+
+  test('small gaps are read through, at most a 32nd of what is missing', async () => {
+    const runs = Array.from({ length: 60 }, (_, i) => chunk(64, i + 1));
+    const tiny = Array.from({ length: 40 }, (_, i) => chunk(1, 100 + i));
+    const mixed = image([...runs.slice(0, 20), tiny[0] as Run, ...runs.slice(20), ...tiny.slice(1)]);
+    const at = place(mixed, 0);
+    const device = Buffer.alloc(mixed.raw.length, 0xa5);
+    // The tiny chunk in the middle is there already.
+    const { offset, bytes } = mixed.index.chunks[20];
+    mixed.raw.copy(device, offset, offset, offset + bytes);
+    writeFileSync(at.device, device);
+    expect(await at.write(mixed.data)).toEqual(good);
+    expect(at.asked()).toEqual([`0-${mixed.data.length - 1}`]);
+    expect(at.done().fetched).toBe(mixed.data.length - mixed.frames.frames[20].bytes);
   });
 });
 

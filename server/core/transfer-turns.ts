@@ -14,11 +14,14 @@ export type Answer =
   /** `why`: all places are taken, or as many as this host may have. */
   | { readonly kind: 'later'; readonly afterSeconds: number; readonly why: 'all' | 'each' };
 
+/** `machine`: one that fetches for itself. `others`: perhaps many behind one address, such as a mirror. */
+export type Asker = 'machine' | 'others';
+
 export type Turns = {
   /** @param random from 0 to 1, so that those who were refused together do not come back together */
-  ask(host: string, now: number, random: number): Answer;
-  /** After a `begin`, once. */
-  end(host: string): void;
+  ask(host: string, now: number, random: number, asker?: Asker): Answer;
+  /** After a `begin`, once. @param willGoOn it has not got all there is, so its place is kept for a moment */
+  end(host: string, now: number, willGoOn: boolean): void;
   /** Who is sent something, and who was told to come back. */
   readonly active: number;
   readonly waiting: number;
@@ -29,6 +32,8 @@ const NEXT_SECONDS = 2;
 const FARTHEST_SECONDS = 30;
 /** Who does not come back when it was told to, and so long after, has lost its turn. */
 const LATE_MS = 20_000;
+/** A machine that fetches an image in parts is back this soon for the next one, and need not stand in line for each. */
+const KEPT_MS = 2_000;
 /** A stranger who makes up hosts pushes out nobody who waits. */
 const MOST_WAITING = 65_536;
 
@@ -36,7 +41,18 @@ export function transferTurns({ all, each }: TurnLimits): Turns {
   const sending = new Map<string, number>();
   /** Until when a host's turn is kept, in the order in which they came. */
   const line = new Map<string, number>();
+  /** Until when the place of a host is kept whose last transfer has ended, in the order in which they ended. */
+  const kept = new Map<string, number>();
   let active = 0;
+
+  /** How many places are kept for others than this host. */
+  function keptFor(host: string, now: number): number {
+    for (const [other, until] of kept) {
+      if (until >= now) break;
+      kept.delete(other);
+    }
+    return kept.size - (kept.has(host) ? 1 : 0);
+  }
 
   /** How many are before this host, counted no further than `most`. */
   function before(host: string, now: number, most: number): number {
@@ -51,12 +67,16 @@ export function transferTurns({ all, each }: TurnLimits): Turns {
   }
 
   return {
-    ask(host, now, random) {
+    ask(host, now, random, asker = 'others') {
       const own = sending.get(host) ?? 0;
-      const free = all - active;
+      const free = all - active - keptFor(host, now);
       const ahead = before(host, now, Math.max(all, free));
-      if (own < each && ahead < free) {
+      // A machine that is sent something already is only faster for a second transfer: others come before that.
+      const isSecond = asker === 'machine' && own > 0;
+      const isNext = isSecond ? ahead === 0 && free > 0 : kept.has(host) || ahead < free;
+      if (own < each && isNext) {
         line.delete(host);
+        kept.delete(host);
         sending.set(host, own + 1);
         active += 1;
         return { kind: 'begin' };
@@ -67,15 +87,17 @@ export function transferTurns({ all, each }: TurnLimits): Turns {
       const rounds = why === 'all' ? Math.floor((ahead > all ? line.size : ahead) / all) : 0;
       const least = Math.min(NEXT_SECONDS * (1 + rounds), FARTHEST_SECONDS);
       const afterSeconds = Math.ceil(least * (1 + random));
-      if (why === 'all' && (line.has(host) || line.size < MOST_WAITING))
+      if (why === 'all' && !isSecond && (line.has(host) || line.size < MOST_WAITING))
         line.set(host, now + afterSeconds * 1000 + LATE_MS);
       return { kind: 'later', afterSeconds, why };
     },
-    end(host) {
+    end(host, now, willGoOn) {
       const own = (sending.get(host) ?? 0) - 1;
+      active -= 1;
       if (own > 0) sending.set(host, own);
       else sending.delete(host);
-      active -= 1;
+      kept.delete(host);
+      if (own === 0 && willGoOn) kept.set(host, now + KEPT_MS);
     },
     get active() {
       return active;

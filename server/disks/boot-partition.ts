@@ -1,6 +1,6 @@
 import type { DiskLayout, Partition } from '../core/disk-layout.ts';
 import { WarmbootError } from '../core/errors.ts';
-import type { ImageIndex } from '../core/image-index.ts';
+import { type ImageIndex, serializeIndex } from '../core/image-index.ts';
 import type { ByteSource } from '../core/ports.ts';
 import {
   grubEnvironment,
@@ -34,9 +34,60 @@ export function bootPartition(
   images: readonly (SlotImage & { readonly partUuid: string })[],
   trialSeconds: number,
 ): Part[] {
+  const contents = contentsOf(loader, images, trialSeconds);
+  const options = {
+    bytes: place.sectors * sectorBytes,
+    sectorBytes,
+    hiddenSectors: place.startSector,
+    volumeId,
+    label: 'WARMBOOT',
+  };
+  const plan = () =>
+    planFat32(
+      [...contents].map(([path, content]) => ({ path, bytes: lengthOf(content) })),
+      options,
+    );
+  let planned = plan();
+  if (!planned.ok) {
+    // The indexes only spare the next image some download.
+    for (const { slot } of images) contents.delete(indexPath(slot));
+    planned = plan();
+  }
+  if (!planned.ok)
+    throw new WarmbootError(
+      'invalid',
+      `Layout "${layout.name}" cannot hold this: ${planned.reason}. Take a layout with a larger boot partition.`,
+    );
+  const start = place.startSector * sectorBytes;
+  const parts = planned.plan.metadata.map(
+    ({ offset, data }): Part => ({
+      offset: start + offset,
+      bytes: data.length,
+      from: { kind: 'made', data },
+    }),
+  );
+  for (const { path, bytes, offset } of planned.plan.files) {
+    const content = contents.get(path);
+    if (!content) continue;
+    const from: Part['from'] = Buffer.isBuffer(content)
+      ? { kind: 'made', data: content }
+      : { kind: 'file', source: content };
+    parts.push({ offset: start + offset, bytes, from });
+  }
+  return parts;
+}
+
+const indexPath = (slot: string) => `warmboot/${slot}/index.json`;
+
+/** The files by their paths. */
+function contentsOf(
+  loader: Loader,
+  images: readonly (SlotImage & { readonly partUuid: string })[],
+  trialSeconds: number,
+): Map<string, Buffer | ByteSource> {
   const text = (content: string) => Buffer.from(content, 'latin1');
   const first = images[0]?.slot ?? 'a';
-  const contents = new Map<string, Buffer | ByteSource>([
+  return new Map<string, Buffer | ByteSource>([
     ['EFI/BOOT/BOOTX64.EFI', loaderFile(loader, 'BOOTX64.EFI')],
     ['grub/grub.cfg', loaderFile(loader, 'grub.cfg')],
     [
@@ -63,42 +114,15 @@ export function bootPartition(
         ['slot.cfg', text(slotConfig(append, trialArguments(trialSeconds)))],
         ['valid', text(validRecord(digest, name, ''))],
       ];
-      return files.map(([file, content]): [string, Buffer | ByteSource] => [
-        `warmboot/${slot}/${file}`,
-        content,
-      ]);
+      return [
+        ...files.map(([file, content]): [string, Buffer | ByteSource] => [
+          `warmboot/${slot}/${file}`,
+          content,
+        ]),
+        [indexPath(slot), Buffer.from(serializeIndex(index))] as const,
+      ];
     }),
   ]);
-  const files = [...contents].map(([path, content]) => ({ path, bytes: lengthOf(content) }));
-  const planned = planFat32(files, {
-    bytes: place.sectors * sectorBytes,
-    sectorBytes,
-    hiddenSectors: place.startSector,
-    volumeId,
-    label: 'WARMBOOT',
-  });
-  if (!planned.ok)
-    throw new WarmbootError(
-      'invalid',
-      `Layout "${layout.name}" cannot hold this: ${planned.reason}. Take a layout with a larger boot partition.`,
-    );
-  const start = place.startSector * sectorBytes;
-  const parts = planned.plan.metadata.map(
-    ({ offset, data }): Part => ({
-      offset: start + offset,
-      bytes: data.length,
-      from: { kind: 'made', data },
-    }),
-  );
-  for (const { path, bytes, offset } of planned.plan.files) {
-    const content = contents.get(path);
-    if (!content) continue;
-    const from: Part['from'] = Buffer.isBuffer(content)
-      ? { kind: 'made', data: content }
-      : { kind: 'file', source: content };
-    parts.push({ offset: start + offset, bytes, from });
-  }
-  return parts;
 }
 
 function lengthOf(content: Buffer | ByteSource): number {

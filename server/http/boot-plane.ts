@@ -215,7 +215,8 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
     return async () => {
       const { tokenHash } = callerOf(c);
       const host = tokenHash === null ? null : await machines.hostOfToken(tokenHash);
-      return plane.transfers.begin(host ?? c.env.incoming.socket.remoteAddress ?? 'unknown');
+      if (host !== null) return plane.transfers.begin(host, 'machine');
+      return plane.transfers.begin(c.env.incoming.socket.remoteAddress ?? 'unknown', 'others');
     };
   }
 

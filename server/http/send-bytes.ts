@@ -68,7 +68,7 @@ export async function sendBytes<E extends { Bindings: HttpBindings }>(
       await held?.release();
     }
   } finally {
-    turn?.end();
+    turn?.end(range.end === sizeBytes);
   }
   return RESPONSE_ALREADY_SENT;
 }

@@ -1,21 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Pace, pace } from '../core/pace.ts';
 import type { TransferLimits } from '../core/transfer-limits.ts';
-import { transferTurns } from '../core/transfer-turns.ts';
+import { type Asker, transferTurns } from '../core/transfer-turns.ts';
 
 /** One transfer that may be sent now. */
 export type Transfer = {
   /** Resolves when so many more bytes may go, or when `signal` aborts. Undefined: at once. */
   mayGo(bytes: number, signal: AbortSignal): Promise<unknown> | undefined;
-  /** Gives its place to the next; may be said again. */
-  end(): void;
+  /** Gives its place to the next; may be said again. @param isLast the end of what there is was sent */
+  end(isLast: boolean): void;
 };
 
 export type Refusal = { readonly afterSeconds: number; readonly why: string };
 
 /** The limits of what is sent to machines: how many transfers at once, and how fast, all together and for each host. */
 export type Transfers = {
-  begin(host: string): Transfer | Refusal;
+  begin(host: string, asker: Asker): Transfer | Refusal;
   /** For who watches: transfers now, hosts that wait for a turn, and how often one was told to. */
   now(): { readonly active: number; readonly waiting: number; readonly refused: number };
 };
@@ -41,8 +41,8 @@ export function transfers(limits: TransferLimits): Transfers {
   }
 
   return {
-    begin(host) {
-      const answer = turns.ask(host, performance.now(), Math.random());
+    begin(host, asker) {
+      const answer = turns.ask(host, performance.now(), Math.random(), asker);
       if (answer.kind === 'later') {
         refused += 1;
         const why =
@@ -62,8 +62,8 @@ export function transfers(limits: TransferLimits): Transfers {
           const waitMs = Math.max(all(bytes, now), own(bytes, now));
           return waitMs > 0 ? pause(waitMs, undefined, { signal }).catch(() => {}) : undefined;
         },
-        end() {
-          if (!isOver) turns.end(host);
+        end(isLast) {
+          if (!isOver) turns.end(host, performance.now(), asker === 'machine' && !isLast);
           isOver = true;
         },
       };

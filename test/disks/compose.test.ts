@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DiskLayout } from '../../server/core/disk-layout.ts';
 import { WarmbootError } from '../../server/core/errors.ts';
+import { serializeIndex } from '../../server/core/image-index.ts';
 import { composedDiskGuid } from '../../server/core/partition-guid.ts';
 import { type Composition, composeDisk } from '../../server/disks/compose.ts';
 import { diskParts } from '../../server/disks/parts.ts';
 import { rawImage } from '../../server/disks/raw-image.ts';
 import { zstdImage } from '../../server/disks/zstd-image.ts';
-import { bytesOf, composition, playedImages, playedLoader, sha256Hex } from './composition.ts';
+import { bytesOf, composition, playedImages, playedLoader, sha256Hex, sourceOf } from './composition.ts';
 
 const MIB = 1024 ** 2;
 let images: ReturnType<typeof playedImages>;
@@ -124,6 +125,27 @@ test('a boot partition that is too small is refused with numbers', () => {
   expect(() => disk({ slots: [huge, b] })).toThrow(
     /the files need 10\d MiB, the boot partition has room for 6\d/,
   );
+});
+
+/** Whether the disk has these bytes anywhere. */
+const holds = async (parts: Partial<Composition>, text: string) =>
+  (await bytesOf(rawImage(disk(parts)))).includes(text);
+
+test('the boot partition has the index of each image, but where there is no room for it', async () => {
+  const [a, b] = images.slots;
+  if (!a || !b) throw new Error('no images');
+  expect(await holds({}, serializeIndex(a.index))).toBe(true);
+  expect(await holds({}, serializeIndex(b.index))).toBe(true);
+  // Kernel and initrd take nearly all of the 64 MiB.
+  const tight = { ...a, initrd: sourceOf(Buffer.alloc(62 * MIB)) };
+  expect(await holds({ slots: [tight] }, serializeIndex(a.index))).toBe(true);
+  const chunks = Array.from({ length: 30_000 }, (_, i) => ({
+    offset: i * 4096,
+    bytes: 4096,
+    sha256: 'c'.repeat(64),
+  }));
+  const large = { ...tight, index: { ...a.index, chunks } };
+  expect(await holds({ slots: [large] }, serializeIndex(large.index))).toBe(false);
 });
 
 test('parts that overlap are a mistake that shows', () => {

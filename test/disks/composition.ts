@@ -3,11 +3,11 @@ import { readData } from '../../server/blobs/read-data.ts';
 import { readRaw } from '../../server/blobs/read-raw.ts';
 import type { Digest } from '../../server/core/digest.ts';
 import type { DiskLayout } from '../../server/core/disk-layout.ts';
-import type { ImageIndex } from '../../server/core/image-index.ts';
 import { composedDiskGuid } from '../../server/core/partition-guid.ts';
 import type { ByteSource } from '../../server/core/ports.ts';
 import type { Composition } from '../../server/disks/compose.ts';
 import { storedImage } from '../blobs/stored-image.ts';
+import { plainIndex } from '../fixtures/store-images.ts';
 
 const MIB = 1024 ** 2;
 export const sha256Hex = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -66,10 +66,13 @@ export function playedImages() {
   const frames = new Map(stored.frames.frames.map((frame) => [frame.chunk, frame]));
   const image = (slot: string, seed: number): Composition['slots'][number] => {
     const digest = `sha256:${String(seed).repeat(64)}` as Digest;
-    const index = {
-      os: { id: 'debian', version: `1${seed}`, name: 'Debian' },
-      append: 'console=ttyS0',
-    } as ImageIndex;
+    const plain = plainIndex({
+      chunks: stored.chunks,
+      filesystemBytes: stored.raw.length,
+      kernel: `kernel ${seed}`,
+      initrd: `initrd ${seed}`,
+    });
+    const index = { ...plain.index, os: { id: 'debian', version: `1${seed}`, name: 'Debian' } };
     return {
       slot,
       digest,

@@ -18,8 +18,10 @@ export function flashFile(wish: {
   readonly mac: string;
   readonly attempt: string;
   readonly more: string;
+  /** The disk whose slots may hold something of use. */
+  readonly disk?: string;
 }): { readonly ended: Promise<number | null>; log(): string } {
-  const { host, helper, server, image, bytes, shell, mac, attempt, more } = wish;
+  const { host, helper, server, image, bytes, shell, mac, attempt, more, disk = '' } = wish;
   const slot = host.path('slot');
   writeFileSync(slot, '');
   truncateSync(slot, bytes);
@@ -30,7 +32,7 @@ export function flashFile(wish: {
     M_ATTEMPT=${attempt} ATTEMPT=${attempt} M_ACTION=install M_SLOT=a M_POLL=5 M_RATE='' M_MIRROR='' RATE_LIMIT=''
     M_IMAGE_DIGEST=${image.digest} M_STAGE_INDEX=${folder}/index.json M_STAGE_FRAMES=${folder}/frames.json M_STAGE_DATA=${folder}/data
     ${more}
-    watched flash_slot '${slot}'`;
+    watched flash_slot '${slot}' '${disk}'`;
   const child = spawn(program, [...options, '-c', script], {
     stdio: ['ignore', 'ignore', 'ignore'],
     env: {

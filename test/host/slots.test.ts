@@ -86,24 +86,26 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('staging: invalid first, valid last, boot files in between', () => {
     host.validSlot('b', `sha256:${'00'.repeat(32)}`);
     host.write('run/boot/warmboot/b/vmlinuz', 'old');
+    host.write('run/boot/warmboot/b/index.json', 'the old index');
+    host.write('run/work/index.json', 'the new index');
     host.write('kernel', 'new kernel');
     const script = `
-      M_SLOT=b M_IMAGE_DIGEST=${DIGEST} M_IMAGE_NAME=os M_ATTEMPT=att-2 M_APPEND='root=x' M_TRIAL='warmboot.trial=9'
+      DISK=sda M_SLOT=b M_IMAGE_DIGEST=${DIGEST} M_IMAGE_NAME=os M_ATTEMPT=att-2 M_APPEND='root=x' M_TRIAL='warmboot.trial=9'
       M_KERNEL_URL=/k M_INITRD_URL=/i M_KERNEL_SHA256='' M_INITRD_SHA256='' M_KERNEL_BYTES=10 M_INITRD_BYTES=10
       valid() { if [ -e "$BOOT/warmboot/b/valid" ]; then echo valid; else echo invalid; fi; }
       boot_writable() { :; }
       boot_readonly() { echo "sync, slot $(valid)"; }
-      flash_slot() { echo "write $1, slot $(valid)"; }
-      download() { echo "download \${2##*/}, slot $(valid)"; cp "$T/kernel" "$2"; }
+      flash_slot() { echo "write $* after $FORMER_DIGEST, slot $(valid), $(cat "$BOOT/warmboot/b/index.json")"; }
+      download() { echo "download \${2##*/}, slot $(valid), $(cat "$BOOT/warmboot/b/index.json")"; cp "$T/kernel" "$2"; }
       stage_work /dev/sda5 2>&1
       echo "end, slot $(valid)"`;
     const { out } = host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`);
     expect(out.split('\n')).toEqual([
       'sync, slot invalid',
       'sync, slot invalid',
-      'write /dev/sda5, slot invalid',
-      'download vmlinuz.new, slot invalid',
-      'download initrd.new, slot invalid',
+      `write /dev/sda5 sda after sha256:${'00'.repeat(32)}, slot invalid, the old index`,
+      'download vmlinuz.new, slot invalid, the old index',
+      'download initrd.new, slot invalid, the old index',
       'sync, slot invalid',
       'sync, slot invalid',
       'sync, slot valid',
@@ -114,6 +116,46 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(file('cmdline')).toBe('root=x\n');
     expect(file('slot.cfg')).toBe("set slot_append='root=x'\nset slot_trial='warmboot.trial=9'\n");
     expect(file('valid')).toBe(`DIGEST='${DIGEST}'\nNAME='os'\nATTEMPT='att-2'\n`);
+    expect(file('index.json')).toBe('the new index');
+  });
+
+  test('the index gives way where the boot partition is short of room', () => {
+    host.write('run/boot/warmboot/b/index.json', 'x'.repeat(2_000_000));
+    host.write('run/work/index.json', 'y'.repeat(2_000_000));
+    const script = `
+      M_APPEND=x M_TRIAL=x M_KERNEL_URL=/k M_INITRD_URL=/i M_KERNEL_SHA256='' M_INITRD_SHA256='' M_KERNEL_BYTES=1000000 M_INITRD_BYTES=0
+      boot_sync() { :; }
+      download() { : > "$2"; }
+      # In all 5 MiB, and what the index takes.
+      free_on_boot() { echo $((5000 - $(cat "$BOOT"/warmboot/b/index.json 2> /dev/null | wc -c) / 1024 - USED)); }
+      free() { USED=$1; put_boot_files b; ls "$BOOT/warmboot/b" | tr '\n' ' '; }
+      (free 0); (free 2500); (free 3500); cat "$WB_RUN/work/reason" 2> /dev/null || echo`;
+    expect(host.run(shell, script).out).toBe(
+      'cmdline index.json initrd.img slot.cfg vmlinuz cmdline initrd.img slot.cfg vmlinuz the boot partition has 1500 KiB free, kernel and initrd need 976',
+    );
+    expect(readFileSync(host.path('run/log'), 'utf8')).toContain("no room for the image's index");
+  });
+
+  test('the index of a slot: beside its kernel, saved from before an install, or asked for by its digest', () => {
+    const [old, other] = ['11', '22'].map((pair) => `sha256:${pair.repeat(32)}`);
+    host.validSlot('c', old ?? '');
+    host.write('run/former/b.json', 'saved');
+    host.write('run/boot/warmboot/a/index.json', 'kept');
+    const script = `
+      M_SLOT=d M_IMAGE_DIGEST=${DIGEST} M_STAGE_INDEX=/boot/images/${DIGEST}/index.json FORMER_DIGEST=${other}
+      fetched() { echo "asks $1" >&2; : > "$5"; }
+      has_sha256() { [ "$2" = "$GOOD" ]; }
+      for slot in a b c d e; do index_of_slot "$slot" 2>&1 || echo "none of $slot"; done`;
+    const { out } = host.run(shell, `GOOD=${'11'.repeat(32)}; ${script}`);
+    expect(out.split('\n')).toEqual([
+      host.path('run/boot/warmboot/a/index.json'),
+      host.path('run/former/b.json'),
+      `asks /boot/images/${old}/index.json`,
+      host.path('run/work/index-c.json'),
+      `asks /boot/images/${other}/index.json`,
+      'none of d',
+      'none of e',
+    ]);
   });
 
   test('another command line for a valid slot: invalid meanwhile, and then as it was', () => {
@@ -138,7 +180,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('a write that fails leaves the slot invalid and says why', () => {
     host.validSlot('b', DIGEST);
     const script = `
-      M_SLOT=b M_IMAGE_DIGEST=${DIGEST}
+      DISK=sda M_SLOT=b M_IMAGE_DIGEST=${DIGEST}
       flash_slot() { fail "the disk is broken"; }
       (stage_work /dev/sda5); cat "$WB_RUN/work/reason"; slot_state b`;
     expect(host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`).out).toBe('the disk is broken\ninvalid');

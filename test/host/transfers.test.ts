@@ -114,11 +114,9 @@ test('a mirror serves the whole image, without the token', async () => {
   });
   const { ended, log } = flash(DASH, mac, attempt, `M_MIRROR=${url}; use_token secret-0123456789`);
   expect([await ended, written()]).toEqual([0, hash(raw)]);
-  expect(asked.map((line) => line.replace(/^.*\//, ''))).toEqual([
-    'index.json no token',
-    'frames.json no token',
-    'data no token',
-  ]);
+  expect(new Set(asked.map((line) => line.replace(/^.*\//, '')))).toEqual(
+    new Set(['index.json no token', 'frames.json no token', 'data no token']),
+  );
   expect(log()).not.toContain('mirror');
 }, 60_000);
 

@@ -154,7 +154,7 @@ describe.each(CASES)(
       rmSync(part);
       const names = run('mdir', '-b', '-/', '-i', bootPartition(), '::/').trim().split('\n').sort();
       const inSlot = (slot: string) =>
-        ['cmdline', 'initrd.img', 'slot.cfg', 'valid', 'vmlinuz'].map(
+        ['cmdline', 'index.json', 'initrd.img', 'slot.cfg', 'valid', 'vmlinuz'].map(
           (name) => `::/warmboot/${slot}/${name}`,
         );
       expect(names.filter((name) => !name.endsWith('/'))).toEqual(
@@ -166,6 +166,8 @@ describe.each(CASES)(
           ...inSlot('b'),
         ].sort(),
       );
+      const index = JSON.parse(run('mtype', '-i', bootPartition(), '::/warmboot/b/index.json'));
+      expect(index.chunks.length).toBeGreaterThan(0);
       expect(run('mlabel', '-s', '-i', bootPartition(), '::')).toContain('WARMBOOT');
       const kernel = execFileSync('mtype', ['-i', bootPartition(), '::/warmboot/b/vmlinuz'], { env });
       expect(kernel.equals(Buffer.alloc(300_001, 2))).toBe(true);

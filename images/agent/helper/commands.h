@@ -4,9 +4,25 @@
 
 #include "failure.h"
 
-/* Brings stdin (bytes of `data` from the offset that the progress file tells) onto the device. */
-bool write_image(const char *index_path, const char *frames_path, const char *device_path,
-                 const char *progress_path, struct failure *why);
+#include <stdint.h>
+
+enum { SOURCES_MAX = 16 };
+
+/* What a flash is made of; main.c has the words. */
+struct flash_wish {
+  const char *index, *frames, *device, *progress;
+  unsigned streams; /* 1 to STREAMS_MAX */
+  bool is_fresh;    /* nothing on the device is worth a look */
+  uint64_t rate;    /* of reading and writing devices, bytes per second; 0: none */
+  struct {
+    const char *index, *device; /* the device itself: what it held before */
+  } sources[SOURCES_MAX];
+  unsigned source_count;
+  char **fetcher; /* ended by NULL */
+};
+
+/* Brings the image onto the device, with as little fetched as can be. */
+bool flash_image(const struct flash_wish *wish, struct failure *why);
 /* Reads the device back and compares all of it; progress_path may be NULL. */
 bool check_image(const char *index_path, const char *device_path, const char *progress_path,
                  struct failure *why);

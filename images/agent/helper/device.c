@@ -39,17 +39,21 @@ static bool open_as(struct device *device, const char *path, int flags, uint64_t
   if (device->bytes < needed)
     return fail(why, DEVICE, "%s is too small: it holds %llu bytes, the image needs %llu; use a layout with larger slots",
                 path, (unsigned long long)device->bytes, (unsigned long long)needed);
-
-  /*
-   * Writes out and drops what the page cache holds: before Linux 4.9 BLKZEROOUT went past it, and old pages
-   * could be read, or even be written, over the zeros.
-   */
-  if (device->block) ioctl(device->fd, BLKFLSBUF, 0);
   return true;
 }
 
+/*
+ * Writes out and drops what the page cache holds: before Linux 4.9 BLKZEROOUT went past it, and old pages could be
+ * read, or even be written, over the zeros.
+ */
+static void flush(struct device *device) {
+  if (device->block) ioctl(device->fd, BLKFLSBUF, 0);
+}
+
 bool device_open_writing(struct device *device, const char *path, uint64_t needed, struct failure *why) {
-  return open_as(device, path, O_RDWR, needed, why);
+  if (!open_as(device, path, O_RDWR, needed, why)) return false;
+  flush(device);
+  return true;
 }
 
 /* Where O_DIRECT is refused (tmpfs): the cache is written out and dropped instead. */
@@ -61,9 +65,24 @@ static void read_through_cache(struct device *device) {
 
 bool device_open_reading(struct device *device, const char *path, uint64_t needed, struct failure *why) {
   if (!open_as(device, path, O_RDONLY, needed, why)) return false;
+  flush(device);
   device->direct = fcntl(device->fd, F_SETFL, O_DIRECT) == 0;
   if (!device->direct) read_through_cache(device);
   return true;
+}
+
+bool device_open_source(struct device *device, const char *path, struct failure *why) {
+  if (!open_as(device, path, O_RDONLY, 0, why)) return false;
+  device->shared = true;
+  device->direct = fcntl(device->fd, F_SETFL, O_DIRECT) == 0;
+  return true;
+}
+
+bool device_is_same(const struct device *device, const char *path) {
+  struct stat one, two;
+  if (fstat(device->fd, &one) != 0 || stat(path, &two) != 0) return false;
+  return device->block ? S_ISBLK(two.st_mode) && one.st_rdev == two.st_rdev
+                       : one.st_dev == two.st_dev && one.st_ino == two.st_ino;
 }
 
 void device_close(struct device *device) {
@@ -93,6 +112,7 @@ bool device_write(struct device *device, const void *data, size_t bytes, uint64_
   if (offset < device->low) device->low = offset;
   if (offset + bytes > device->high) device->high = offset + bytes;
   device->unpushed += bytes;
+  pace_wait(device->pace, bytes);
   for (size_t done = 0; done < bytes;) {
     ssize_t wrote = pwrite(device->fd, (const char *)data + done, bytes - done, (off_t)(offset + done));
     if (wrote > 0) {
@@ -114,6 +134,7 @@ bool device_zero(struct device *device, uint64_t offset, uint64_t bytes, device_
     if (device->block && !device->no_zeroout) {
       piece = bytes < ZEROOUT_STEP ? bytes : ZEROOUT_STEP;
       uint64_t range[2] = {offset, piece};
+      pace_wait(device->pace, piece);
       if (ioctl(device->fd, BLKZEROOUT, range) != 0) {
         if (errno == EIO || errno == ENOSPC || errno == EROFS) return broken(device, "zeroing", offset, why);
         device->no_zeroout = true; /* not offered here: write them */
@@ -133,24 +154,26 @@ bool device_zero(struct device *device, uint64_t offset, uint64_t bytes, device_
 bool device_sync(struct device *device, struct failure *why) {
   while (fsync(device->fd) != 0)
     if (errno != EINTR) return broken(device, "syncing", 0, why);
-  if (device->block) ioctl(device->fd, BLKFLSBUF, 0);
-  else posix_fadvise(device->fd, 0, 0, POSIX_FADV_DONTNEED);
+  flush(device);
+  if (!device->block) posix_fadvise(device->fd, 0, 0, POSIX_FADV_DONTNEED);
   return true;
 }
 
 bool device_read(struct device *device, void *data, size_t bytes, uint64_t offset, struct failure *why) {
+  pace_wait(device->pace, bytes);
   for (size_t done = 0; done < bytes;) {
     ssize_t got = pread(device->fd, (char *)data + done, bytes - done, (off_t)(offset + done));
     if (got > 0) {
       done += (size_t)got;
     } else if (got < 0 && errno == EINVAL && device->direct) {
       fcntl(device->fd, F_SETFL, 0);
-      read_through_cache(device);
+      device->direct = false;
+      if (!device->shared) read_through_cache(device);
     } else if (got == 0 || errno != EINTR) {
       if (got == 0) errno = ENODATA;
       return broken(device, "reading", offset + done, why);
     }
   }
-  if (!device->direct) posix_fadvise(device->fd, (off_t)offset, (off_t)bytes, POSIX_FADV_DONTNEED);
+  if (!device->direct && !device->shared) posix_fadvise(device->fd, (off_t)offset, (off_t)bytes, POSIX_FADV_DONTNEED);
   return true;
 }

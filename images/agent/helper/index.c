@@ -183,8 +183,9 @@ static int compare(const void *left, const void *right, void *chunks) {
   return order != 0 ? order : a < b ? -1 : a > b;
 }
 
-/* Links chunks of equal content and leaves in `firsts` each content's first chunk, sorted by content. */
-static bool link_equal(struct index *index, uint32_t *firsts, uint32_t *contents, struct failure *why) {
+/* Links chunks of equal content. */
+static bool link_equal(struct index *index, struct failure *why) {
+  uint32_t *firsts = index->contents;
   for (uint32_t i = 0; i < index->chunk_count; i++) firsts[i] = i;
   qsort_r(firsts, index->chunk_count, sizeof *firsts, compare, index->chunks);
   uint32_t count = 0;
@@ -199,34 +200,28 @@ static bool link_equal(struct index *index, uint32_t *firsts, uint32_t *contents
     } else {
       before->next = here;
     }
+    index->first[here] = firsts[count - 1];
     before = chunk;
   }
-  *contents = count;
+  index->content_count = count;
   return true;
 }
 
-struct contents {
-  const struct chunk *chunks;
-  uint32_t *firsts; /* sorted by content; a content's entry keeps its place */
-  bool *taken;
-  uint32_t count;
-};
-
-/* The place in `firsts` of a content; contents->count when the index does not have it. */
-static uint32_t find(const struct contents *contents, const uint8_t *sha256) {
-  uint32_t low = 0, high = contents->count;
+uint32_t index_find(const struct index *index, const uint8_t *sha256) {
+  uint32_t low = 0, high = index->content_count;
   while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    int order = memcmp(contents->chunks[contents->firsts[middle]].sha256, sha256, SHA256_BYTES);
-    if (order == 0) return middle;
+    uint32_t middle = low + (high - low) / 2, first = index->contents[middle];
+    int order = memcmp(index->chunks[first].sha256, sha256, SHA256_BYTES);
+    if (order == 0) return first;
     if (order < 0) low = middle + 1;
     else high = middle;
   }
-  return contents->count;
+  return NO_CHUNK;
 }
 
-static void read_frame(struct json *json, const struct index *index, struct contents *contents,
-                       struct frames *frames, struct frame *frame) {
+/* `taken`: of each chunk, whether a frame of its content came. */
+static void read_frame(struct json *json, const struct index *index, bool *taken, struct frames *frames,
+                       struct frame *frame) {
   enum { OFFSET = 1, BYTES = 2, CHUNK = 4, ALL = 7 };
   char key[KEY_BYTES], hex[SHA256_HEX];
   unsigned seen = 0;
@@ -249,14 +244,14 @@ static void read_frame(struct json *json, const struct index *index, struct cont
         json_refuse(json, "a frame's chunk is not 64 lower-case hex digits");
         continue;
       }
-      uint32_t place = find(contents, sha256);
-      if (place == contents->count) {
+      uint32_t first = index_find(index, sha256);
+      if (first == NO_CHUNK) {
         json_refuse(json, "a frame's chunk is not in the index");
-      } else if (contents->taken[place]) {
+      } else if (taken[first]) {
         json_refuse(json, "a chunk has two frames");
       } else {
-        contents->taken[place] = true;
-        frame->first = contents->firsts[place];
+        taken[first] = true;
+        frame->first = first;
       }
     } else {
       json_skip(json);
@@ -265,13 +260,12 @@ static void read_frame(struct json *json, const struct index *index, struct cont
   if (seen != ALL) json_refuse(json, "a frame lacks offset, bytes or chunk");
 }
 
-static void read_frames(struct json *json, const struct index *index, struct contents *contents,
-                        struct frames *frames) {
+static void read_frames(struct json *json, const struct index *index, bool *taken, struct frames *frames) {
   uint32_t room = 0;
   json_array(json);
   while (json_item(json)) {
     struct frame frame = {0};
-    read_frame(json, index, contents, frames, &frame);
+    read_frame(json, index, taken, frames, &frame);
     struct frame *moved = grow(frames->frames, frames->count, &room, sizeof frame, json->why);
     if (moved == NULL) return;
     frames->frames = moved;
@@ -281,8 +275,8 @@ static void read_frames(struct json *json, const struct index *index, struct con
   }
 }
 
-static bool read_file(struct frames *frames, const char *path, const struct index *index,
-                      const char *index_digest, struct contents *contents, struct failure *why) {
+static bool read_file(struct frames *frames, const char *path, const struct index *index, const char *index_digest,
+                      bool *taken, struct failure *why) {
   enum { VERSION = 1, INDEX = 2, COMPRESSION = 4, BYTES = 8, FRAMES = 16, ALL = 31, REQUIRES = 32 };
   char key[KEY_BYTES], text[128];
   unsigned seen = 0;
@@ -311,7 +305,7 @@ static bool read_file(struct frames *frames, const char *path, const struct inde
       bytes = json_count(&json, BYTES_LIMIT);
     } else if (strcmp(key, "frames") == 0) {
       once(&json, &seen, FRAMES);
-      read_frames(&json, index, contents, frames);
+      read_frames(&json, index, taken, frames);
     } else {
       json_skip(&json);
     }
@@ -321,10 +315,9 @@ static bool read_file(struct frames *frames, const char *path, const struct inde
   json_close(&json);
   if (good && bytes != frames->bytes)
     return fail(why, MALFORMED, "%s is malformed: its frames do not add up to its bytes; fetch it again", path);
-  for (uint32_t i = 0; good && i < contents->count; i++)
-    if (!contents->taken[i])
-      return fail(why, MALFORMED, "%s is malformed: chunk %u of the index has no frame; fetch it again", path,
-                  contents->firsts[i]);
+  for (uint32_t i = 0; good && i < index->chunk_count; i++)
+    if (!taken[index->first[i]])
+      return fail(why, MALFORMED, "%s is malformed: chunk %u of the index has no frame; fetch it again", path, i);
   return good;
 }
 
@@ -336,19 +329,22 @@ bool frames_read(struct frames *frames, const char *path, struct index *index, c
   if (!sha256_file(index_path, digest, MALFORMED, why)) return false;
   sha256_hex(digest, hex);
 
-  struct contents contents = {.chunks = index->chunks};
-  contents.firsts = malloc((index->chunk_count + 1) * sizeof *contents.firsts);
-  contents.taken = calloc(index->chunk_count + 1, sizeof *contents.taken);
-  bool good = contents.firsts != NULL && contents.taken != NULL
-                  ? link_equal(index, contents.firsts, &contents.count, why) &&
-                        read_file(frames, path, index, hex, &contents, why)
+  bool *taken = calloc(index->chunk_count + 1, sizeof *taken);
+  index->contents = malloc((index->chunk_count + 1) * sizeof *index->contents);
+  index->first = malloc((index->chunk_count + 1) * sizeof *index->first);
+  bool good = taken != NULL && index->contents != NULL && index->first != NULL
+                  ? link_equal(index, why) && read_file(frames, path, index, hex, taken, why)
                   : fail(why, LOCAL, "memory ended while reading %s: the machine has too little of it", path);
-  free(contents.firsts);
-  free(contents.taken);
+  free(taken);
   return good;
 }
 
-void index_free(struct index *index) { free(index->chunks); }
+void index_free(struct index *index) {
+  free(index->chunks);
+  free(index->first);
+  free(index->contents);
+  *index = (struct index){0};
+}
 void frames_free(struct frames *frames) { free(frames->frames); }
 
 uint64_t index_gap_start(const struct index *index, uint32_t i) {

@@ -1,6 +1,6 @@
 /*
  * index.json (what lies on the partition) and frames.json (how its chunks are compressed and sent), checked and
- * held in arrays of 48 and 8 bytes an entry: an image of 10 GB has some 160,000 chunks.
+ * held in arrays of 56 and 8 bytes an entry: an image of 10 GB has some 160,000 chunks.
  */
 #ifndef WARMBOOT_INDEX_H
 #define WARMBOOT_INDEX_H
@@ -26,6 +26,9 @@ struct index {
   uint32_t chunk_bytes_max; /* at most 16 MiB */
   uint32_t chunk_count;
   struct chunk *chunks;
+  /* By frames_read: each chunk's first one of equal content; and those, in the order of their sha256. */
+  uint32_t *first, *contents;
+  uint32_t content_count;
 };
 
 struct frame {
@@ -45,6 +48,9 @@ bool index_read(struct index *index, const char *path, struct failure *why);
 /* Also links equal chunks, and holds the frames against the index: each different chunk has exactly one. */
 bool frames_read(struct frames *frames, const char *path, struct index *index, const char *index_path,
                  struct failure *why);
+
+/* The first chunk with this content; NO_CHUNK when the index does not have it. After frames_read. */
+uint32_t index_find(const struct index *index, const uint8_t *sha256);
 
 void index_free(struct index *index);
 void frames_free(struct frames *frames);

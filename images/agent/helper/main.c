@@ -3,15 +3,19 @@
  * an exit code of failure.h.
  */
 #include "commands.h"
+#include "fetcher.h"
 #include "sha256.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char USAGE[] =
-    "usage: warmboot-helper write INDEX FRAMES DEVICE PROGRESS < DATA | check INDEX DEVICE [PROGRESS] | "
+    "usage: warmboot-helper flash INDEX FRAMES DEVICE PROGRESS STREAMS [--fresh] [--rate BYTES] [--from INDEX DEVICE]… "
+    "-- FETCHER… | check INDEX DEVICE [PROGRESS] | "
     "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH | "
     "apply-files ROOT INSTANCE < TAR | immutable FOLDER | grow FOLDER DEVICE | sync FILE";
 
@@ -24,9 +28,40 @@ bool print_digest(const char *path, struct failure *why) {
   return true;
 }
 
+/* A whole number from least to most; *good becomes false for anything else. */
+static uint64_t number(const char *text, uint64_t least, uint64_t most, bool *good) {
+  char *end;
+  errno = 0;
+  unsigned long long value = strtoull(text, &end, 10);
+  *good = *good && errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' && value >= least && value <= most;
+  return value;
+}
+
+static bool flash(int count, char **words, struct failure *why) {
+  struct flash_wish wish = {.index = words[0], .frames = words[1], .device = words[2], .progress = words[3]};
+  bool good = true;
+  int i = 5;
+  wish.streams = (unsigned)number(words[4], 1, STREAMS_MAX, &good);
+  for (; good && i < count && strcmp(words[i], "--") != 0; i++) {
+    if (strcmp(words[i], "--fresh") == 0) {
+      wish.is_fresh = true;
+    } else if (strcmp(words[i], "--rate") == 0 && i + 1 < count) {
+      wish.rate = number(words[++i], 1, UINT64_MAX >> 16, &good);
+    } else if (strcmp(words[i], "--from") == 0 && i + 2 < count && wish.source_count < SOURCES_MAX) {
+      wish.sources[wish.source_count].index = words[++i];
+      wish.sources[wish.source_count++].device = words[++i];
+    } else {
+      good = false;
+    }
+  }
+  if (!good || i + 1 >= count) return fail(why, MALFORMED, "%s", USAGE);
+  wish.fetcher = words + i + 1;
+  return flash_image(&wish, why);
+}
+
 static bool run(int count, char **words, struct failure *why) {
   const char *command = count > 0 ? words[0] : "";
-  if (strcmp(command, "write") == 0 && count == 5) return write_image(words[1], words[2], words[3], words[4], why);
+  if (strcmp(command, "flash") == 0 && count >= 8) return flash(count - 1, words + 1, why);
   if (strcmp(command, "check") == 0 && (count == 3 || count == 4)) return check_image(words[1], words[2], words[3], why);
   if (strcmp(command, "verify") == 0 && count == 4) return verify_signature(words[1], words[2], words[3], why);
   if (strcmp(command, "grubenv") == 0 && count >= 3) return grubenv(words[1], words + 2, why);

@@ -22,28 +22,6 @@ bool progress_open(struct progress *progress, const char *path, uint64_t bytes_t
          fail(why, MALFORMED, "the path of the progress file is too long: choose a shorter one");
 }
 
-bool progress_read(struct progress *progress, bool *found, struct failure *why) {
-  char line[128], again[128];
-  FILE *file = fopen(progress->path, "re");
-  *found = file != NULL;
-  if (file == NULL)
-    return errno == ENOENT || fail(why, LOCAL, "%s cannot be read (%s)", progress->path, strerror(errno));
-  line[fread(line, 1, sizeof line - 1, file)] = '\0';
-  fclose(file);
-
-  struct progress read = *progress;
-  int fields = sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &read.frames_done, &read.data_offset,
-                      &read.bytes_done, &read.bytes_total);
-  /* Written once more it must be the same line: this refuses signs, more digits than fit and whatever follows. */
-  if (fields == 4)
-    snprintf(again, sizeof again, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", read.frames_done,
-             read.data_offset, read.bytes_done, read.bytes_total);
-  if (fields != 4 || strcmp(line, again) != 0)
-    return fail(why, MALFORMED, "%s is damaged: remove it and send the data from its start", progress->path);
-  *progress = read;
-  return true;
-}
-
 bool progress_write(struct progress *progress, bool now, struct failure *why) {
   if (progress->path == NULL) return true;
   int64_t ms = now_ms();
@@ -52,7 +30,7 @@ bool progress_write(struct progress *progress, bool now, struct failure *why) {
 
   FILE *file = fopen(progress->temporary, "we");
   bool good = file != NULL && fprintf(file, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
-                                      progress->frames_done, progress->data_offset, progress->bytes_done,
+                                      progress->fetched, progress->to_fetch, progress->bytes_done,
                                       progress->bytes_total) > 0;
   if (file != NULL) good = fclose(file) == 0 && good;
   if (good) good = rename(progress->temporary, progress->path) == 0;

@@ -1,6 +1,6 @@
 /*
- * A bounded queue of equal buffers between one producer and one consumer thread. The producer fills a buffer in
- * place, the consumer uses it in place.
+ * A bounded number of equal buffers between producer threads and one consumer thread. A producer fills a buffer in
+ * place, the consumer uses it in place. What one producer publishes is taken in its order.
  */
 #ifndef WARMBOOT_RING_H
 #define WARMBOOT_RING_H
@@ -15,6 +15,8 @@ struct slot {
   uint8_t *data; /* slot_bytes long, aligned to a page */
   size_t bytes;  /* used; producer and consumer agree on the rest */
   uint64_t tag;
+  bool unreadable;   /* what should be in it could not be read */
+  struct slot *next; /* of the same list */
 };
 
 struct ring {
@@ -23,7 +25,8 @@ struct ring {
   struct slot *slots;
   uint8_t *memory;
   uint32_t count;
-  uint64_t filled, emptied; /* slots ever published and released */
+  struct slot *empty;         /* a stack */
+  struct slot *full, **last; /* a queue */
   bool closed, abandoned;
 };
 
@@ -33,13 +36,15 @@ void ring_free(struct ring *ring);
 
 /* Producer: waits for an empty buffer; NULL when the consumer has abandoned the ring. */
 struct slot *ring_reserve(struct ring *ring);
-void ring_publish(struct ring *ring);
-/* Nothing more will come. */
+void ring_publish(struct ring *ring, struct slot *slot);
+/* Gives a buffer back unused. */
+void ring_return(struct ring *ring, struct slot *slot);
+/* Nothing more will come, from no producer. */
 void ring_close(struct ring *ring);
 
 /* Consumer: waits for the next full buffer; NULL when the ring is closed and empty. */
 struct slot *ring_take(struct ring *ring);
-void ring_release(struct ring *ring);
+void ring_release(struct ring *ring, struct slot *slot);
 /* Nothing more will be taken. */
 void ring_abandon(struct ring *ring);
 

@@ -1,128 +1,125 @@
 # shellcheck shell=sh
 # An image from the server onto a slot. These functions run inside `watched` (work.sh); `fail` there ends the work.
 
-# How long a server may be away, with not one byte coming, before the work is given up.
-PATIENCE_SECONDS=${PATIENCE_SECONDS:-3600}
+# How many requests for data at once; with a rate limit it is one.
+STREAMS=${STREAMS:-2}
 
-# fetched PATH HEADERS curl-arguments…: as `tracked`, from the server, or from the mirror that the manifest names until it fails
-# in this work. A mirror need not be trusted, for everything is hashed; it does not get the host's token.
-fetched() {
-  local url headers rate
-  url=$(resolve "$1") headers=$2
-  if [ -n "$(mirror_of "$1")" ]; then url=$(mirror_of "$1"); fi
-  shift 2
-  rate=$(staging_rate)
-  rm -f "$headers"
-  tracked curl -q -g -sS -K "$(conf_for "$url")" --fail --connect-timeout 5 --speed-limit 1 --speed-time 30 \
-    ${rate:+--limit-rate "$rate"} -D "$headers" "$@" "$url"
-}
-
-# mirror_of PATH: its address at the mirror; nothing when there is none to be asked. By TLS the server names files of the boot plane.
-mirror_of() {
-  set -- "${1#"${T_BOOT_URL:-}"}"
-  case $1 in /*) if [ -n "${M_MIRROR:-}" ] && [ -z "${MIRROR_FAILED:-}" ]; then echo "${M_MIRROR%/}$1"; fi ;; esac
-}
-
-# mirror_failed PATH WHY: 0 when it was the mirror that failed; the rest then comes from the server.
-mirror_failed() {
-  [ -n "$(mirror_of "$1")" ] || return 1
-  say "the mirror $M_MIRROR fails, the server is asked: $2"
-  MIRROR_FAILED=yes
-}
-
-# staging_rate: what curl may take, in bytes per second: the lower one of the manifest's and of /etc/warmboot/agent.conf's.
-staging_rate() {
-  printf '%s\n' "${RATE_LIMIT:-}" "${M_RATE:-}" | awk '
-    {
-      rate = $1 + 0
-      unit = index("kmg", tolower(substr($1, length($1))))
-      if (unit > 0) rate *= 1024 ^ unit
-      if (rate >= 1 && (least == 0 || rate < least)) least = rate
-    }
-    END { if (least > 0) printf "%d\n", least }'
-}
-
-# flash_slot DEVICE: index, frames, data; then everything read back from the disk and compared.
+# flash_slot DEVICE [DISK]: index, frames, data; then everything read back from the disk and compared. What the slots of DISK
+# hold is used; with FRESH set the device is not read before.
 flash_slot() {
-  local progress
+  local progress device disk slot index
   mkdir -p "$WB_RUN/work"
-  # Named by what it belongs to: an agent that was restarted goes on where it was, and never in another image's place.
-  progress=$WB_RUN/work/progress-$M_SLOT-${M_IMAGE_DIGEST#sha256:}
+  progress=$WB_RUN/work/progress-$M_SLOT
   download "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}"
   download "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" ''
+  device=$1 disk=${2:-}
+  set --
+  for slot in ${disk:+$(slots_on "$disk")}; do
+    if index=$(index_of_slot "$slot"); then
+      set -- "$@" --from "$index" "$(device "$(partition_on "$disk" "warmboot-$slot")")"
+    fi
+  done
   phase write "$progress"
-  write_data "$1" "$progress"
+  write_data "$device" "$progress" "$@"
   rm -f "$progress"
   phase check
-  tracked "$HELPER" check "$WB_RUN/work/index.json" "$1" \
+  tracked "$HELPER" check "$WB_RUN/work/index.json" "$device" \
     || fail "the slot does not hold what was written: $(last_error)"
 }
 
-# write_data DEVICE PROGRESS: a stream that ends early is taken up where it ended, for as long as the server may be away.
+# write_data DEVICE PROGRESS --from…: the helper finds out what is missing, and has it fetched by fetch-run, which waits and tries
+# again. It ends early when what it got is wrong; another run goes on from what lies on the device.
 write_data() {
-  local offset before quiet_since delay damaged result headers empty
-  offset=0 before=-1 damaged=0 empty=0 headers=$WB_RUN/work/data.headers
+  local device progress damaged result rate streams fresh
+  device=$1 progress=$2 damaged=0 streams=$STREAMS fresh=${FRESH:-}
+  shift 2
+  rate=$(lowest_rate "${DISK_RATE_LIMIT:-}")
+  if [ -n "$(staging_rate)" ]; then streams=1; fi
+  rm -f "$WB_RUN/work/data.state" "$WB_RUN/work/data.etag"
+  tell_fetchers
   while :; do
-    offset=$(awk '{ print $2 }' "$2" 2> /dev/null)
-    offset=${offset:-0}
-    if [ "$offset" != "$before" ]; then
-      before=$offset quiet_since=$(uptime_seconds) delay=1 empty=0
-    fi
-    # The status line of the answer lands in a file: a pipeline tells only how its last command ended.
-    # shellcheck disable=SC2086 # GENTLY is a command and its options
-    fetched "$M_STAGE_DATA" "$headers" -r "$offset-" \
-      | $GENTLY "$HELPER" write "$WB_RUN/work/index.json" "$WB_RUN/work/frames.json" "$1" "$2" 2> "$WB_RUN/work/helper.err"
-    result=$?
+    rm -f "$WB_RUN/work/changed"
+    tracked "$HELPER" flash "$WB_RUN/work/index.json" "$WB_RUN/work/frames.json" "$device" "$progress" "$streams" \
+      ${fresh:+--fresh} ${rate:+--rate "$rate"} "$@" -- sh "$WB_LIB/fetch-run" "$M_STAGE_DATA"
+    result=$? fresh=''
     still_wanted
-    if [ "$result" = 3 ] && told_to_wait "$headers"; then
-      wait_turn
-      quiet_since=$(uptime_seconds)
-      continue
-    fi
     turn_came
+    if [ -s "$WB_RUN/work/command.err" ]; then note "$(cat "$WB_RUN/work/command.err")"; fi
     case $result in
-      0) return 0 ;;
+      0) say "fetched $(awk '{ printf "%d KiB of data", $1 / 1024 }' "$progress")"; return 0 ;;
+      4) mirror_failed "$M_STAGE_DATA" 'its data is damaged' || damaged=$((damaged + 1)) ;;
       3)
-        note "the data ended after $offset: $(last_error)"
-        # One that breaks off may be taken up; one from which nothing comes twice is given up.
-        empty=$((empty + 1))
-        if [ "$empty" -gt 1 ] && mirror_failed "$M_STAGE_DATA" "$(last_error)"; then continue; fi ;;
-      4)
-        mirror_failed "$M_STAGE_DATA" 'its data is damaged' || damaged=$((damaged + 1))
-        note "damaged data after $offset, once more: $(last_error helper)"
-        if [ "$damaged" -gt 5 ]; then fail "the data from the server is damaged: $(last_error helper)"; fi
-        if [ "$damaged" -gt 1 ] || [ -n "${MIRROR_FAILED:-}" ]; then renew_frames "$2"; fi ;;
-      *) fail "$(last_error helper)" ;;
+        if [ -s "$WB_RUN/work/reason" ]; then exit 1; fi
+        [ -e "$WB_RUN/work/changed" ] || fail "$(last_error)"
+        note "the image's data is not what it was"
+        damaged=$((damaged + 1)) ;;
+      *) fail "$(last_error)" ;;
     esac
-    case $(awk 'NR == 1 { print $2 }' "$headers" 2> /dev/null) in
-      401 | 403 | 404 | 410 | 416)
-        if mirror_failed "$M_STAGE_DATA" "$(head -n 1 "$headers" | tr -d '\r')"; then continue; fi
-        damaged=$((damaged + 1))
-        if [ "$damaged" -gt 5 ]; then fail "the server does not give the image's data: $(head -n 1 "$headers" | tr -d '\r')"; fi ;;
-    esac
-    if [ $(($(uptime_seconds) - quiet_since)) -gt "$PATIENCE_SECONDS" ]; then fail "no data from the server for $PATIENCE_SECONDS s"; fi
-    sleep $((delay + $(jitter 1)))
-    delay=$(longer "$delay" 10)
+    if [ "$damaged" -gt 5 ]; then fail "the data from the server is damaged: $(last_error)"; fi
+    # A server may have packed the same image anew, so that the frames lie elsewhere in `data`.
+    if [ "$result" = 3 ] || [ "$damaged" -gt 1 ] || [ -e "$WB_RUN/work/mirror-failed" ]; then
+      rm -f "$WB_RUN/work/data.etag"
+      download "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" ''
+      sleep "$damaged"
+    fi
   done
 }
 
-# renew_frames PROGRESS: a server may have packed the same image anew, so that the frames lie elsewhere in `data`.
-renew_frames() {
-  mv "$WB_RUN/work/frames.json" "$WB_RUN/work/frames.old"
-  download "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" ''
-  cmp -s "$WB_RUN/work/frames.old" "$WB_RUN/work/frames.json" || rm -f "$1"
+# tell_fetchers: what fetch-run, which the helper starts, has to know.
+tell_fetchers() {
+  M_MIRROR=${M_MIRROR:-} M_RATE=${M_RATE:-} T_BOOT_URL=${T_BOOT_URL:-} CURL_HAS_NEXT=''
+  if curl_has_next; then CURL_HAS_NEXT=yes; fi
+  export WB_LIB WB_RUN WB_SYS WB_PROC WB_CONSOLE HELPER SERVER T_BOOT_URL M_MIRROR M_RATE RATE_LIMIT \
+    PATIENCE_SECONDS MOST_WAIT_SECONDS CURL_HAS_NEXT
 }
 
-# put_boot_files SLOT: kernel, initrd and command line to the boot partition, which must be writable.
-put_boot_files() {
-  local at free
+# --- what a slot was written from: the index of its image, beside its kernel ----------------------------------------
+
+# index_of_slot SLOT: where it lies. An agent of before did not keep it, so it is asked for, once: without it all that costs is a
+# longer download. Nothing rests on it; what lies on the disk is hashed.
+index_of_slot() {
+  local digest file
+  for file in "$BOOT/warmboot/$1/index.json" "$WB_RUN/former/$1.json"; do
+    if [ -s "$file" ]; then echo "$file"; return; fi
+  done
+  digest=$(slot_record "$1" DIGEST) || digest=''
+  if [ "$1" = "$M_SLOT" ]; then digest=${FORMER_DIGEST:-$digest}; fi
+  [ -n "$digest" ] || return 1
+  file=$WB_RUN/work/index-$1.json
+  case $M_STAGE_INDEX in */"$M_IMAGE_DIGEST"/*) ;; *) return 1 ;; esac
+  fetched "${M_STAGE_INDEX%%"$M_IMAGE_DIGEST"*}$digest${M_STAGE_INDEX#*"$M_IMAGE_DIGEST"}" "$WB_RUN/work/headers" -m 60 -o "$file" \
+    && has_sha256 "$file" "${digest#sha256:}" && echo "$file"
+}
+
+# keep_index SLOT: for the next image that comes to this disk. Where there is no room for it, that one will be downloaded whole.
+keep_index() {
+  local at
   at=$BOOT/warmboot/$1
+  rm -f "$at/index.json"
+  if [ $(($(wc -c < "$WB_RUN/work/index.json") / 1024 + 1024)) -gt "$(free_on_boot)" ]; then
+    note "the boot partition has no room for the image's index"
+    return
+  fi
+  put "$at/index.json" < "$WB_RUN/work/index.json" || rm -f "$at/index.json.new" "$at/index.json"
+}
+
+free_on_boot() {
+  df -Pk "$BOOT" | awk 'NR == 2 { print $4 }'
+}
+
+# put_boot_files SLOT: kernel, initrd, command line and index to the boot partition, which must be writable.
+put_boot_files() {
+  local at file needed
+  at=$BOOT/warmboot/$1 needed=$(((M_KERNEL_BYTES + M_INITRD_BYTES) / 1024 + 1024))
   phase boot-files
-  # The old ones first: the partition need not have room for both.
-  mkdir -p "$at" && rm -f "$at"/*
-  free=$(df -Pk "$BOOT" | awk 'NR == 2 { print $4 }')
-  if [ $(((M_KERNEL_BYTES + M_INITRD_BYTES) / 1024 + 1024)) -gt "$free" ]; then
-    fail "the boot partition has $free KiB free, kernel and initrd need $(((M_KERNEL_BYTES + M_INITRD_BYTES) / 1024))"
+  # The old ones first: the partition need not have room for both. The index stays until another takes its place.
+  mkdir -p "$at"
+  for file in "$at"/*; do
+    case $file in */index.json) ;; *) rm -f "$file" ;; esac
+  done
+  if [ "$needed" -gt "$(free_on_boot)" ]; then rm -f "$at/index.json"; fi
+  if [ "$needed" -gt "$(free_on_boot)" ]; then
+    fail "the boot partition has $(free_on_boot) KiB free, kernel and initrd need $((needed - 1024))"
   fi
   download "$M_KERNEL_URL" "$at/vmlinuz.new" "$M_KERNEL_SHA256"
   download "$M_INITRD_URL" "$at/initrd.new" "$M_INITRD_SHA256"
@@ -132,35 +129,5 @@ put_boot_files() {
     && slot_put_command_line "$1" "$M_APPEND" "$M_TRIAL"; }; then
     fail "the boot partition cannot be written"
   fi
-}
-
-# download URL FILE SHA256: FILE holds it, with that sha256 when one is given.
-download() {
-  local since delay refused headers
-  since=$(uptime_seconds) delay=1 refused=0 headers=$WB_RUN/work/headers
-  while :; do
-    still_wanted
-    if fetched "$1" "$headers" -o "$2"; then
-      turn_came
-      if [ -z "$3" ] || [ "$("$HELPER" digest "$2" | sed 's/^sha256://; s/ .*//')" = "$3" ]; then return 0; fi
-      if mirror_failed "$1" "$1 has not the sha256 that the manifest names"; then continue; fi
-      refused=$((refused + 1))
-      note "$1 came damaged"
-      if [ "$refused" -gt 5 ]; then fail "$1 has not the sha256 that the manifest names"; fi
-    elif told_to_wait "$headers"; then
-      wait_turn
-      since=$(uptime_seconds)
-      continue
-    else
-      turn_came
-      note "$1: $(last_error)"
-      case $(last_error) in *' 401'* | *' 403'* | *' 404'* | *' 410'*) refused=$((refused + 1)) ;; esac
-      # A full or failing disk shows here too: curl says so, and it will not get better.
-      case $(last_error) in *'(23)'*) fail "writing ${2##*/}: $(last_error)" ;; esac
-      if mirror_failed "$1" "$(last_error)"; then continue; fi
-      if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $(last_error)"; fi
-    fi
-    sleep $((delay + $(jitter 1)))
-    delay=$(longer "$delay" 10)
-  done
+  keep_index "$1"
 }

@@ -24,6 +24,7 @@ OUTBOX=${OUTBOX:-$WB_RUN/outbox}
 . "$WB_LIB/disk.sh"
 . "$WB_LIB/slots.sh"
 . "$WB_LIB/turns.sh"
+. "$WB_LIB/fetch.sh"
 . "$WB_LIB/flash.sh"
 . "$WB_LIB/work.sh"
 . "$WB_LIB/jump.sh"

@@ -27,8 +27,10 @@ stage() {
 # The order of these steps is what makes a power cut at any moment harmless.
 stage_work() {
   phase write
+  # Once the slot is invalid nobody knows any more what it held.
+  FORMER_DIGEST=$(slot_record "$M_SLOT" DIGEST) || FORMER_DIGEST=''
   if ! { boot_writable && slot_mark_invalid "$M_SLOT" && boot_readonly; }; then fail "the boot partition cannot be written"; fi
-  flash_slot "$1"
+  flash_slot "$1" "$DISK"
   boot_writable || fail "the boot partition cannot be written"
   put_boot_files "$M_SLOT"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail "the boot partition cannot be written"

@@ -10,7 +10,8 @@ watched() {
   local work reported shown now every usual
   WORK_ORDER=$M_ATTEMPT/$M_ACTION
   mkdir -p "$WB_RUN/work"
-  rm -f "$WB_RUN/work/phase.before" "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result"
+  rm -f "$WB_RUN/work/phase.before" "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result" \
+    "$WB_RUN/work/mirror-failed"
   (
     "$@"
     : > "$WB_RUN/work/result"
@@ -82,9 +83,9 @@ tracked() {
   $GENTLY sh -c 'echo "$$" > "$1"; shift; exec "$@"' sh "$WB_RUN/work/pid" "$@" 2> "$WB_RUN/work/command.err"
 }
 
-# last_error [helper]: the last line that the last tracked command, or the helper that writes, had to say.
+# last_error: the last line that the last tracked command had to say.
 last_error() {
-  tail -n 1 "$WB_RUN/work/${1:-command}.err" 2> /dev/null
+  tail -n 1 "$WB_RUN/work/command.err" 2> /dev/null
 }
 
 # --- what the watcher can say about it -------------------------------------------------------------------------

@@ -105,6 +105,7 @@ claim() {
 
 # install_work NODE: in the background, see work.sh.
 install_work() {
+  look_for_former
   make_partitions "$1"
   make_boot_partition
   # GRUB comes first, with no slot to start: a power cut from here on ends in another network boot, not in a dead loader.
@@ -112,9 +113,26 @@ install_work() {
   put_state
   put_host_files
   slot_mark_invalid "$M_SLOT" || fail 'the boot partition cannot be written'
-  flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")"
+  flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")" "$CHOSEN"
   put_boot_files "$M_SLOT"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail 'the boot partition cannot be written'
+}
+
+# look_for_former: a disk of this host's own may still hold what the new image needs: the indexes are taken from its boot
+# partition, which is about to be made anew. Any other disk is not even read.
+look_for_former() {
+  local slot
+  FRESH=yes
+  rm -rf "$WB_RUN/former"
+  if [ "$M_INSTALL_WIPE" = true ] || ! { [ "$CHOSEN" = "$OWN_DISK" ] || is_half_made; }; then return; fi
+  FRESH=''
+  mkdir -p "$WB_RUN/former"
+  if mount_boot "$CHOSEN" ro 2> /dev/null; then
+    for slot in $(slots_on "$CHOSEN"); do
+      cp "$BOOT/warmboot/$slot/index.json" "$WB_RUN/former/$slot.json" 2> /dev/null || :
+    done
+  fi
+  unmount_disk
 }
 
 # renew_work NODE: what may be newer than a slot that holds this attempt already.

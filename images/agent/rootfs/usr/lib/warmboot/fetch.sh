@@ -1,0 +1,209 @@
+# shellcheck shell=sh
+# Files and parts of files from the server, or from a mirror. These functions run inside `watched` (work.sh); `fail` there ends
+# the work.
+
+# How long a server may be away, with not one byte coming, before the work is given up.
+PATIENCE_SECONDS=${PATIENCE_SECONDS:-3600}
+
+# fetched PATH HEADERS curl-arguments…: as `tracked`, from the server, or from the mirror that the manifest names until it fails
+# in this work. A mirror need not be trusted, for everything is hashed; it does not get the host's token.
+fetched() {
+  local url headers rate
+  url=$(source_of "$1") headers=$2
+  shift 2
+  rate=$(staging_rate)
+  rm -f "$headers"
+  tracked curl -q -g -sS -K "$(conf_for "$url")" --fail --connect-timeout 5 --speed-limit 1 --speed-time 30 \
+    ${rate:+--limit-rate "$rate"} -D "$headers" "$@" "$url"
+}
+
+# source_of PATH: where it is asked for now.
+source_of() {
+  local mirror
+  mirror=$(mirror_of "$1")
+  if [ -n "$mirror" ]; then echo "$mirror"; else resolve "$1"; fi
+}
+
+# mirror_of PATH: its address at the mirror; nothing when there is none to be asked. By TLS the server names files of the boot plane.
+mirror_of() {
+  set -- "${1#"${T_BOOT_URL:-}"}"
+  case $1 in /*) if [ -n "${M_MIRROR:-}" ] && [ ! -e "$WB_RUN/work/mirror-failed" ]; then echo "${M_MIRROR%/}$1"; fi ;; esac
+}
+
+# mirror_failed PATH WHY: 0 when it was the mirror that failed; the rest then comes from the server.
+mirror_failed() {
+  [ -n "$(mirror_of "$1")" ] || return 1
+  say "the mirror $M_MIRROR fails, the server is asked: $2"
+  : > "$WB_RUN/work/mirror-failed"
+}
+
+# staging_rate: what curl may take, in bytes per second: the lower one of the manifest's and of /etc/warmboot/agent.conf's.
+staging_rate() {
+  lowest_rate "${RATE_LIMIT:-}" "${M_RATE:-}"
+}
+
+# lowest_rate RATE…: such as 500k or 20M, in bytes per second; nothing when none is given.
+lowest_rate() {
+  printf '%s\n' "$@" | awk '
+    {
+      rate = $1 + 0
+      unit = index("kmg", tolower(substr($1, length($1))))
+      if (unit > 0) rate *= 1024 ^ unit
+      if (rate >= 1 && (least == 0 || rate < least)) least = rate
+    }
+    END { if (least > 0) printf "%d\n", least }'
+}
+
+# download URL FILE SHA256: FILE holds it, with that sha256 when one is given.
+download() {
+  local since delay refused headers
+  since=$(uptime_seconds) delay=1 refused=0 headers=$WB_RUN/work/headers
+  while :; do
+    still_wanted
+    if fetched "$1" "$headers" -o "$2"; then
+      turn_came
+      if [ -z "$3" ] || has_sha256 "$2" "$3"; then return 0; fi
+      if mirror_failed "$1" "$1 has not the sha256 that the manifest names"; then continue; fi
+      refused=$((refused + 1))
+      note "$1 came damaged"
+      if [ "$refused" -gt 5 ]; then fail "$1 has not the sha256 that the manifest names"; fi
+    elif told_to_wait "$headers"; then
+      wait_turn
+      since=$(uptime_seconds)
+      continue
+    else
+      turn_came
+      note "$1: $(last_error)"
+      case $(last_error) in *' 401'* | *' 403'* | *' 404'* | *' 410'*) refused=$((refused + 1)) ;; esac
+      # A full or failing disk shows here too: curl says so, and it will not get better.
+      case $(last_error) in *'(23)'*) fail "writing ${2##*/}: $(last_error)" ;; esac
+      if mirror_failed "$1" "$(last_error)"; then continue; fi
+      if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $(last_error)"; fi
+    fi
+    sleep $((delay + $(jitter 1)))
+    delay=$(longer "$delay" 10)
+  done
+}
+
+has_sha256() {
+  [ "$("$HELPER" digest "$1" | sed 's/^sha256://; s/ .*//')" = "$2" ]
+}
+
+# --- parts of `data`, for the helper that flashes: see fetch-run ------------------------------------------------
+
+# fetch_run PATH STREAM A-B[,C-D…]: prints those bytes, as many as come. Returns what the helper understands
+# (helper/fetcher.h). Stream 0 decides what a failure means, and waits; any other leaves that to it.
+fetch_run() {
+  local url headers errors result
+  still_wanted
+  url=$(source_of "$1") headers=$WB_RUN/work/data-$2.headers errors=$WB_RUN/work/data-$2.err
+  : > "$headers"
+  fetch_ranges "$url" "$headers" "$3" 2> "$errors"
+  result=$?
+  case $(answer_status "$headers") in
+    206) remember_etag "$url" "$headers" "$2" ;;
+    # What `data` is made of has changed: the helper has to begin with other frames.
+    412) : > "$WB_RUN/work/changed"; return 1 ;;
+    *) result=1 ;;
+  esac
+  if [ "$2" != 0 ]; then
+    if told_to_wait "$headers"; then return 75; fi
+  elif [ "$result" = 0 ]; then
+    turn_came
+  else
+    fetch_failed "$1" "${3%%-*}" "$headers" "$errors"
+  fi
+  return 0
+}
+
+# fetch_failed PATH FIRST HEADERS ERRORS: what is to be done about it, and the pause before it is tried again. FIRST is where
+# the helper still is: as long as that stays the same, nothing comes.
+fetch_failed() {
+  local state at since delay empty refused status why
+  state=$WB_RUN/work/data.state status=$(answer_status "$3")
+  if told_to_wait "$3"; then
+    wait_turn
+    rm -f "$state"
+    return
+  fi
+  turn_came
+  at='' refused=0
+  if [ -s "$state" ]; then read -r at since delay empty refused < "$state"; fi
+  if [ "$at" != "$2" ]; then since=$(uptime_seconds) delay=1 empty=0; fi
+  empty=$((empty + 1)) why=$(tail -n 1 "$4")
+  note "the data ended behind byte $2: $why"
+  case $status in
+    401 | 403 | 404 | 410 | 416) why="the server does not give the image's data: $(head -n 1 "$3" | tr -d '\r')" ;;
+    200) why="the server does not give parts of the image's data" ;;
+    *) status='' ;;
+  esac
+  # One that breaks off may be taken up; one that refuses, or from which nothing comes twice, is given up.
+  if { [ -n "$status" ] || [ "$empty" -gt 1 ]; } && mirror_failed "$1" "$why"; then
+    rm -f "$state"
+    return
+  fi
+  if [ -n "$status" ]; then
+    refused=$((refused + 1))
+    if [ "$refused" -gt 5 ]; then fail "$why"; fi
+  fi
+  if [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "no data from the server for $PATIENCE_SECONDS s"; fi
+  echo "$2 $since $(longer "$delay" 10) $empty $refused" > "$state"
+  sleep $((delay + $(jitter 1)))
+}
+
+# fetch_ranges URL HEADERS A-B[,C-D…]: one request a range, so that every server and cache understands it; by one curl and so by
+# one connection where curl can. An answer that is longer than its range is not taken: it would be the whole.
+fetch_ranges() {
+  local range settings
+  settings=$(request_settings "$1" "$2")
+  if [ -n "${CURL_HAS_NEXT:-}" ]; then
+    for range in $(echo "$3" | tr ',' ' '); do
+      range_settings "$1" "$range" "$settings"
+      echo next
+    done | sed '$d' | curl -q --fail-early -K -
+  else
+    for range in $(echo "$3" | tr ',' ' '); do
+      range_settings "$1" "$range" "$settings" | curl -q -K - || return
+    done
+  fi
+}
+
+# request_settings URL HEADERS: what curl is told for each range, in the form of its configuration files: it forgets all of it before
+# the next.
+request_settings() {
+  local etag rate
+  rate=$(staging_rate) etag=$(etag_of "$1")
+  cat "$(conf_for "$1")"
+  printf '%s\n' globoff silent show-error fail 'connect-timeout = 5' 'speed-limit = 1' 'speed-time = 30'
+  printf 'dump-header = "%s"\n' "$2"
+  if [ -n "$rate" ]; then printf 'limit-rate = %s\n' "$rate"; fi
+  if [ -n "$etag" ]; then printf 'header = "If-Match: \\"%s\\""\n' "$etag"; fi
+}
+
+range_settings() {
+  printf '%s\nrange = %s\nmax-filesize = %s\nurl = "%s"\n' "$3" "$2" $((${2#*-} - ${2%-*} + 1)) "$1"
+}
+
+# curl_has_next: since 7.52 it takes settings for each of several URLs, and ends with the first that fails.
+curl_has_next() {
+  curl -q --version 2> /dev/null | awk '{ split($2, v, "."); found = v[1] > 7 || (v[1] == 7 && v[2] >= 52); exit } END { exit !found }'
+}
+
+answer_status() {
+  awk '/^HTTP\// { status = $2 } END { print status }' "$1" 2> /dev/null
+}
+
+# remember_etag URL HEADERS STREAM: what the first part belongs to, so do all: the others are asked for under this condition.
+remember_etag() {
+  local etag
+  if [ -n "$(etag_of "$1")" ]; then return; fi
+  etag=$(tr -d '\r' < "$2" | awk 'tolower($1) == "etag:" { tag = $2 } END { print tag }')
+  case $etag in *[!A-Za-z0-9\"_.:+/=-]*) return ;; \"*\") ;; *) return ;; esac
+  etag=${etag#?} etag=${etag%?}
+  case $etag in '' | *\"*) return ;; esac
+  echo "$1 $etag" > "$WB_RUN/work/data.etag.$3" && mv -f "$WB_RUN/work/data.etag.$3" "$WB_RUN/work/data.etag"
+}
+
+etag_of() {
+  awk -v url="$1" '$1 == url { print $2 }' "$WB_RUN/work/data.etag" 2> /dev/null
+}
