@@ -63,6 +63,19 @@ export class Api {
   assign(mac: string, image: string): Promise<Assigned> {
     return this.#call('PUT', `/api/v1/hosts/${mac}/os`, { image });
   }
+  /** Settings such as `append` or `trialSeconds`. */
+  change(mac: string, settings: Readonly<Record<string, unknown>>): Promise<HostView> {
+    return this.#call('PATCH', `/api/v1/hosts/${mac}`, settings);
+  }
+  retry(mac: string): Promise<Assigned> {
+    return this.#call('POST', `/api/v1/hosts/${mac}/retry`);
+  }
+  hold(mac: string): Promise<HostView> {
+    return this.#call('POST', `/api/v1/hosts/${mac}/hold`, {});
+  }
+  resume(mac: string): Promise<HostView> {
+    return this.#call('POST', `/api/v1/hosts/${mac}/resume`);
+  }
   reinstall(mac: string): Promise<void> {
     return this.#call('POST', `/api/v1/hosts/${mac}/reinstall`, {});
   }

@@ -25,6 +25,7 @@ export interface HostView {
   readonly id: string;
   readonly state: string;
   readonly claimed: boolean;
+  readonly image: { readonly ref: string; readonly digest: string } | null;
   readonly attempt: AttemptView | null;
   readonly observation: ObservedView | null;
 }

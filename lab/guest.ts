@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import type { Feed } from './feed.ts';
 import { findArmFirmware, findOvmf, type Ovmf } from './firmware.ts';
 import type { Accelerator } from './kvm.ts';
-import { type Machine, type MachineFiles, QMP_FD } from './machine.ts';
+import { type Ailments, type Machine, type MachineFiles, QMP_FD } from './machine.ts';
 import { qemuArguments } from './machine-arguments.ts';
 import { Qmp } from './qmp.ts';
 import { plainText, Tail } from './tail.ts';
@@ -80,9 +80,10 @@ export class Guest {
     return this.#qemu !== undefined;
   }
 
-  async powerOn(): Promise<void> {
+  async powerOn(ailments: Ailments = {}): Promise<void> {
     if (this.#qemu !== undefined) throw new Error(`${this.name} is on already`);
-    const { program, args } = qemuArguments(this.parts, this.#files, this.#place.accelerator, this.#ovmf);
+    const { accelerator } = this.#place;
+    const { program, args } = qemuArguments(this.parts, this.#files, accelerator, this.#ovmf, ailments);
     const errors = join(this.#place.folder, `${this.name}.qemu.log`);
     const errorsFd = openSync(errors, 'a');
     // A process group of its own: Ctrl-C at the terminal is for the demo, which then switches the machine off.
@@ -118,6 +119,16 @@ export class Guest {
     const timer = setTimeout(() => qemu.kill('SIGKILL'), this.#qmp === undefined ? 0 : 5_000);
     await gone;
     clearTimeout(timer);
+  }
+
+  /** Its disk as a power cut would leave it in this moment, to begin other machines from. The machine stands still meanwhile. */
+  async copyDisk(to: string): Promise<void> {
+    await this.#qmp?.run('stop');
+    try {
+      await execa('cp', ['--sparse=always', this.diskFile, to]);
+    } finally {
+      await this.#qmp?.run('cont');
+    }
   }
 
   /** The reset button. */

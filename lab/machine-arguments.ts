@@ -1,6 +1,6 @@
 import type { Ovmf } from './firmware.ts';
 import type { Accelerator } from './kvm.ts';
-import { type Machine, type MachineFiles, QMP_FD } from './machine.ts';
+import { type Ailments, type Machine, type MachineFiles, QMP_FD } from './machine.ts';
 
 const NIC_MODELS = {
   virtio: 'virtio-net-pci',
@@ -18,6 +18,7 @@ export function qemuArguments(
   files: MachineFiles,
   accelerator: Accelerator,
   ovmf: Ovmf | null,
+  { clock, disk }: Ailments = {},
 ): { readonly program: string; readonly args: readonly string[] } {
   const board = boardOf(parts, accelerator);
   const args = ['-name', parts.name, ...board.args];
@@ -40,14 +41,39 @@ export function qemuArguments(
     args.push('-blockdev', `driver=null-co,node-name=before${i},size=67108864,read-zeroes=on`);
     args.push('-device', `virtio-blk-pci,drive=before${i},bootindex=${2 + i}`);
   }
-  // Not flushing to the real disk is safe here: the virtual power cord is pulled, never that of the machine below.
-  const drive = `file=${files.disk},format=${files.diskFormat},if=none,id=disk0,cache=unsafe,discard=unmap,detect-zeroes=unmap`;
-  args.push('-drive', drive, ...diskDevice(parts));
+  if (clock !== undefined) args.push('-rtc', `base=${clock}`);
+  args.push(...driveOf(files, disk), ...diskDevice(parts));
 
   args.push('-chardev', `file,id=serial0,path=${files.serial},append=on`, '-serial', 'chardev:serial0');
   // A socket without a name: nothing to clean up, and no limit to the length of its path.
   args.push('-chardev', `socket,id=qmp0,fd=${QMP_FD}`, '-mon', 'chardev=qmp0,mode=control');
   return { program: board.program, args };
+}
+
+/** Not flushing to the real disk is safe here: the virtual power cord is pulled, never that of the machine below. */
+function driveOf({ disk, diskFormat }: MachineFiles, fault: Ailments['disk']): string[] {
+  const thin = 'discard=unmap,detect-zeroes=unmap';
+  if (fault === undefined || fault === 'read-only') {
+    const more = fault === undefined ? '' : ',readonly=on';
+    return ['-drive', `file=${disk},format=${diskFormat},if=none,id=disk0,cache=unsafe,${thin}${more}`];
+  }
+  const error = [
+    `iotype=${fault.fails}`,
+    'event=none',
+    'errno=5',
+    `sector=${fault.sector}`,
+    'once=off',
+    'immediately=off',
+  ];
+  return [
+    ...['-blockdev', `driver=file,node-name=disk0-file,filename=${disk},cache.no-flush=on,discard=unmap`],
+    ...['-blockdev', `driver=${diskFormat},node-name=disk0-whole,file=disk0-file,${thin}`],
+    '-blockdev',
+    [
+      'driver=blkdebug,node-name=disk0,image=disk0-whole',
+      ...error.map((each) => `inject-error.0.${each}`),
+    ].join(),
+  ];
 }
 
 /** `graphics=off` sends SeaBIOS and the iPXE ROM to the serial port. */
@@ -73,11 +99,14 @@ function boardOf(
   }
 }
 
-function networkCards({ firmware, nic, mac, moreMacs, start }: Machine, taps: readonly string[]): string[] {
+function networkCards(parts: Machine, taps: readonly string[]): string[] {
+  const { firmware, nic, mac, moreMacs, deadCards, start } = parts;
   const netboots = start === 'pxe' || start === 'http';
   // OVMF has its own driver for virtio; with the ROM's iPXE driver out of the way nothing but the firmware itself netboots.
   const rom = !netboots || (firmware === 'uefi' && nic === 'virtio') ? ',romfile=' : '';
   const args: string[] = [];
+  for (let at = 0; at < deadCards; at += 1)
+    args.push('-device', `${NIC_MODELS[nic]},mac=52:54:00:00:de:0${at},romfile=`);
   for (const [at, each] of [mac, ...moreMacs].entries()) {
     const order = netboots && at === 0 ? ',bootindex=1' : '';
     args.push('-netdev', `tap,id=net${at},ifname=${taps[at]},script=no,downscript=no`);

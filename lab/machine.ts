@@ -17,6 +17,8 @@ export interface Machine {
   readonly mac: string;
   /** More cards, of the same model, on the same network. */
   readonly moreMacs: readonly string[];
+  /** Cards of the same model that come before all others: their link is up and nothing ever answers there. */
+  readonly deadCards: number;
   readonly firmware: Firmware;
   readonly disk: DiskBus;
   readonly nic: Nic;
@@ -35,6 +37,7 @@ export function machine(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>)
   const size = { memoryMiB: 1024, diskBytes: 6 * 1024 ** 3, sectorBytes: 512 } as const;
   const usual = {
     moreMacs: [],
+    deadCards: 0,
     disksBefore: 0,
     firmware: 'uefi',
     disk: 'virtio',
@@ -44,6 +47,16 @@ export function machine(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>)
   } as const;
   return { ...size, ...usual, ...parts };
 }
+
+/** What is wrong with a machine for as long as its power is on. */
+export interface Ailments {
+  /** What its clock says at power-on, in UTC, such as `2006-01-01T00:00:00`; it goes on from there. */
+  readonly clock?: string;
+  readonly disk?: DiskFault;
+}
+
+/** A disk that takes no writes, or one that fails where this sector (of 512 bytes) is read or written. */
+export type DiskFault = 'read-only' | { readonly fails: 'read' | 'write'; readonly sector: number };
 
 /** File descriptor of QEMU's that is its control channel. */
 export const QMP_FD = 3;

@@ -13,11 +13,19 @@ export type Meddling =
   | { readonly kind: 'alter'; readonly at: number }
   /** The connection breaks before this place of the file, each time. */
   | { readonly kind: 'cut'; readonly at: number }
-  /** This status and no body, each time. */
-  | { readonly kind: 'refuse'; readonly status: number };
+  /** The answer ends before this place of the file and says that it is whole. */
+  | { readonly kind: 'shorten'; readonly at: number }
+  /** This status and no body, each time; the server never hears of it. */
+  | { readonly kind: 'refuse'; readonly status: number }
+  /** The server does what was asked, and who asked never hears of it. */
+  | { readonly kind: 'lose' }
+  /** Without the server's signature. */
+  | { readonly kind: 'unsigned' }
+  /** What stands at another path. */
+  | { readonly kind: 'instead'; readonly path: string };
 
 /** Decides by what is asked for, and from which place of the file on: hosts ask for parts, several at once. */
-export type Meddle = (path: string, from: number) => Meddling | undefined;
+export type Meddle = (path: string, from: number, method: string) => Meddling | undefined;
 
 export interface MeddlerPlace {
   /** Where the hosts ask. */
@@ -47,35 +55,63 @@ export class Meddler {
   }
 
   #pass(asked: IncomingMessage, answer: ServerResponse): void {
-    const path = asked.url ?? '/';
+    const url = asked.url ?? '/';
+    const from = Number(/^bytes=(\d+)-/.exec(asked.headers.range ?? '')?.[1] ?? 0);
+    const meddling = this.#meddle(url, from, asked.method ?? 'GET');
+    if (meddling !== undefined) this.count += 1;
+    if (meddling?.kind === 'refuse') {
+      asked.resume();
+      answer.writeHead(meddling.status).end();
+      return;
+    }
+    const path = meddling?.kind === 'instead' ? meddling.path : url;
     const upstream = request(
       { host: SERVER_ADDRESS, port: this.#serverPort, path, method: asked.method, headers: asked.headers },
-      (answered) => {
-        const from = Number(/^bytes=(\d+)-/.exec(asked.headers.range ?? '')?.[1] ?? 0);
-        const meddling = asked.method === 'GET' ? this.#meddle(path, from) : undefined;
-        if (meddling?.kind === 'refuse') {
-          this.count += 1;
-          answered.resume();
-          answer.writeHead(meddling.status).end();
-          return;
-        }
-        answer.writeHead(answered.statusCode ?? 502, answered.rawHeaders);
-        if (meddling === undefined) answered.pipe(answer);
-        else this.#spoil(meddling, answered, answer);
-      },
+      (answered) => this.#give(meddling, answered, answer),
     );
     upstream.on('error', () => answer.destroy());
     answer.on('close', () => upstream.destroy());
     asked.pipe(upstream);
   }
 
+  #give(meddling: Meddling | undefined, answered: IncomingMessage, answer: ServerResponse): void {
+    const status = answered.statusCode ?? 502;
+    switch (meddling?.kind) {
+      case 'lose':
+        answered.resume().on('end', () => answer.destroy());
+        break;
+      case 'unsigned':
+        answer.writeHead(status, without(answered.rawHeaders, /^warmboot-signature$/i));
+        answered.pipe(answer);
+        break;
+      case 'shorten': {
+        const length = Number(answered.headers['content-length']);
+        const bytes = Math.max(0, Math.min(length, meddling.at - startOf(answered)));
+        answer.writeHead(status, [
+          ...without(answered.rawHeaders, /^content-length$/i),
+          'Content-Length',
+          String(bytes),
+        ]);
+        this.#spoil({ ...meddling, kind: 'cut' }, answered, answer);
+        break;
+      }
+      case 'alter':
+      case 'cut':
+        answer.writeHead(status, answered.rawHeaders);
+        this.#spoil(meddling, answered, answer);
+        break;
+      default:
+        answer.writeHead(status, answered.rawHeaders);
+        answered.pipe(answer);
+    }
+  }
+
   #spoil(
-    meddling: Exclude<Meddling, { kind: 'refuse' }>,
+    meddling: Extract<Meddling, { kind: 'alter' | 'cut' }>,
     answered: IncomingMessage,
     answer: ServerResponse,
   ): void {
-    this.count += 1;
-    let at = Number(/bytes (\d+)-/.exec(answered.headers['content-range'] ?? '')?.[1] ?? 0);
+    let at = startOf(answered);
     answered.on('data', (bytes: Buffer) => {
       const place = meddling.at - at;
       at += bytes.length;
@@ -98,4 +134,14 @@ export class Meddler {
     this.#server.closeAllConnections();
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
+}
+
+/** Where in the file an answer begins. */
+function startOf({ headers }: IncomingMessage): number {
+  return Number(/bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1] ?? 0);
+}
+
+/** Headers as Node gives them, name and value in turn, but for one. */
+function without(headers: readonly string[], name: RegExp): string[] {
+  return headers.filter((_, at) => !name.test(headers[at - (at % 2)] ?? ''));
 }

@@ -14,7 +14,8 @@ export function routeLabel(c: Context): string {
     .map((route) => route.path)
     .findLast((pattern) => !pattern.endsWith('*'));
   if (path === undefined) return NONE;
-  if (!path.endsWith('/:digest/:file')) return path;
+  // What a name may be is no part of the label, and has no place in one.
+  if (!path.endsWith('/:digest/:file')) return path.replace('{.+}', '');
   const file = IMAGE_FILES.find((name) => c.req.path.endsWith(`/${name}`));
   return file === undefined ? path : path.replace(':file', file);
 }

@@ -136,7 +136,8 @@ function stream(response: ServerResponse, path: string): void {
 
 function operationAt(method: string, path: string): Schema {
   const fits = Object.entries<Schema>(openapi.paths).filter(([template, methods]) => {
-    const pattern = template.replaceAll('.', '\\.').replaceAll(/\{[^}]+\}/g, '[^/]+');
+    const whole = template.replaceAll('.', '\\.').replaceAll('{path}', '.+');
+    const pattern = whole.replaceAll(/\{[^}]+\}/g, '[^/]+');
     return new RegExp(`^${pattern}$`).test(path) && methods[method.toLowerCase()];
   });
   return fits[0]?.[1][method.toLowerCase()];
@@ -183,6 +184,10 @@ const COMMANDS: readonly string[] = [
   'label MAC a=b',
   'label a=b c-',
   'set MAC --append quiet',
+  'file list MAC',
+  'file put MAC etc/motd FOLDER/rules.json',
+  'file rm MAC etc/motd',
+  'file get MAC etc/motd FOLDER/file',
   'profile list',
   'profile show some',
   'profile set some --append quiet',
@@ -226,6 +231,7 @@ const COMMANDS: readonly string[] = [
   'backup FOLDER/backup',
   `${COMPLETE} assign MAC `,
   `${COMPLETE} host `,
+  `${COMPLETE} file rm MAC `,
 ];
 
 /** They speak to no server, or become one. */

@@ -34,10 +34,10 @@ export function image(name: string): BuiltImage {
 
 let accelerator: Promise<Accelerator> | undefined;
 
-/** A rack with the images in it. `name` is the folder of its logs. */
+/** A rack with the images in it. `name` is the folder of its logs; `data` another data folder than that of all tests. */
 export async function startRack(
   name: string,
-  options: Omit<RackOptions, 'folder' | 'data' | 'accelerator'> = {},
+  options: Omit<RackOptions, 'folder' | 'data' | 'accelerator'> & { readonly data?: string } = {},
 ): Promise<Rack> {
   accelerator ??= probeAccelerator();
   const folder = join(plan().folder, name);

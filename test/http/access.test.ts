@@ -27,6 +27,7 @@ const ADMIN = [
   'POST /api/v1/keys',
   'DELETE /api/v1/keys/{id}',
   'POST /api/v1/backup',
+  'GET /api/v1/hosts/{mac}/files/{path}',
 ];
 const ROLES: readonly Role[] = ['viewer', 'operator', 'admin'];
 /** What a viewer may change: whether it is logged in itself. */

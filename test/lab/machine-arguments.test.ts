@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Machine, machine } from '../../lab/machine.ts';
+import { type Ailments, type Machine, machine } from '../../lab/machine.ts';
 import { qemuArguments } from '../../lab/machine-arguments.ts';
 
 const files = {
@@ -11,12 +11,13 @@ const files = {
 } as const;
 const tcg = { name: 'tcg', qemuArgs: ['-accel', 'tcg'], slowness: 4 } as const;
 
-const argumentsOf = (parts: Partial<Machine>) => {
+const argumentsOf = (parts: Partial<Machine>, ailments: Ailments = {}) => {
   const { program, args } = qemuArguments(
     machine({ name: 'm', mac: '52:54:00:00:00:01', ...parts }),
     files,
     tcg,
     null,
+    ailments,
   );
   return [program, ...args].join(' ');
 };
@@ -61,4 +62,20 @@ test('HTTP boot leaves PXE out', () => {
 test('the processor chooses the program', () => {
   expect(argumentsOf({ processor: 'arm64' })).toMatch(/^qemu-system-aarch64 .*-machine virt /);
   expect(argumentsOf({ processor: 'x86-32' })).toMatch(/^qemu-system-x86_64 .*-cpu qemu32 /);
+});
+
+test('dead cards come first and have no cable; the firmware starts from the one that has', () => {
+  const text = argumentsOf({ deadCards: 1, firmware: 'bios' });
+  expect(text).toMatch(
+    /-device virtio-net-pci,mac=52:54:00:00:de:00,romfile= .*-device virtio-net-pci,netdev=net0/,
+  );
+  expect(order(text)).toEqual(['virtio-net-pci', 'virtio-blk-pci']);
+});
+
+test('a disk that fails is put behind what makes it fail', () => {
+  const text = argumentsOf({}, { disk: { fails: 'write', sector: 4096 } });
+  expect(text).not.toContain('-drive');
+  expect(text).toMatch(/driver=blkdebug,node-name=disk0,\S*iotype=write\S*sector=4096/);
+  expect(argumentsOf({}, { disk: 'read-only' })).toMatch(/-drive \S*readonly=on/);
+  expect(argumentsOf({}, { clock: '2006-01-01T00:00:00' })).toContain('-rtc base=2006-01-01T00:00:00');
 });
