@@ -287,6 +287,14 @@ describe('the program', () => {
       expect(await run(args, undefined, program)).toEqual(refused(2, /usage: /));
   });
 
+  test('syncs a file or a device, or says why not', async () => {
+    writeFileSync(join(dir, 'file'), 'x');
+    expect(await run(['sync', join(dir, 'file')])).toEqual(good);
+    expect(await run(['sync', join(dir, 'none')])).toEqual(refused(5, /cannot be opened/));
+    // Not a thing that can be synced.
+    expect(await run(['sync', '/dev/null'])).toEqual(refused(5, /cannot be synced/));
+  });
+
   test('the static build writes and checks as the tested one does', async () => {
     const at = place(example);
     const program = join(root, 'warmboot-helper');

@@ -158,6 +158,25 @@ describe.each(SHELLS)('in %s', (...shell) => {
     ]);
   });
 
+  test('another command line for a valid slot: invalid meanwhile, and then as it was', () => {
+    host.validSlot('b', DIGEST);
+    const script = `
+      valid() { if [ -e "$BOOT/warmboot/b/valid" ]; then echo valid; else echo invalid; fi; }
+      slot_mark_modified b
+      boot_readonly() { echo "sync, slot $(valid), $(cat "$BOOT/warmboot/b/cmdline")"; }
+      boot_writable() { :; }
+      slot_change_command_line b 'root=new' 'warmboot.trial=1' && slot_change_command_line b 'root=new' 'warmboot.trial=1'
+      slot_state b; slot_record b DIGEST; slot_trial_arguments b`;
+    expect(host.run(shell, script).out.split('\n')).toEqual([
+      'sync, slot invalid, root=PARTUUID=b',
+      'sync, slot invalid, root=new',
+      'sync, slot valid, root=new',
+      'modified',
+      DIGEST,
+      'warmboot.trial=1',
+    ]);
+  });
+
   test('a write that fails leaves the slot invalid and says why', () => {
     host.validSlot('b', DIGEST);
     const script = `

@@ -36,6 +36,8 @@ bool watchdog(char **arguments, struct failure *why);
 bool print_digest(const char *path, struct failure *why);
 /* A scalar of any JSON file by its path: names, and numbers of array items, joined by dots. */
 bool print_field(const char *json_path, const char *field_path, struct failure *why);
+/* A file, or a device with the disk's own cache; what is mounted from it may stay so. */
+bool sync_path(const char *path, struct failure *why);
 /* A folder in which nothing can be made, not even by root: an empty mount point. */
 bool make_immutable(const char *path, struct failure *why);
 /* A mounted ext4, to the end of its device; one that fills it stays as it is, none is ever made smaller. */

@@ -18,7 +18,7 @@ static const char USAGE[] =
     "-- FETCHER… | check INDEX DEVICE [PROGRESS] | "
     "watchdog arm NAME MOST LEAST | watchdog guard SECONDS CONFIRMED [unfed] | "
     "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH | "
-    "apply-files ROOT INSTANCE < TAR | immutable FOLDER | grow FOLDER DEVICE";
+    "apply-files ROOT INSTANCE < TAR | immutable FOLDER | grow FOLDER DEVICE | sync FILE";
 
 bool print_digest(const char *path, struct failure *why) {
   uint8_t digest[SHA256_BYTES];
@@ -69,6 +69,7 @@ static bool run(int count, char **words, struct failure *why) {
   if (strcmp(command, "watchdog") == 0) return watchdog(words + 1, why);
   if (strcmp(command, "digest") == 0 && count == 2) return print_digest(words[1], why);
   if (strcmp(command, "field") == 0 && count == 3) return print_field(words[1], words[2], why);
+  if (strcmp(command, "sync") == 0 && count == 2) return sync_path(words[1], why);
   if (strcmp(command, "apply-files") == 0 && count == 3) return apply_files(words[1], words[2], why);
   if (strcmp(command, "immutable") == 0 && count == 2) return make_immutable(words[1], why);
   if (strcmp(command, "grow") == 0 && count == 3) return grow_filesystem(words[1], words[2], why);

@@ -138,12 +138,12 @@ slots_on() {
   done
 }
 
-# mount_boot DISK ro|rw: the boot partition, at $BOOT.
+# mount_boot DISK ro|rw: the boot partition, at $BOOT. What a power cut left half freed must not make it read-only for good.
 mount_boot() {
   local part
   part=$(partition_on "$1" warmboot-boot) || return 1
   mkdir -p "$BOOT"
-  mount -t vfat -o "$2,umask=077" "$(device "$part")" "$BOOT"
+  mount -t vfat -o "$2,umask=077,errors=continue" "$(device "$part")" "$BOOT"
 }
 
 # mount_state DISK: the state partition, at $STATE. It holds a few small files that must survive a power cut, hence sync.

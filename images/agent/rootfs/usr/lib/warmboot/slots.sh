@@ -9,7 +9,17 @@ boot_writable() {
 }
 
 boot_readonly() {
-  mount -o remount,ro "$BOOT"
+  mount -o remount,ro "$BOOT" && boot_flush
+}
+
+# boot_flush: the remount gives all to the disk, but vfat does not tell the disk to empty its cache, and before Linux 3.16 not even
+# when a file of it is synced. Syncing the partition does.
+boot_flush() {
+  local part
+  part=$(awk -v at="$BOOT" '$5 == at { number = $3 } END { print number }' "$WB_PROC/self/mountinfo")
+  # Not mounted: there is nothing to be flushed.
+  [ -n "$part" ] || return 0
+  part=$(readlink -f "$WB_SYS/dev/block/$part") && "$HELPER" sync "$(device "${part##*/}")" 2> /dev/null
 }
 
 boot_sync() {
@@ -46,18 +56,29 @@ slot_mark_invalid() {
   mkdir -p "$BOOT/warmboot/$1" && rm -f "$BOOT/warmboot/$1/valid" && boot_sync
 }
 
-# slot_mark_valid SLOT DIGEST NAME ATTEMPT [MODIFIED]: the last step of staging.
+# slot_mark_valid SLOT DIGEST NAME ATTEMPT: the last step of staging.
 slot_mark_valid() {
-  boot_sync || return 1
-  {
-    printf "DIGEST='%s'\nNAME='%s'\nATTEMPT='%s'\n" "$2" "$3" "$4"
-    if [ -n "${5:-}" ]; then echo "MODIFIED='1'"; fi
-  } | put "$BOOT/warmboot/$1/valid" && boot_sync
+  printf "DIGEST='%s'\nNAME='%s'\nATTEMPT='%s'\n" "$2" "$3" "$4" | slot_put_record "$1"
 }
 
-# slot_mark_modified SLOT: it runs now and is writable, so it no longer holds just the image.
+# slot_put_record SLOT: stdin makes it valid, after all else is on the disk.
+slot_put_record() {
+  boot_sync && put "$BOOT/warmboot/$1/valid" && boot_sync
+}
+
+# slot_mark_modified SLOT: it runs now and is writable, so it no longer holds just the image. The line is added to the file that is
+# there: on FAT a power cut can leave a file that was being replaced with clusters that are free.
 slot_mark_modified() {
-  slot_mark_valid "$1" "$(slot_record "$1" DIGEST)" "$(slot_record "$1" NAME)" "$(slot_record "$1" ATTEMPT)" modified
+  echo "MODIFIED='1'" >> "$BOOT/warmboot/$1/valid" && boot_sync
+}
+
+# slot_change_command_line SLOT APPEND TRIAL: of a valid slot, for another attempt. It is not valid meanwhile, see above; cut off here
+# it is staged again, which finds the image's bytes where they are.
+slot_change_command_line() {
+  local record
+  if [ "$(slot_command_line "$1")" = "$2" ] && [ "$(slot_trial_arguments "$1")" = "$3" ]; then return 0; fi
+  record=$(cat "$BOOT/warmboot/$1/valid") && slot_mark_invalid "$1" && slot_put_command_line "$@" \
+    && printf '%s\n' "$record" | slot_put_record "$1"
 }
 
 # slot_put_command_line SLOT APPEND TRIAL: for kexec (cmdline) and for GRUB (slot.cfg). Both were checked to hold no quote.

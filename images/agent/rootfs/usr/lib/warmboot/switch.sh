@@ -21,7 +21,7 @@ switch() {
   esac
   say "switching to slot $M_SLOT $M_IMAGE_DIGEST, attempt $ATTEMPT, by $M_SWITCH"
   forget_trial
-  if ! { boot_writable && slot_put_command_line "$M_SLOT" "$M_APPEND" "$M_TRIAL"; }; then
+  if ! { boot_writable && slot_change_command_line "$M_SLOT" "$M_APPEND" "$M_TRIAL"; }; then
     boot_readonly
     refuse switch "the boot partition cannot be written"
     return

@@ -279,7 +279,7 @@ put_loader() {
   local grub
   grub=$WB_LIB/grub
   mkdir -p "$BOOT/EFI/BOOT" "$BOOT/grub" "$BOOT/warmboot"
-  put "$BOOT/EFI/BOOT/BOOTX64.EFI" < "$grub/BOOTX64.EFI" && put "$BOOT/grub/grub.cfg" < "$grub/grub.cfg" \
+  put_once "$BOOT/EFI/BOOT/BOOTX64.EFI" "$grub/BOOTX64.EFI" && put_once "$BOOT/grub/grub.cfg" "$grub/grub.cfg" \
     && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" || fail 'the boot partition cannot be written'
   # The BIOS reads 512-byte sectors only; on a 4Kn disk its boot code would not work.
   if [ "$(disk_sector "$CHOSEN")" != 512 ]; then return; fi
@@ -287,6 +287,12 @@ put_loader() {
     gpt) put_bios_loader "$1" gpt 2048 warmboot-bios ;;
     dos) put_bios_loader "$1" msdos 1 warmboot-boot ;;
   esac
+}
+
+# put_once FILE FROM: one that is so already stays. On FAT a power cut can leave a file that was being replaced in pieces, and here a
+# slot may depend on it already.
+put_once() {
+  cmp -s "$2" "$1" || put "$1" < "$2"
 }
 
 # put_bios_loader NODE TABLE SECTOR ROLE: core.img from SECTOR on; the partition of that ROLE starts at sector 2048, so on
