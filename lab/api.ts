@@ -4,6 +4,9 @@ export interface NewHost {
   readonly macs: readonly string[];
   readonly image?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly layout?: string;
+  /** Which disk the installer takes. */
+  readonly disk?: string;
 }
 export interface Assigned {
   readonly attempt: string | null;
@@ -63,8 +66,8 @@ export class Api {
   assign(mac: string, image: string): Promise<Assigned> {
     return this.#call('PUT', `/api/v1/hosts/${mac}/os`, { image });
   }
-  reinstall(mac: string): Promise<void> {
-    return this.#call('POST', `/api/v1/hosts/${mac}/reinstall`, {});
+  reinstall(mac: string, wipe = false): Promise<void> {
+    return this.#call('POST', `/api/v1/hosts/${mac}/reinstall`, { wipe });
   }
   /** @param mode `0644` unless given */
   putFile(mac: string, path: string, content: string, mode = '0644'): Promise<void> {

@@ -42,7 +42,7 @@ export function qemuArguments(
   }
   // Not flushing to the real disk is safe here: the virtual power cord is pulled, never that of the machine below.
   const drive = `file=${files.disk},format=${files.diskFormat},if=none,id=disk0,cache=unsafe,discard=unmap,detect-zeroes=unmap`;
-  args.push('-drive', drive, ...diskDevice(parts));
+  args.push('-drive', drive, ...diskDevice(parts), ...disksBeside(parts));
 
   args.push('-chardev', `file,id=serial0,path=${files.serial},append=on`, '-serial', 'chardev:serial0');
   // A socket without a name: nothing to clean up, and no limit to the length of its path.
@@ -118,9 +118,27 @@ function diskDevice({ disk, name, sectorBytes, disksBefore }: Machine): string[]
       return ['-device', `nvme,${rest}`];
     case 'scsi':
       return ['-device', 'virtio-scsi-pci,id=scsi0', '-device', `scsi-hd,bus=scsi0.0,${rest}`];
+    case 'megasas':
+    case 'mptsas': {
+      const controller = disk === 'megasas' ? 'megasas' : 'mptsas1068';
+      return ['-device', `${controller},id=scsi0`, '-device', `scsi-hd,bus=scsi0.0,${rest}`];
+    }
+    case 'usb':
+      return ['-device', 'qemu-xhci,id=usb0', '-device', `usb-storage,bus=usb0.0,${rest}`];
     default:
       return disk satisfies never;
   }
+}
+
+function disksBeside({ beside, name }: Machine): string[] {
+  return beside.flatMap(({ file, bus }, at) => {
+    const rest = `drive=beside${at},serial=${name}-beside${at}`;
+    const device =
+      bus === 'usb'
+        ? ['-device', `qemu-xhci,id=usbbeside${at}`, '-device', `usb-storage,bus=usbbeside${at}.0,${rest}`]
+        : ['-device', `virtio-blk-pci,${rest}`];
+    return ['-drive', `file=${file},format=raw,if=none,id=beside${at},cache=unsafe`, ...device];
+  });
 }
 
 /** A board keeps its UUID; ours follows from the MAC. */
