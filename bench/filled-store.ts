@@ -52,6 +52,7 @@ function hostOf(number: number, assignment: NonNullable<Host['enrolment']['assig
       slots: { a: { state: 'modified', digest: assignment.digest } },
       disk: null,
       trial: false,
+      wentBack: null,
       at: Date.now(),
     },
   };

@@ -12,6 +12,7 @@ import { addDisk } from './disk.ts';
 import { addDoctor } from './doctor.ts';
 import { addEnrol } from './enrol.ts';
 import { addEvents } from './events.ts';
+import { addFile } from './file.ts';
 import { addHold, addResume } from './hold.ts';
 import { addHost } from './host.ts';
 import { addHosts } from './hosts.ts';
@@ -85,6 +86,7 @@ const COMMANDS = [
   addHost,
   addLabel,
   addSet,
+  addFile,
   addProfile,
   addAssign,
   addRollout,

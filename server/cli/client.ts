@@ -169,11 +169,16 @@ export class Client {
   }
 
   /** Sends bytes as they are. */
-  async put<T>(path: string, bytes: Uint8Array<ArrayBuffer>, schema: Schema<T>): Promise<T> {
-    const response = await this.#fetch('PUT', path, { accept: 'application/json' }, bytes);
-    const read = schema.safeParse(parse(await this.#text(response)));
-    if (!read.success) throw this.#foreign(response);
-    return read.data;
+  async put<T>(
+    path: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    schema: Schema<T>,
+    { revision }: Conditional = {},
+  ): Promise<Answer<T>> {
+    const headers = { accept: 'application/json', ...ifMatch(revision) };
+    const response = await this.#fetch('PUT', path, headers, bytes);
+    const raw = parse(await this.#text(response));
+    return { raw, data: this.#read(path, raw, response, schema) };
   }
 
   /** Asks for bytes; the caller reads the body. */

@@ -12,6 +12,8 @@ export interface Candidate {
 export interface KnownNames {
   macs(typed: string): Promise<readonly Candidate[]>;
   images(): Promise<readonly Candidate[]>;
+  /** Paths of the files that a host has of its own. */
+  hostFiles(mac: string): Promise<readonly Candidate[]>;
 }
 
 /** `files`: the shell completes names of files by itself. */
@@ -41,19 +43,20 @@ interface Place {
   /** An option that waits for its value. */
   readonly pending: Option | null;
   /** Arguments that stand before the cursor. */
-  readonly given: number;
+  readonly given: readonly string[];
   /** After `--`. */
   readonly isEnded: boolean;
 }
 
 function placeOf(program: Command, words: readonly string[]): Place {
-  let [command, pending, given, isEnded] = [program, null as Option | null, 0, false];
+  let [command, pending, isEnded] = [program, null as Option | null, false];
+  const given: string[] = [];
   for (const word of words) {
     if (pending) pending = null;
     else if (isEnded || !word.startsWith('-')) {
-      const below = given === 0 && !isEnded ? commandOf(command, word) : undefined;
+      const below = given.length === 0 && !isEnded ? commandOf(command, word) : undefined;
       if (below) command = below;
-      else given += 1;
+      else given.push(word);
     } else if (word === '--') isEnded = true;
     else if (!word.includes('=')) {
       const option = optionsOf(command).find(({ long, short }) => word === long || word === short);
@@ -75,12 +78,12 @@ function optionsOf(command: Command): Option[] {
 
 async function offered(place: Place, typed: string, names: KnownNames): Promise<Completion> {
   const { command, pending, given, isEnded } = place;
-  if (pending) return values(pending, typed, names);
+  if (pending) return values(pending, typed, names, given);
   const inline = /^(--[^=]+)=/.exec(typed);
   if (inline && !isEnded) {
     const [head = '', long] = inline;
     const option = optionsOf(command).find((each) => each.long === long);
-    const found = option ? await values(option, typed.slice(head.length), names) : NOTHING;
+    const found = option ? await values(option, typed.slice(head.length), names, given) : NOTHING;
     if (found === 'files') return NOTHING;
     return {
       candidates: found.candidates.map(({ text, about }) => ({ text: `${head}${text}`, about })),
@@ -92,13 +95,13 @@ async function offered(place: Place, typed: string, names: KnownNames): Promise<
         long && !hidden ? [{ text: long, about: description }] : [],
       ),
     };
-  if (command.commands.length > 0 && given === 0) {
+  if (command.commands.length > 0 && given.length === 0) {
     const shown = command.createHelp().visibleCommands(command);
     return { candidates: shown.map((each) => ({ text: each.name(), about: each.description() })) };
   }
-  const argument = argumentAt(command, given);
+  const argument = argumentAt(command, given.length);
   return argument
-    ? values({ flags: `<${argument.name()}>`, argChoices: argument.argChoices }, typed, names)
+    ? values({ flags: `<${argument.name()}>`, argChoices: argument.argChoices }, typed, names, given)
     : NOTHING;
 }
 
@@ -107,11 +110,12 @@ function argumentAt({ registeredArguments }: Command, at: number): Argument | un
   return registeredArguments[at] ?? (last?.variadic ? last : undefined);
 }
 
-/** By the name that the value has in the help: `<mac>` is one of a host. */
+/** By the name that the value has in the help: `<mac>` is one of a host, `<host-path>` a file of the one that was given. */
 async function values(
   { flags, argChoices: choices }: { readonly flags: string; readonly argChoices?: string[] | undefined },
   typed: string,
   names: KnownNames,
+  given: readonly string[],
 ): Promise<Completion> {
   if (choices) return { candidates: choices.map((text) => ({ text, about: '' })) };
   const name = /[<[]([^>\].]+)/.exec(flags)?.[1] ?? '';
@@ -122,6 +126,8 @@ async function values(
     case 'image':
     case 'ref':
       return { candidates: await names.images() };
+    case 'host-path':
+      return { candidates: await names.hostFiles(given[0] ?? '') };
     case 'file':
     case 'dir':
     case 'path':

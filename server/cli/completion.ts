@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import { hostFileListSchema } from '../contract/host-files.ts';
 import { hostListSchema } from '../contract/hosts.ts';
 import { readCliConfig } from './cli-config.ts';
 import type { Client } from './client.ts';
@@ -6,6 +7,7 @@ import type { Cli } from './command.ts';
 import { type Candidate, complete, type KnownNames } from './complete.ts';
 import { COMPLETION_SCRIPTS } from './completion-scripts.ts';
 import { everyImage } from './every-image.ts';
+import { filesOf } from './file.ts';
 import { findServer } from './server-address.ts';
 import { clientOf, dataFolder, type GlobalOptions } from './session.ts';
 import { clean } from './text.ts';
@@ -62,6 +64,12 @@ function namesOf(words: readonly string[], world: CliWorld): KnownNames {
       return data.hosts.flatMap(({ macs, state, image }): Candidate[] =>
         macs.map((text) => ({ text, about: `${state} ${image?.ref ?? ''}`.trim() })),
       );
+    },
+    async hostFiles(mac) {
+      const client = await clientFor(words, { ...world, signal });
+      if (client === null) return [];
+      const { data } = await client.get(filesOf(mac), hostFileListSchema);
+      return data.files.map(({ path, mode, owner }) => ({ text: path, about: `${mode} ${owner}` }));
     },
     async images() {
       const client = await clientFor(words, { ...world, signal });

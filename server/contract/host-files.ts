@@ -15,6 +15,9 @@ import {
 
 /** Files of single hosts. What is in them is for administrators and for the host itself. */
 
+/** A larger body is not read. */
+export const MOST_SENT_BYTES = MOST_FILE_BYTES;
+
 const FILES = '/api/v1/hosts/{mac}/files' as const;
 /** With the slashes of the path in it, as they are or encoded; in the OpenAPI file it is a name like others. */
 const FILE = `${FILES}/{path}{.+}` as `${typeof FILES}/{path}`;

@@ -3,6 +3,7 @@ import { POWER_STEPS } from '../core/attempt.ts';
 import { DISK_RULES } from '../core/disk-rule.ts';
 import { LEAST_RATE_BYTES, TRIAL_SECONDS } from '../core/host-limits.ts';
 import { HOST_STATES } from '../core/host-state.ts';
+import { MAX_HOST_ARGUMENTS_LENGTH } from '../core/kernel-arguments.ts';
 import { keptInventorySchema } from './inventory.ts';
 import { named } from './named.ts';
 import { cursorParam, digest, imageRef, next, orNull, repeated, time } from './route.ts';
@@ -19,7 +20,11 @@ const labels = named(labelName, labelValue);
 export const hostSettings = {
   layout: z.string().max(64).nullish(),
   disk: z.string().max(160).nullish().openapi({ description: DISK_RULES }),
-  append: z.string().max(1024).nullish().openapi({ description: "kernel arguments, after the image's" }),
+  append: z
+    .string()
+    .max(MAX_HOST_ARGUMENTS_LENGTH)
+    .nullish()
+    .openapi({ description: "kernel arguments, after the image's" }),
   switch: z.enum(['kexec', 'reboot']).nullish(),
   trialSeconds: z
     .int()
@@ -123,6 +128,10 @@ export const observationSchema = z
     slots: z.record(z.string(), z.object({ state: z.string(), digest: digest.nullable() })),
     disk: z.string().nullable(),
     trial: z.boolean(),
+    wentBack: z.string().nullable().openapi({
+      description:
+        'why it left the image that it was to run, in its own words, while it runs what it went back to',
+    }),
     at: time,
   })
   .openapi('Observation');

@@ -97,6 +97,8 @@ export type Observation = {
   readonly disk: string | null;
   /** Runs on trial: the boot loader goes back unless it confirms. */
   readonly trial: boolean;
+  /** Why it left the image that it was to run, in its own words, while it runs what it went back to; null: it did not. */
+  readonly wentBack: string | null;
   /** Milliseconds since 1970, the server's clock. */
   readonly at: number;
 };

@@ -5,8 +5,11 @@
  */
 const SAFE = /^[A-Za-z0-9 _.,:=/@+%-]*$/;
 
-/** Of an image's own arguments: with what a manifest adds they fit into the kernel's 2048 bytes (x86, COMMAND_LINE_SIZE). */
+/** Of an image's own arguments. */
 export const MAX_ARGUMENTS_LENGTH = 1024;
+
+/** Of a host's or a profile's, behind those of the image. */
+export const MAX_HOST_ARGUMENTS_LENGTH = 512;
 
 /** @returns null when the arguments are safe, else the first character that is not. */
 export function unsafeCharacter(kernelArguments: string): string | null {

@@ -71,6 +71,7 @@ function wanted(host: Host, slotCount: number): NextStep {
     return still('hold', `rolled back: ${attempt.reason}`, FAILED);
   if (attempt?.digest === enrolment.assignment.digest && attempt.outcome === 'failed')
     return still('hold', `failed: ${attempt.reason}`, FAILED);
+  if (observation?.wentBack != null) return still('hold', `went back: ${observation.wentBack}`, FAILED);
   return still(
     'hold',
     'the host runs another image than its own, and nobody has ordered a switch',

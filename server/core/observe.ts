@@ -19,8 +19,17 @@ export function observe(host: Host, report: Report, now: number): Observation {
     slots: slotsAfter(before, report),
     disk: report.disk ?? before?.disk ?? null,
     trial: is === 'trial',
+    wentBack: wentBackAfter(before, report, namesWhatRuns === true),
     at: now,
   };
+}
+
+/** It holds until the machine proves an image, is installed anew, or says that something else runs. */
+function wentBackAfter(before: Observation | null, report: Report, namesWhatRuns: boolean): string | null {
+  if (report.kind === 'rolled-back') return report.reason;
+  if (report.kind === 'confirmed' || report.kind === 'installed') return null;
+  const runsAnother = namesWhatRuns && report.digest !== before?.digest;
+  return runsAnother ? null : (before?.wentBack ?? null);
 }
 
 /** What the order of reports has to say was said before. */

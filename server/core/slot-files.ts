@@ -3,6 +3,14 @@ import { joinArguments } from './kernel-arguments.ts';
 /** The texts that stand in a slot's folder on the boot partition, and GRUB's own variables (docs/disk-layout.md). */
 
 /**
+ * What every system of ours is started with, on trial or not: a panic and an initrd that finds no root end at the firmware, where
+ * GRUB counts the tries, and not at a prompt that nobody sees (kernel-parameters.txt; dracut.cmdline(7); initramfs-tools takes
+ * `panic` for that too and passes over the others). `stop_on_reboot` has to be said to the kernel that is left: a hardware watchdog
+ * that was armed for a jump goes on through it (Linux 5.8 and later).
+ */
+const ALWAYS = 'panic=10 rd.shell=0 rd.emergency=reboot watchdog.stop_on_reboot=0';
+
+/**
  * The whole kernel command line of a slot.
  * @param root `PARTUUID=…`
  * @param more the image's own arguments, then the host's
@@ -21,18 +29,18 @@ export function slotArguments({
   return joinArguments(
     `root=${root} rw`,
     ...more,
-    'panic=10',
+    ALWAYS,
     `warmboot.slot=${slot}`,
     attempt === null ? '' : `warmboot.attempt=${attempt}`,
   );
 }
 
 /**
- * What a trial adds to the command line: a panic, an oops, a dead initrd or a hang ends at the firmware, and so at
- * the old slot (kernel-parameters.txt; dracut.cmdline(7); systemd-system.conf(5) for the watchdog).
+ * What a trial adds to the command line: an oops is the end too, a watchdog that is running is not fed for ever by the kernel alone
+ * (Linux 5.3 and later: `trial-guard` has so many seconds to take it over), and `trial-guard` knows how long the trial may take.
  */
 export function trialArguments(seconds: number): string {
-  return `oops=panic panic=10 rd.shell=0 rd.emergency=reboot watchdog.open_timeout=120 warmboot.trial=${seconds}`;
+  return `oops=panic watchdog.open_timeout=120 warmboot.trial=${seconds}`;
 }
 
 /** `slot.cfg`, for GRUB. Kernel arguments of ours hold no quote (see `kernel-arguments.ts`). */

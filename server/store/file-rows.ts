@@ -14,9 +14,14 @@ export function fileRows(db: Db, clock: Clock) {
     put({ sha256, tar }: PackedSet): void {
       put.run(sha256, tar, clock());
     },
-    /** It may hold a secret that somebody took away for good. */
+    /** It may hold a secret that somebody took away for good: its pages are overwritten, not only free. */
     dropUnnamed(sha256: string): void {
-      drop.run({ sha256 });
+      db.pragma('secure_delete = ON');
+      try {
+        drop.run({ sha256 });
+      } finally {
+        db.pragma('secure_delete = OFF');
+      }
     },
   };
 }

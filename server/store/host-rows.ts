@@ -100,7 +100,7 @@ export function hostRows(db: Db) {
       phase_at = :phaseAt, deadline = :deadline, ended_at = :endedAt, power = :power`);
   const putObservation = db.prepare(`
     INSERT OR REPLACE INTO observations VALUES (:hostId, :bootId, :seq, :environment, :slot, :digest, :bootDefault,
-      :slots, :disk, :trial, :at)`);
+      :slots, :disk, :trial, :at, :wentBack)`);
 
   function read(id: string): Host | null {
     const known = kept.get(id);
@@ -343,6 +343,7 @@ function observationOf(row: Row): Observation {
     slots: JSON.parse(row.slots as string),
     disk: row.disk as string | null,
     trial: row.trial === 1,
+    wentBack: row.went_back as string | null,
     at: row.at as number,
   };
 }

@@ -47,6 +47,8 @@ test('--help is short and complete', async () => {
       label <hosts> <label...>                 Set labels of hosts, or take them away; the others stay.
       set [options] <mac>                      Change settings of a host; "default" gives one back to
                                                its profile.
+      file                                     Files that one host has of its own: network settings,
+                                               keys, a seed for cloud-init.
       profile                                  Settings for many hosts at once.
       assign [options] <mac|selector> <image>  Give a host, or all that fit a selector, the image that
                                                it shall run.

@@ -807,3 +807,34 @@ test('a clock that is set back does not make a rollout wait until it is as late 
   for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   expect((await world.rollouts.find(rollout.id)).rollout.status).toBe('finished');
 });
+
+test('files that its hosts are given meanwhile order nothing and stop nothing', async () => {
+  const world = await fleet(3);
+  const content = new TextEncoder().encode('psk=1');
+  const give = (number: number, path: string) => world.files.put(BY, macAt(number), { path, content });
+  await give(1, 'etc/before');
+  const facts = { image: 'two', selector: '', waves: [1, '100%'], maxUnavailable: '100%' } as const;
+  const { rollout } = await world.rollouts.begin(BY, facts);
+  await world.tick();
+  const { attempt } = await world.find(1);
+  // Of one that is under way, and of one that waits for its wave.
+  for (const number of [1, 2]) await give(number, 'etc/meanwhile');
+  await world.tick();
+  expect((await world.find(1)).attempt).toEqual(attempt);
+  expect((await world.find(2)).attempt).toBeNull();
+  await world.confirm(1);
+  await world.tick();
+  world.time.now += 10 * MINUTE;
+  await world.tick();
+  for (const number of [2, 3]) await world.confirm(number);
+  await world.tick();
+  expect(await world.rollouts.find(rollout.id)).toMatchObject({
+    rollout: { status: 'finished' },
+    progress: { total: { succeeded: 3 } },
+  });
+  expect((await world.attempts(1)).length).toBe(1);
+  const files = await Promise.all(
+    [1, 2, 3].map(async (number) => (await world.files.list(macAt(number))).files.length),
+  );
+  expect(files).toEqual([2, 1, 0]);
+});

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { DiskLayout } from '../../server/core/disk-layout.ts';
 import type { Host } from '../../server/core/host.ts';
-import { type ImageFacts, type Manifest, manifest, manifestText } from '../../server/core/manifest.ts';
+import {
+  filesAt,
+  type ImageFacts,
+  type Manifest,
+  manifest,
+  manifestText,
+} from '../../server/core/manifest.ts';
 import { nextStep } from '../../server/core/next-step.ts';
 import { HOSTILE } from '../fixtures/hostile-texts.ts';
 import { A, B, claimWith, DISK, hostWith } from '../fixtures/hosts.ts';
@@ -175,4 +181,10 @@ test('after a restore a host that has not spoken since is asked to say what it i
   };
   expect(told(at + 1)).toEqual({ ...told(null), announce: at + 1 });
   expect([told(at).announce, told(null).announce]).toEqual([null, null]);
+});
+
+test('with its image at another address, its own files stay where the manifest is: they are secrets', () => {
+  const told = filesAt(manifestOf(HOSTS.switch), 'http://10.0.0.1:8080');
+  expect(told.kernel?.url).toMatch(/^http:\/\/10\.0\.0\.1:8080\/boot\/images\//);
+  expect(told.files?.url).toBe(`/boot/hosts/${HOSTS.switch.enrolment.macs[0]}/files/${'f'.repeat(64)}`);
 });

@@ -34,6 +34,18 @@ describe('without an open attempt', () => {
     ['with another image running', {}, 'hold', 'another image'],
     ['rolled back', { attempt: { outcome: 'rolled-back', reason: 'panic' } }, 'hold', 'rolled back: panic'],
     ['failed', { attempt: { outcome: 'failed', reason: 'bad disk' } }, 'hold', 'failed: bad disk'],
+    [
+      'gone back by itself, or by hand, after it was good',
+      { attempt: { outcome: 'succeeded' }, observation: { wentBack: 'slot b was left by hand' } },
+      'hold',
+      'went back: slot b was left by hand',
+    ],
+    [
+      'gone back from one image, and runs the one it shall',
+      { enrolment: { assignment: { ref: 'a', digest: A } }, observation: { wentBack: 'x' } },
+      'none',
+      'runs its image',
+    ],
     ['failed with an older image', { attempt: { outcome: 'failed', digest: C } }, 'hold', 'another image'],
     ['on trial', { observation: { trial: true } }, 'hold', 'slot a is on trial'],
   ])('a host that is %s', (_, facts, action, reason) => {

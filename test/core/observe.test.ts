@@ -51,6 +51,28 @@ test('an install writes a new table: what other slots held before is gone', () =
   expect(seen.bootDefault).toBe('a');
 });
 
+test('why it went back is known for as long as it runs what it went back to', () => {
+  const reason = 'slot b was left by hand';
+  const booted = { kind: 'booted', slot: 'a', digest: A } as const;
+  const onB = hostWith({ observation: { slot: 'b', digest: B, bootId: 'boot-0' } });
+  const after = (observation: ReturnType<typeof observe>, report: Parameters<typeof reportWith>[0]) =>
+    observe({ ...onB, observation }, reportWith(report), NOW);
+  const back = observe(onB, reportWith({ kind: 'rolled-back', slot: 'a', digest: A, reason }), NOW);
+  const still = [
+    { ...booted, seq: 3 },
+    { ...booted, bootId: 'boot-2', seq: 1 },
+    { kind: 'progress', bootId: 'boot-2' },
+  ] as const;
+  const over = [
+    { kind: 'confirmed', slot: 'a', digest: A },
+    { kind: 'installed', slot: 'a', digest: A },
+    { ...booted, bootId: 'boot-2', digest: B },
+  ] as const;
+  expect(back.wentBack).toBe(reason);
+  expect(still.map((report) => after(back, report).wentBack)).toEqual(still.map(() => reason));
+  expect(over.map((report) => after(back, report).wentBack)).toEqual(over.map(() => null));
+});
+
 test('the first word of a machine is taken as it is', () => {
   const host = hostWith({ observation: null });
   const seen = observe(host, reportWith({ kind: 'inventory', slots: { a: EMPTY } }), NOW);
@@ -64,6 +86,7 @@ test('the first word of a machine is taken as it is', () => {
     slots: { a: EMPTY },
     disk: null,
     trial: false,
+    wentBack: null,
     at: NOW,
   });
 });

@@ -10,7 +10,12 @@ const XFS = ['--filesystem', 'xfs', '--tag', 'xfs'];
 export const e2eVariants = () => [
   { name: 'debian-11', of: 'debian-11', options: [] },
   { name: 'debian-13:xfs', of: 'debian-13', options: XFS },
-  ...(runsAll() ? [{ name: 'debian-12:xfs', of: 'debian-12', options: XFS }] : []),
+  ...(runsAll()
+    ? [
+        { name: 'debian-12:xfs', of: 'debian-12', options: XFS },
+        { name: 'debian-dracut', of: 'debian-dracut', options: ['--context', 'test/e2e/debian-dracut'] },
+      ]
+    : []),
 ];
 
 /** What the test runner hands to the e2e tests, as JSON in WARMBOOT_E2E. */

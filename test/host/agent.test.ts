@@ -19,7 +19,9 @@ afterEach(() => host.remove());
 
 const OLD = `sha256:${'0a'.repeat(32)}`;
 const NEW = `sha256:${'0b'.repeat(32)}`;
-const PARTS = ['gentle.sh', 'stage.sh', 'switch.sh', 'trial.sh', 'poll.sh'].map((name) => join(AGENT, name));
+const PARTS = ['gentle.sh', 'data.sh', 'stage.sh', 'switch.sh', 'trial.sh', 'poll.sh'].map((name) =>
+  join(AGENT, name),
+);
 /** As the agent has found itself in slot a; the manifest orders a switch to b. */
 const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT='' ATTEMPT='' REFUSED='' ETAG='' HOOK_SECONDS=5
   M_SERIAL=1 M_ACTION=switch M_ATTEMPT=att-2 M_SLOT=b M_IMAGE_DIGEST=${NEW} M_IMAGE_NAME=os M_SWITCH=kexec M_POLL=15
@@ -85,6 +87,78 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect([sent(), calls('systemctl'), calls('kexec')]).toEqual([[], ['systemctl reboot'], ['kexec -u']]);
     });
 
+    test('what kept it from being confirmed is known on the slot it came back to, and what reset it', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
+      const trial = `SLOT=b DIGEST=${NEW} TRIAL=300; settle_trial; somebody_answers() { return 1; }`;
+      run(`${trial}; healthy() { REASON='the health hook 10-web ended with 1'; return 1; }; try_to_confirm`);
+      expect(read('run/state/trial')).toBe(
+        `att-2 b ${NEW} running boot-0 the health hook 10-web ended with 1`,
+      );
+      run(`${trial}; try_to_confirm`);
+      host.write('sys/class/watchdog/watchdog0/bootstatus', '32\n');
+      host.write('sys/class/watchdog/watchdog0/device/driver/module/x', '');
+      settle(':');
+      expect(read('requests')).toContain(
+        `slot b (${NEW}) started and did not confirm: neither the server nor the gateway answered; the hardware watchdog (module) reset the machine`,
+      );
+    });
+
+    test('a jump that was made ready before the agent was started again cannot happen later', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-1\n`);
+      host.write('run/watchdog', 'watchdog0 i6300esb\n');
+      grubenv({ default: 'a', tries_a: '3', next: 'b' });
+      expect([settle(':'), sent(), calls('kexec')]).toEqual(['[]', [], ['kexec -u']]);
+      expect(read('run/boot/grub/grubenv')).not.toContain('next=b');
+      expect([existsSync(host.path('run/state/trial')), existsSync(host.path('run/watchdog'))]).toEqual([
+        false,
+        false,
+      ]);
+    });
+
+    test('the trial slot runs without its trial because grubenv was lost: the default is named anew, not started for ever', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
+      host.write('run/boot/warmboot/a/valid', `DIGEST='${OLD}'\nNAME='os'\nATTEMPT='x'\nMODIFIED='1'\n`);
+      host.write('run/boot/grub/grubenv', '');
+      run(`SLOT=b DIGEST=${NEW}; settle_trial`);
+      expect([calls('systemctl'), read('run/boot/grub/grubenv').split('\n')]).toEqual([
+        ['systemctl reboot'],
+        ['default=a', 'tries_a=3'],
+      ]);
+    });
+
+    test('the trial slot was taken because the default did not come up: it stays, there is nothing to go back to', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} prepared boot-0\n`);
+      grubenv({ default: 'a', tries_a: '0', tries_b: '2' });
+      expect(settle(`SLOT=b DIGEST=${NEW}`)).toBe('[]');
+      expect([sent(), calls('systemctl')]).toEqual([['rolled-back'], []]);
+      run(`SLOT=b; reset_tries`);
+      expect(read('run/boot/grub/grubenv').split('\n').sort()).toEqual([
+        'default=b',
+        'tries_a=0',
+        'tries_b=3',
+      ]);
+    });
+
+    test('a default that is lost, or cannot be started, becomes the system that runs and is well', () => {
+      host.write('run/boot/grub/grubenv', 'damaged');
+      run('reset_tries');
+      expect(read('run/boot/grub/grubenv')).toContain('default=a');
+      grubenv({ default: 'b', tries_a: '3', tries_b: '3' });
+      host.write('run/boot/warmboot/b/valid', '');
+      run(`rm "$BOOT/warmboot/b/valid"; reset_tries`);
+      expect(read('run/boot/grub/grubenv')).toContain('default=a');
+    });
+
+    test('somebody went back by hand: said once, with the reason, when the other slot runs', () => {
+      host.write('run/state/rollback', `b ${NEW} a boot-1 by hand: too slow\n`);
+      expect([settle(':'), sent()]).toEqual(['[]', []]);
+      host.write('run/state/rollback', `b ${NEW} a boot-0 by hand: too slow\n`);
+      settle(':');
+      settle(':');
+      expect(sent()).toEqual(['rolled-back']);
+      expect(read('requests')).toContain(`slot b (${NEW}) was left by hand: by hand: too slow`);
+    });
+
     test('the boot loader gave up the default: said, and the default follows', () => {
       grubenv({ default: 'b', tries_b: '0', tries_a: '2' });
       settle(':');
@@ -115,6 +189,36 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(read('requests')).toMatch(/slot=a/);
   });
 
+  describe('what failed here', () => {
+    beforeEach(() => {
+      host.write('uuid', 'uuid-b\n');
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
+      run('settle_trial');
+      host.write('requests', '');
+    });
+
+    test.each(['switch', 'M_ACTION=stage; stage'])('is not tried again for the same attempt: %s', (order) => {
+      run(`${order}`);
+      expect([sent(), calls('systemctl')]).toEqual([['failed'], []]);
+      expect(read('requests')).toContain('not tried again on this host until it is ordered anew');
+    });
+
+    test('is tried again when it is ordered anew, and forgotten when it is good', () => {
+      run('M_ATTEMPT=att-3; switch');
+      expect(calls('systemctl')).toEqual(['systemctl kexec']);
+      run(`SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; try_to_confirm`);
+      expect(existsSync(host.path('run/state/refused'))).toBe(false);
+    });
+  });
+
+  test.each([['fails', 'exit 3', 'ended with 3']])(
+    'a health hook that %s keeps nobody waiting',
+    (_, script, words) => {
+      host.write('hook', `#!/bin/sh\n${script}\n`, 0o755);
+      expect(run('HOOK_SECONDS=1; bounded "$T/hook" || echo "$ENDED"')).toBe(words);
+    },
+  );
+
   describe('confirming', () => {
     const inTrial = `SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; healthy() { [ ! -e "$T/sick" ] || { REASON=sick; return 1; }; }
       gateway_answers() { [ -e "$T/gateway" ]; }\n`;
@@ -123,6 +227,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('moves the default, then tells, all in one write of grubenv', () => {
       expect(run(`${inTrial} try_to_confirm && echo "good [$IN_TRIAL]"`)).toContain('good []');
       expect(calls('grubenv')).toEqual(['grubenv default=b tries_b=3 next=']);
+      expect(read('run/state/former')).toBe('a');
       expect(sent()).toEqual(['confirmed']);
       expect([existsSync(host.path('run/confirmed')), existsSync(host.path('run/state/trial'))]).toEqual([
         true,
@@ -137,7 +242,9 @@ describe.each(SHELLS)('in %s', (...shell) => {
         0o755,
       );
       const began = Date.now();
-      expect(run('HOOK_SECONDS=1 WB_ETC="$T/etc"; healthy || echo "$REASON"')).toContain('50-hangs failed');
+      expect(run('HOOK_SECONDS=1 WB_ETC="$T/etc"; healthy || echo "$REASON"')).toContain(
+        '50-hangs did not end within 1 s',
+      );
       expect(Date.now() - began).toBeLessThan(30_000);
     });
 
@@ -188,7 +295,42 @@ describe.each(SHELLS)('in %s', (...shell) => {
       }
     });
 
+    test('the watchdog that guards the jump is named to the system that has to feed it', () => {
+      run('watchdog_for_jump() { echo i6300esb; }; switch');
+      expect(calls('kexec')[1]).toMatch(/ warmboot\.trial=300 warmboot\.watchdog=i6300esb$/);
+      host.write('calls', '');
+      run('watchdog_for_jump() { echo i6300esb; }; M_SWITCH=reboot; switch');
+      expect(read('calls')).not.toContain('i6300esb');
+    });
+
+    test('no jump without a note of it: nobody would know afterwards what became of it', () => {
+      run('put() { return 1; }; boot_writable() { :; }; slot_put_command_line() { :; }; switch');
+      expect([calls('systemctl'), calls('kexec')]).toEqual([[], []]);
+      expect(read('run/log')).toContain('the state partition cannot be written');
+    });
+
+    test('what was made ready for a jump that did not come is taken back', () => {
+      host.write('bin/systemctl', '#!/bin/sh\nexit 1\n', 0o755);
+      run('M_SWITCH=reboot; switch');
+      expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([['switching', 'failed'], false]);
+      expect(read('run/boot/grub/grubenv')).not.toContain('next=');
+      expect(calls('kexec').at(-1)).toBe('kexec -u');
+    });
+
+    test('a trial of the boot default, from a slot that somebody started by hand, has a way back too', () => {
+      grubenv({ default: 'b', tries_b: '3' });
+      run('switch');
+      expect([calls('systemctl'), read('run/boot/grub/grubenv')]).toEqual([
+        ['systemctl kexec'],
+        expect.stringMatching(/default=a/),
+      ]);
+    });
+
     test.each([
+      ['M_TRIAL=oops=panic', 'no way back'],
+      ['M_TRIAL=warmboot.trial=soon', 'no way back'],
+      ['M_TRIAL="warmboot.trial=0 x"', 'no way back'],
+      ['rm "$BOOT/warmboot/a/valid"', "the boot default is slot 'a', which is invalid"],
       ['IN_TRIAL=yes', 'a trial is going on'],
       ['M_SLOT=a', 'slot a is running'],
       [`M_IMAGE_DIGEST=${OLD}`, 'not sha256:0a0a'],

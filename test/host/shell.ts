@@ -213,7 +213,7 @@ export class FakeHost {
         timeout: 60_000,
         // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: this.#env(),
+        env: this.env,
       },
     );
     return { status: status ?? -1, out: (stdout + stderr).trim() };
@@ -236,7 +236,7 @@ export class FakeHost {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: timeoutMs,
-      env: { ...this.#env(), ...env },
+      env: { ...this.env, ...env },
     });
     let out = '';
     for (const stream of [child.stdout, child.stderr])
@@ -263,7 +263,8 @@ export class FakeHost {
     return `set -u\n${sources}${script}`;
   }
 
-  #env(): Record<string, string> {
+  /** What a program of the host finds instead of the machine below. */
+  get env(): Record<string, string> {
     return {
       PATH: `${this.path('bin')}:${process.env.PATH ?? ''}`,
       T: this.root,

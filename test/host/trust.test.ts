@@ -94,6 +94,8 @@ describe('TLS', () => {
   test('by plain HTTP nothing of a host is answered, and the host finds its way', async () => {
     const manifest = `${bootUrl()}/boot/hosts/${mac}/manifest`;
     const { status, headers } = await server.boot(`/boot/hosts/${mac}/manifest`);
+    const files = await server.boot(`/boot/hosts/${mac}/files/${'0'.repeat(64)}`);
+    expect(files.status).toBe(426);
     expect([status, headers.upgrade, manifest.startsWith('http:')]).toEqual([426, 'TLS/1.2, HTTP/1.1', true]);
     // As installed before TLS was switched on: nothing but the key and the plain address.
     host.write('run/state/trust', '');

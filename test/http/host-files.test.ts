@@ -1,10 +1,25 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { start } from '../../server/app.ts';
 import { MOST_FILE_BYTES } from '../../server/core/file-set.ts';
 import { filesOfTar } from '../../server/core/ustar.ts';
 import { saidInventory } from '../fixtures/inventories.ts';
 import { Machine } from '../fixtures/machine.ts';
-import { type Ask, newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
+import { receiver } from '../fixtures/receiver.ts';
+import { restoreInto, serveRestored } from '../fixtures/restored.ts';
+import {
+  type Ask,
+  ask,
+  BOOT,
+  MIGRATIONS,
+  newMac,
+  runningServer,
+  type TestServer,
+} from '../fixtures/running-server.ts';
 
 let server: TestServer;
 const tokens: Record<string, string> = {};
@@ -137,7 +152,9 @@ describe('operators', () => {
   test('are refused a file that is too large, and files that are together', async () => {
     const { mac } = await new Machine(server).enrol();
     const most = Buffer.alloc(MOST_FILE_BYTES);
-    expect((await put(mac, '/a', Buffer.concat([most, Buffer.from('x')]))).status).toBe(413);
+    const alone = await put(mac, '/a', Buffer.concat([most, Buffer.from('x')]));
+    // Not read to its end, so not counted together with others.
+    expect([alone.status, alone.json.detail]).toEqual([413, expect.stringContaining('larger than 262144')]);
     expect((await put(mac, '/a', most)).status).toBe(201);
     const more = await put(mac, '/b', 'x');
     expect([more.status, more.json.detail]).toEqual([413, expect.stringContaining('262145')]);
@@ -372,6 +389,73 @@ describe('a host', () => {
     await server.admin(`/api/v1/hosts/${mac}/ignored`, { method: 'PUT', body: { ignored: true } });
     expect(await ask()).toBe(401);
   });
+});
+
+test('they are in a backup, and there again after a restore, for the token that the host has', async () => {
+  const machine = await (await new Machine(server).enrol()).installed();
+  await put(machine.mac, '/etc/wifi.conf?mode=0600');
+  const { set } = await list(machine.mac);
+  const archive = (await server.admin('/api/v1/backup', { body: {} })).body;
+  const dataDir = mkdtempSync(join(tmpdir(), 'warmboot-host-files-'));
+  try {
+    rmSync(dataDir, { recursive: true });
+    await restoreInto(dataDir, archive);
+    const running = await serveRestored(dataDir);
+    try {
+      const get = (path: string) =>
+        ask(running.adminUrl, path, { headers: { authorization: `Bearer ${server.token}` } });
+      expect((await get(at(machine.mac))).json.set).toEqual(set);
+      expect((await get(at(machine.mac, '/etc/wifi.conf'))).text).toBe(SECRET);
+      const headers = { authorization: `Bearer ${machine.token}` };
+      const answer = await ask(running.boot?.url ?? '', `/boot/hosts/${machine.mac}/files/${set.sha256}`, {
+        headers,
+      });
+      expect([answer.status, answer.body.length]).toEqual([200, set.bytes]);
+    } finally {
+      await running.close();
+    }
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+});
+
+test('what is in a file is told in no line of the log and to no webhook', async () => {
+  const lines: string[] = [];
+  const dataDir = mkdtempSync(join(tmpdir(), 'warmboot-host-files-'));
+  const target = await receiver();
+  const running = await start(
+    {
+      dataDir,
+      imagesDir: join(import.meta.dirname, '../../images'),
+      migrationsDir: MIGRATIONS,
+      adminListen: { host: '127.0.0.1', port: 0 },
+      boot: { ...BOOT, tftp: null },
+    },
+    pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) }),
+  );
+  try {
+    const headers = { authorization: `Bearer ${readFileSync(join(dataDir, 'admin.token'), 'utf8').trim()}` };
+    const admin = (path: string, how: Ask = {}) => ask(running.adminUrl, path, { ...how, headers });
+    await admin('/api/v1/webhooks', { body: { url: target.url } });
+    const mac = newMac();
+    await admin('/api/v1/hosts', { body: { macs: [mac] } });
+    for (const body of [SECRET, `${SECRET}more`, Buffer.alloc(300_000, SECRET)])
+      await admin(at(mac, '/etc/wifi.conf'), { method: 'PUT', body });
+    expect((await admin(at(mac, '/etc/wifi.conf'))).text).toBe(`${SECRET}more`);
+    await admin(at(mac, '/etc/wifi.conf'), { method: 'DELETE' });
+    const told = () => target.events().filter(({ kind }: { kind: string }) => kind === 'host-files-changed');
+    await expect.poll(() => told().length, { timeout: 10_000 }).toBe(3);
+    expect(told().map(({ data }: { data: { path: string } }) => data.path)).toEqual(
+      Array(3).fill('etc/wifi.conf'),
+    );
+    expect(target.got.map(({ body }) => body).join()).not.toContain('battery');
+    expect(lines.join()).toContain('/files/etc/wifi.conf');
+    expect(lines.join()).not.toContain('battery');
+  } finally {
+    await running.close();
+    await target.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
 });
 
 test('what is in a file is told in no event, no list and no host', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { saidInventory } from '../fixtures/inventories.ts';
+import { Machine } from '../fixtures/machine.ts';
 import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
 
 let server: TestServer;
@@ -36,6 +37,35 @@ test('a host takes from its profile what it does not say itself, and says where 
   expect(await host(mac)).toMatchObject({ append: 'quiet', from: { append: 'profile' } });
   await patch(mac, { profile: null });
   expect(await host(mac)).toMatchObject({ profile: null, append: '', switch: 'kexec', rate: null });
+});
+
+test('kernel arguments reach the machine: in its manifest behind those of the image, and where it netboots', async () => {
+  const profile = newName();
+  await put(profile, { append: 'console=ttyS1,115200n8' });
+  const machine = await new Machine(server).enrol({ image: 'one', profile });
+  const told = async () => {
+    const [manifest, text, script] = await Promise.all([
+      machine.ask('manifest'),
+      machine.ask('manifest', { headers: { accept: 'text/plain' } }),
+      server.boot(`/boot/script?mac=${machine.mac}`),
+    ]);
+    expect(text.text).toContain(`\nAPPEND='${manifest.json.append}'\n`);
+    return { append: manifest.json.append as string, script: script.text };
+  };
+  expect((await told()).append).toMatch(
+    /^root=PARTUUID=\S+ rw console=ttyS0,115200n8 console=ttyS1,115200n8 panic=10 warmboot\.slot=a /,
+  );
+  expect((await told()).script).toContain(' console=ttyS1,115200n8');
+  await patch(machine.mac, { append: 'console=ttyS2 quiet' });
+  const own = await told();
+  expect(own.append).toContain(' console=ttyS0,115200n8 console=ttyS2 quiet panic=10 ');
+  expect(own.append).not.toContain('ttyS1');
+  expect(own.script).toContain(' console=ttyS2 quiet');
+  await patch(machine.mac, { append: null });
+  expect((await told()).append).toContain('console=ttyS1,115200n8');
+  const tooLong = 'x'.repeat(513);
+  expect((await patch(machine.mac, { append: tooLong })).status).toBe(400);
+  expect((await put(profile, { append: tooLong })).status).toBe(400);
 });
 
 test('a change of the profile changes all its hosts, and raises the serial only where the manifest changes', async () => {

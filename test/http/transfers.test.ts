@@ -77,6 +77,26 @@ test('all together', async () => {
   ]);
 });
 
+test('a host that fetches in parts keeps its place between them; whole files, and strangers, do not', async () => {
+  const one = await runningServer(withLimits({ atOnce: 1 }));
+  onTestFinished(() => one.close());
+  const [small] = await storeRandomImages(one.dataDir, 2 ** 20);
+  const path = `/boot/images/${small.digest}/data`;
+  const status = async (range: string, headers: Record<string, string> = {}) =>
+    (await one.boot(path, { headers: { range, ...headers } })).status;
+  const mac = newMac();
+  const { json } = await one.admin('/api/v1/hosts', { body: { macs: [mac], image: small.digest } });
+  const token = 'token-of-parts-0123456789';
+  await one.boot(`/boot/hosts/${mac}/claims`, { body: { attempt: json.attempt.id, token } });
+  expect(await status('bytes=0-9', bearer(token))).toBe(206);
+  expect(await status('bytes=0-9')).toBe(503);
+  expect(await status('bytes=10-19', bearer(token))).toBe(206);
+  // The end of it: nothing more is to come.
+  expect(await status('bytes=20-', bearer(token))).toBe(206);
+  expect(await status('bytes=0-9')).toBe(206);
+  expect(await status('bytes=0-9', bearer(token))).toBe(206);
+});
+
 test('what is small, what firmware fetches, and what a host says has no limit', async () => {
   const { mac, token } = await claimed();
   await begun();

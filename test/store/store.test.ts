@@ -119,6 +119,7 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
     slots: fc.dictionary(fc.constantFrom('a', 'b', 'c'), seen, { noNullPrototype: true }),
     disk: fc.option(text),
     trial: fc.boolean(),
+    wentBack: fc.option(text),
     at: time,
   });
   return fc.record({

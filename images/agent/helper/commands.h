@@ -31,6 +31,8 @@ bool verify_signature(const char *key_path, const char *signature_path, const ch
                       struct failure *why);
 /* arguments: `list`, `get KEY`, `set K=V…` or `init K=V…`, ended by NULL. */
 bool grubenv(const char *path, char **arguments, struct failure *why);
+/* arguments: `arm NAME MOST LEAST` or `guard SECONDS CONFIRMED [unfed]`, ended by NULL. */
+bool watchdog(char **arguments, struct failure *why);
 bool print_digest(const char *path, struct failure *why);
 /* A scalar of any JSON file by its path: names, and numbers of array items, joined by dots. */
 bool print_field(const char *json_path, const char *field_path, struct failure *why);

@@ -16,6 +16,7 @@
 static const char USAGE[] =
     "usage: warmboot-helper flash INDEX FRAMES DEVICE PROGRESS STREAMS [--fresh] [--rate BYTES] [--from INDEX DEVICE]… "
     "-- FETCHER… | check INDEX DEVICE [PROGRESS] | "
+    "watchdog arm NAME MOST LEAST | watchdog guard SECONDS CONFIRMED [unfed] | "
     "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH | "
     "apply-files ROOT INSTANCE < TAR | immutable FOLDER | grow FOLDER DEVICE";
 
@@ -65,6 +66,7 @@ static bool run(int count, char **words, struct failure *why) {
   if (strcmp(command, "check") == 0 && (count == 3 || count == 4)) return check_image(words[1], words[2], words[3], why);
   if (strcmp(command, "verify") == 0 && count == 4) return verify_signature(words[1], words[2], words[3], why);
   if (strcmp(command, "grubenv") == 0 && count >= 3) return grubenv(words[1], words + 2, why);
+  if (strcmp(command, "watchdog") == 0) return watchdog(words + 1, why);
   if (strcmp(command, "digest") == 0 && count == 2) return print_digest(words[1], why);
   if (strcmp(command, "field") == 0 && count == 3) return print_field(words[1], words[2], why);
   if (strcmp(command, "apply-files") == 0 && count == 3) return apply_files(words[1], words[2], why);

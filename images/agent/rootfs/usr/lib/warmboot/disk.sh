@@ -34,6 +34,15 @@ partition_label() {
   echo "$label"
 }
 
+# find_myself: SLOT and DISK that this system runs from; 1 when they are not ours.
+find_myself() {
+  local part
+  part=$(partition_of_root) && SLOT=$(partition_label "$part") || return 1
+  case $SLOT in warmboot-[a-h]) SLOT=${SLOT#warmboot-} ;; *) return 1 ;; esac
+  # On msdos a role is no more than a number: a system on any other disk must not be taken for ours.
+  DISK=$(disk_of "$part") && is_warmboot_disk "$DISK"
+}
+
 # disk_of NAME: the disk that a partition lies on.
 disk_of() {
   local path

@@ -28,5 +28,6 @@ OUTBOX=${OUTBOX:-$WB_RUN/outbox}
 . "$WB_LIB/flash.sh"
 . "$WB_LIB/work.sh"
 . "$WB_LIB/jump.sh"
+. "$WB_LIB/watchdog.sh"
 . "$WB_LIB/files.sh"
 . "$WB_LIB/identity.sh"

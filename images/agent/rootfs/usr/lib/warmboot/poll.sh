@@ -8,6 +8,8 @@ ask() {
   manifest_fetch "$([ -n "$former" ] && echo "$LONG_POLL" || echo 0)"
   result=$? took=$(($(uptime_seconds) - started))
   if [ -n "$former" ]; then learn_patience "$result" "$took"; fi
+  # For the person who asks when the server was heard last.
+  case $result in 0 | 2 | 4) uptime_seconds > "$WB_RUN/heard" ;; esac
   case $result in
     0)
       AWAY=1

@@ -42,6 +42,7 @@ stage_allowed() {
   REASON=''
   if [ -n "$IN_TRIAL" ]; then REASON='a trial is going on'
   elif [ "$M_SLOT" = "$SLOT" ]; then REASON="slot $M_SLOT is running"
+  elif is_refused; then REASON=$(refusal_of "$M_IMAGE_DIGEST")
   elif [ "$M_SLOT" = "$(grubenv_get default)" ]; then REASON="slot $M_SLOT is the boot default, and this system runs from slot $SLOT"
   elif ! part=$(partition_on "$DISK" "warmboot-$M_SLOT"); then REASON="this disk has no slot '$M_SLOT'"
   elif is_in_use "$part"; then REASON="slot $M_SLOT is mounted"

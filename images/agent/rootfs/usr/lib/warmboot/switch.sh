@@ -2,6 +2,7 @@
 # Switch: into a staged slot for a trial, past the firmware when kexec can.
 
 switch() {
+  local word
   ATTEMPT=$M_ATTEMPT
   if ! switch_allowed; then refuse switch; return; fi
   if ! files_fetch; then
@@ -28,7 +29,9 @@ switch() {
   boot_readonly
   keep_identity
   if ! files_for "$M_SLOT"; then refuse files 'the state partition cannot be written'; return; fi
-  note_trial prepared
+  keep_way_back || { refuse switch "grubenv cannot be written"; return; }
+  # Without it nobody would know afterwards what became of the trial.
+  note_trial prepared || { refuse switch "the state partition cannot be written"; return; }
   # The server had better know, but its absence holds nothing up: the new system reports too.
   # shellcheck disable=SC2046 # one word a field
   report switching slot="$M_SLOT" digest="$M_IMAGE_DIGEST" $(slot_fields "$DISK")
@@ -38,7 +41,9 @@ switch() {
     ETAG=''
     return
   fi
-  if [ "$M_SWITCH" != reboot ] && load_slot "$M_SLOT" "$M_APPEND $M_TRIAL"; then
+  word=''
+  if [ "$M_SWITCH" != reboot ] && word=$(watchdog_for_jump "$M_SLOT"); then word=" warmboot.watchdog=$word"; fi
+  if [ "$M_SWITCH" != reboot ] && load_slot "$M_SLOT" "$M_APPEND $M_TRIAL$word"; then
     leave kexec
   else
     if [ "$M_SWITCH" != reboot ]; then say "kexec refuses the kernel of slot $M_SLOT, going through the firmware"; fi
@@ -53,11 +58,36 @@ switch_allowed() {
   elif [ "$M_SLOT" = "$SLOT" ]; then REASON="slot $M_SLOT is running"
   elif [ "$(slot_record "$M_SLOT" DIGEST)" != "$M_IMAGE_DIGEST" ]; then
     REASON="slot '$M_SLOT' is $(slot_state "$M_SLOT") and holds '$(slot_record "$M_SLOT" DIGEST)', not $M_IMAGE_DIGEST"
-  elif [ -z "$M_TRIAL" ]; then REASON='the manifest has no arguments for a trial, so there would be no way back'
+  elif is_refused; then REASON=$(refusal_of "$M_IMAGE_DIGEST")
+  elif ! ends_by_itself "$M_TRIAL"; then REASON='the manifest has no arguments for a trial, so there would be no way back'
+  elif [ ! -f "$BOOT/warmboot/$(grubenv_get default)/valid" ]; then
+    REASON="the boot default is slot '$(grubenv_get default)', which is $(slot_state "$(grubenv_get default)"), so there would be no way back"
   elif ! part=$(partition_on "$DISK" "warmboot-$M_SLOT"); then REASON="this disk has no slot '$M_SLOT'"
   else root_fits "$part" || return 1
   fi
   [ -z "$REASON" ]
+}
+
+# keep_way_back: somebody started this system by hand while the slot that is ordered now is the boot default: a trial of the default would
+# have no way back but to itself.
+keep_way_back() {
+  # A one-shot of an earlier trial was cleared just now, or nothing can be written there.
+  [ -z "$(grubenv_get next)" ] || return 1
+  if [ "$(grubenv_get default)" = "$M_SLOT" ]; then
+    boot_writable && grubenv_set "default=$SLOT" "tries_$SLOT=3" && boot_readonly
+  fi
+}
+
+# ends_by_itself ARGUMENTS: trial-guard finds its seconds there.
+ends_by_itself() {
+  local word
+  for word in $1; do
+    case $word in
+      warmboot.trial=*[!0-9]* | warmboot.trial=0* | warmboot.trial=) return 1 ;;
+      warmboot.trial=*) return 0 ;;
+    esac
+  done
+  return 1
 }
 
 # Hooks that drain the machine: 0 go on, 75 not now, ask again; anything else: do not switch.
@@ -85,21 +115,26 @@ leave() {
   if [ "$1" = reboot ]; then
     kexec -u > /dev/null 2>&1
     if ! { boot_writable && grubenv_set "next=$M_SLOT" && boot_readonly; }; then
-      forget_trial
-      refuse switch "grubenv cannot be written"
+      stay "grubenv cannot be written"
       return
     fi
   fi
-  note_trial jumped
+  note_trial jumped || { stay "the state partition cannot be written"; return; }
   if ! systemctl "$1" >> "$WB_RUN/log" 2>&1; then
-    forget_trial
-    refuse switch "systemctl $1 failed"
+    stay "systemctl $1 failed"
     return
   fi
   # systemd ends this process soon. Should it not, the machine still runs, and the server gets to know.
   sleep 300
+  stay "systemd did not stop the system in 300 s"
+}
+
+# stay REASON: there is no jump after all, and nothing that was made ready for it may act at a later restart.
+stay() {
+  kexec -u > /dev/null 2>&1
+  rm -f "$WB_RUN/watchdog"
   forget_trial
-  refuse switch "systemd did not stop the system in 300 s"
+  refuse switch "$1"
 }
 
 # install: the operator ordered a new install of a system that runs. That is done from the network, so the machine goes

@@ -5,35 +5,116 @@
 # settle_trial: at the agent's start, what state/trial means by the facts of this boot. IN_TRIAL is set while this
 # system still has to prove itself.
 settle_trial() {
-  local slot digest step from default
-  IN_TRIAL='' slot='' digest='' step='' from=''
+  local slot digest step from why default
+  IN_TRIAL='' slot='' digest='' step='' from='' why=''
   default=$(grubenv_get default)
-  if [ -f "$STATE/trial" ]; then read -r ATTEMPT slot digest step from < "$STATE/trial" || :; fi
-  # The agent itself was started again before the jump: nothing has happened yet.
-  if [ "$from" = "$(boot_id)" ]; then slot=''; fi
+  if [ -f "$STATE/trial" ]; then read -r ATTEMPT slot digest step from why < "$STATE/trial" || :; fi
+  # The agent itself was started again before the jump: nothing has happened yet, and nothing of it may happen later.
+  if [ -n "$slot" ] && [ "$from" = "$(boot_id)" ]; then
+    slot=''
+    kexec -u > /dev/null 2>&1
+    rm -f "$WB_RUN/watchdog"
+  fi
   if [ "$slot" = "$SLOT" ] && [ "$digest" = "$DIGEST" ] && [ "$default" = "$SLOT" ]; then
     # The default was moved, then the power went before it could be told.
     : > "$WB_RUN/confirmed"
     report_confirmed
   elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ]; then
     IN_TRIAL=yes
+    note_why 'it said nothing more'
     return
-  elif [ "$slot" = "$SLOT" ] && [ "$default" != "$SLOT" ]; then
+  elif [ "$slot" = "$SLOT" ] && way_back "$default"; then
     # Started without the arguments that lead back from a trial: by hand, or by a boot loader that is not ours.
-    say "slot $SLOT runs without its trial, back to slot $default"
+    say "slot $SLOT runs without its trial, back to slot $WAY_BACK"
     kexec -u > /dev/null 2>&1
     systemctl reboot
     exit 0
-  elif [ -n "$slot" ]; then
-    if [ "$step" = prepared ]; then report_rolled_back "slot $slot ($digest) was never started"
-    else report_rolled_back "slot $slot ($digest) did not confirm; the machine came back through its firmware"
-    fi
+  elif [ -n "$slot" ] && [ "$slot" != "$SLOT" ]; then
+    case $step in
+      prepared) report_rolled_back "slot $slot ($digest) was never started" ;;
+      running) remember_failed "$digest" "$ATTEMPT" "$why"
+        report_rolled_back "slot $slot ($digest) started and did not confirm: $why; $(how_it_came_back)" ;;
+      *) remember_failed "$digest" "$ATTEMPT" 'it said nothing of itself'
+        report_rolled_back "slot $slot ($digest) did not confirm and said nothing of itself; $(how_it_came_back)" ;;
+    esac
+  elif left_by_hand; then
+    :
   elif [ "$default" != "$SLOT" ] && [ "$(grubenv_get "tries_$default")" = 0 ]; then
     # GRUB gave the default up and came here. Told once, for reset_tries moves the default.
     ATTEMPT=''
     report_rolled_back "slot $default did not come up in its tries, so the boot loader took slot $SLOT"
   fi
-  rm -f "$STATE/trial"
+  forget_trial
+}
+
+# way_back DEFAULT: WAY_BACK is the slot that this machine comes up with next, another than this one; 1 when there is none. Where
+# grubenv was lost GRUB would start this slot again and again, so the default is named anew.
+way_back() {
+  local slot
+  WAY_BACK=''
+  if [ -f "$BOOT/warmboot/$1/valid" ]; then
+    if [ "$1" != "$SLOT" ] && [ "$(grubenv_get "tries_$1")" != 0 ]; then WAY_BACK=$1; fi
+  else
+    for slot in $(slots_on "$DISK"); do
+      if [ "$slot" != "$SLOT" ] && [ "$(slot_state "$slot")" = modified ]; then
+        boot_writable && grubenv_set "default=$slot" "tries_$slot=3" next= && WAY_BACK=$slot
+        boot_readonly
+        break
+      fi
+    done
+  fi
+  [ -n "$WAY_BACK" ]
+}
+
+# note_why WORDS: what keeps this trial from being confirmed, for the system that the machine comes back to.
+note_why() {
+  local attempt slot digest step from why
+  [ -f "$STATE/trial" ] || return 0
+  attempt='' slot='' digest='' step='' from='' why=''
+  read -r attempt slot digest step from why < "$STATE/trial" || :
+  if [ "$slot" != "$SLOT" ] || [ "$step $why" = "running $1" ]; then return 0; fi
+  echo "$attempt $slot $digest running $from $1" | put "$STATE/trial"
+}
+
+how_it_came_back() {
+  local module
+  if module=$(watchdog_that_reset); then echo "the hardware watchdog ($module) reset the machine"
+  else echo "the machine came back through its firmware"
+  fi
+}
+
+# left_by_hand: somebody ordered this machine back at its own console (`warmboot-agent rollback`).
+left_by_hand() {
+  local from digest to boot why
+  from='' digest='' to='' boot='' why=''
+  { read -r from digest to boot why < "$STATE/rollback"; } 2> /dev/null || return 1
+  if [ "$boot" = "$(boot_id)" ]; then return 1; fi
+  if [ "$to" = "$SLOT" ]; then
+    ATTEMPT=''
+    report_rolled_back "slot $from ($digest) was left by hand: $why"
+  fi
+  rm -f "$STATE/rollback"
+  [ "$to" = "$SLOT" ]
+}
+
+# remember_failed DIGEST ATTEMPTS WHY: this image is not tried again on this host for one of these attempts, whatever is ordered. An
+# attempt that is newer is an operator's word.
+remember_failed() {
+  printf '%s\n' "$1" "$2" "$3" | put "$STATE/refused"
+}
+
+# is_refused: the manifest asks for what failed here, and for the same attempt.
+is_refused() {
+  local digest attempts
+  digest='' attempts=''
+  { read -r digest && read -r attempts; } 2> /dev/null < "$STATE/refused" || return 1
+  [ "$digest" = "$M_IMAGE_DIGEST" ] || return 1
+  case " $attempts " in *" $M_ATTEMPT "*) return 0 ;; *) return 1 ;; esac
+}
+
+# refusal_of DIGEST: in words.
+refusal_of() {
+  echo "$1 is not tried again on this host until it is ordered anew: $(sed -n 3p "$STATE/refused")"
 }
 
 report_rolled_back() {
@@ -46,19 +127,29 @@ report_rolled_back() {
 forget_trial() {
   rm -f "$STATE/trial"
   if [ -n "$(grubenv_get next)" ]; then
-    boot_writable && grubenv_set next= && boot_readonly
+    boot_writable && grubenv_set next=
+    set -- $?
+    boot_readonly
+    return "$1"
   fi
 }
 
 # try_to_confirm: 0 once this system is known to be good. Called again and again until then.
 try_to_confirm() {
+  local former
+  former=$(grubenv_get default)
   if ! healthy; then
     if [ "$REASON" != "${UNHEALTHY:-}" ]; then say "not healthy yet: $REASON"; fi
     UNHEALTHY=$REASON
+    note_why "$REASON"
     return 1
   fi
+  UNHEALTHY=''
   if [ -n "$IN_TRIAL" ]; then
-    somebody_answers || return 1
+    if ! somebody_answers; then
+      note_why 'neither the server nor the gateway answered'
+      return 1
+    fi
     confirm
   else
     reset_tries
@@ -69,12 +160,24 @@ healthy() {
   local hook
   data_healthy "$DISK" || return 1
   for hook in "$WB_ETC"/health.d/*; do
-    # Killed where it does not listen: an agent that waits for a hook for ever hears nothing of its server.
-    if [ -f "$hook" ] && [ -x "$hook" ] && ! timeout -k 5 "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1; then
-      REASON="${hook##*/} failed"
+    if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then
+      REASON="the health hook ${hook##*/} $ENDED"
       return 1
     fi
   done
+}
+
+# bounded HOOK: 0 when it says yes in its time; else ENDED says how it ended. Killed where it does not listen: an agent that waits for a
+# hook for ever hears nothing of its server.
+bounded() {
+  local result
+  timeout -k 5 "$HOOK_SECONDS" "$1" >> "$WB_RUN/log" 2>&1
+  result=$?
+  case $result in
+    124 | 137) ENDED="did not end within $HOOK_SECONDS s" ;;
+    *) ENDED="ended with $result" ;;
+  esac
+  return "$result"
 }
 
 confirm() {
@@ -84,10 +187,14 @@ confirm() {
   fi
   : > "$WB_RUN/confirmed"
   IN_TRIAL=''
+  # Where `warmboot-agent rollback` leads.
+  if [ "$former" != "$SLOT" ]; then echo "$former" | put "$STATE/former"; fi
   read -r ATTEMPT _ < "$STATE/trial" || ATTEMPT=$BOOT_ATTEMPT
   CONFIRMED=$ATTEMPT
   report_confirmed
   rm -f "$STATE/trial"
+  # It failed once, was ordered anew, and is good now.
+  if [ "$(sed -n 1p "$STATE/refused" 2> /dev/null)" = "$DIGEST" ]; then rm -f "$STATE/refused"; fi
 }
 
 report_confirmed() {
@@ -102,7 +209,10 @@ reset_tries() {
   default=$(grubenv_get default)
   set --
   if [ "$(grubenv_get "tries_$SLOT")" != 3 ]; then set -- "tries_$SLOT=3"; fi
-  if [ "$default" != "$SLOT" ] && [ "$(grubenv_get "tries_$default")" = 0 ]; then set -- "$@" "default=$SLOT"; fi
+  # Also where the default is lost, or names a slot that cannot be started.
+  if [ "$default" != "$SLOT" ] && { [ "$(grubenv_get "tries_$default")" = 0 ] || [ ! -f "$BOOT/warmboot/$default/valid" ]; }; then
+    set -- "$@" "default=$SLOT"
+  fi
   if [ $# -gt 0 ]; then boot_writable && grubenv_set "$@" && boot_readonly; fi
 }
 
