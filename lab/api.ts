@@ -4,6 +4,9 @@ export interface NewHost {
   readonly macs: readonly string[];
   readonly image?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly layout?: string;
+  /** Which disk the installer takes. */
+  readonly disk?: string;
 }
 export interface Assigned {
   readonly attempt: string | null;
@@ -76,8 +79,8 @@ export class Api {
   resume(mac: string): Promise<HostView> {
     return this.#call('POST', `/api/v1/hosts/${mac}/resume`);
   }
-  reinstall(mac: string): Promise<void> {
-    return this.#call('POST', `/api/v1/hosts/${mac}/reinstall`, {});
+  reinstall(mac: string, wipe = false): Promise<void> {
+    return this.#call('POST', `/api/v1/hosts/${mac}/reinstall`, { wipe });
   }
   /** @param mode `0644` unless given */
   putFile(mac: string, path: string, content: string, mode = '0644'): Promise<void> {

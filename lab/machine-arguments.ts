@@ -42,7 +42,7 @@ export function qemuArguments(
     args.push('-device', `virtio-blk-pci,drive=before${i},bootindex=${2 + i}`);
   }
   if (clock !== undefined) args.push('-rtc', `base=${clock}`);
-  args.push(...driveOf(files, disk), ...diskDevice(parts));
+  args.push(...driveOf(files, disk), ...diskDevice(parts), ...disksBeside(parts));
 
   args.push('-chardev', `file,id=serial0,path=${files.serial},append=on`, '-serial', 'chardev:serial0');
   // A socket without a name: nothing to clean up, and no limit to the length of its path.
@@ -147,9 +147,27 @@ function diskDevice({ disk, name, sectorBytes, disksBefore }: Machine): string[]
       return ['-device', `nvme,${rest}`];
     case 'scsi':
       return ['-device', 'virtio-scsi-pci,id=scsi0', '-device', `scsi-hd,bus=scsi0.0,${rest}`];
+    case 'megasas':
+    case 'mptsas': {
+      const controller = disk === 'megasas' ? 'megasas' : 'mptsas1068';
+      return ['-device', `${controller},id=scsi0`, '-device', `scsi-hd,bus=scsi0.0,${rest}`];
+    }
+    case 'usb':
+      return ['-device', 'qemu-xhci,id=usb0', '-device', `usb-storage,bus=usb0.0,${rest}`];
     default:
       return disk satisfies never;
   }
+}
+
+function disksBeside({ beside, name }: Machine): string[] {
+  return beside.flatMap(({ file, bus }, at) => {
+    const rest = `drive=beside${at},serial=${name}-beside${at}`;
+    const device =
+      bus === 'usb'
+        ? ['-device', `qemu-xhci,id=usbbeside${at}`, '-device', `usb-storage,bus=usbbeside${at}.0,${rest}`]
+        : ['-device', `virtio-blk-pci,${rest}`];
+    return ['-drive', `file=${file},format=raw,if=none,id=beside${at},cache=unsafe`, ...device];
+  });
 }
 
 /** A board keeps its UUID; ours follows from the MAC. */

@@ -1,4 +1,4 @@
-export const DISK_BUSES = ['virtio', 'ahci', 'nvme', 'scsi'] as const;
+export const DISK_BUSES = ['virtio', 'ahci', 'nvme', 'scsi', 'megasas', 'mptsas', 'usb'] as const;
 export const NICS = ['virtio', 'e1000', 'e1000e', 'rtl8139'] as const;
 export const FIRMWARES = ['uefi', 'bios'] as const;
 export type DiskBus = (typeof DISK_BUSES)[number];
@@ -28,6 +28,8 @@ export interface Machine {
   readonly start: Start;
   /** Empty disks that come before `disk`. */
   readonly disksBefore: number;
+  /** Disks with something on them, beside `disk`, that the firmware never tries. They are files, raw. */
+  readonly beside: readonly { readonly file: string; readonly bus: 'virtio' | 'usb' }[];
   /** arm64 is always translated, and always UEFI. */
   readonly processor: 'x86-64' | 'x86-32' | 'arm64';
 }
@@ -39,6 +41,7 @@ export function machine(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>)
     moreMacs: [],
     deadCards: 0,
     disksBefore: 0,
+    beside: [],
     firmware: 'uefi',
     disk: 'virtio',
     nic: 'virtio',

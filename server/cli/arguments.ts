@@ -92,7 +92,7 @@ export function logLevel(text: string): LogLevel {
   return level;
 }
 
-/** For the variable of a flag that has no value. */
+/** Also for the variable of a flag that has no value. */
 export function yesOrNo(text: string): boolean {
   if (text !== 'yes' && text !== 'no') throw new InvalidArgumentError('It is yes or no.');
   return text === 'yes';

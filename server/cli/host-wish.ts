@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { DISK_RULES } from '../contract/hosts.ts';
-import { byteSize, count, label } from './arguments.ts';
+import { byteSize, count, label, yesOrNo } from './arguments.ts';
 
 /** What an operator may say of a host when it is let in: the same for one that is enrolled and one that was discovered. */
 export interface HostWish {
@@ -13,6 +13,7 @@ export interface HostWish {
   readonly wipe?: boolean;
   readonly trial?: number;
   readonly rate?: number;
+  readonly readBack?: boolean;
 }
 
 export function addHostWish(command: Command): Command {
@@ -33,6 +34,11 @@ export function addHostWish(command: Command): Command {
       '--rate <size>',
       'what staging may take of the network in a second, such as 20MiB (default: no limit)',
       byteSize,
+    )
+    .option(
+      '--read-back <yes|no>',
+      'whether a slot is read back from the disk and compared after it was written: yes or no (default: yes)',
+      yesOrNo,
     );
 }
 

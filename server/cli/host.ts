@@ -99,6 +99,7 @@ function enrolment(host: HostView, now: number): string {
         : duration(host.trialSeconds * 1000) + origin('trialSeconds'),
     ],
     ['rate', host.rate === null ? 'no limit' : `${bytes(host.rate)}/s while it stages${origin('rate')}`],
+    ['readback', `${host.readBack === false ? 'no' : 'yes'}${origin('readBack')}`],
     ['files', host.files ? `${bytes(host.files.bytes)} as a tar; warmboot file list ${host.mac}` : 'none'],
     ['append', (host.append || '-') + origin('append')],
     ['labels', labelText(host.labels) || '-'],

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { DISK_RULES } from '../contract/hosts.ts';
 import { type ProfileView, profileListSchema, profileSchema } from '../contract/profiles.ts';
-import { byteSize, count } from './arguments.ts';
+import { byteSize, count, yesOrNo } from './arguments.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
 import { bytes, duration } from './quantity.ts';
@@ -17,6 +17,7 @@ interface Settings {
   readonly switch?: string;
   readonly trial?: number;
   readonly rate?: number;
+  readonly readBack?: boolean;
 }
 
 export function addProfile({ program, run }: Cli): void {
@@ -87,7 +88,12 @@ function settings(command: Command): Command {
     .option('--append <arguments>', "kernel arguments after the image's own")
     .option('--switch <mode>', 'kexec or reboot')
     .option('--trial <seconds>', 'how long an image on trial may take to prove itself', count)
-    .option('--rate <size>', 'what staging may take of the network in a second, such as 20MiB', byteSize);
+    .option('--rate <size>', 'what staging may take of the network in a second, such as 20MiB', byteSize)
+    .option(
+      '--read-back <yes|no>',
+      'whether a slot is read back from the disk and compared after it was written: yes or no',
+      yesOrNo,
+    );
 }
 
 function profileTable(profiles: readonly ProfileView[], fitTo?: number): string {
@@ -99,6 +105,7 @@ function profileTable(profiles: readonly ProfileView[], fitTo?: number): string 
       { title: 'SWITCH' },
       { title: 'TRIAL' },
       { title: 'RATE' },
+      { title: 'READ-BACK' },
       { title: 'APPEND', least: 8 },
     ],
     profiles.map((one) => [
@@ -108,6 +115,7 @@ function profileTable(profiles: readonly ProfileView[], fitTo?: number): string 
       one.switch ?? '-',
       one.trialSeconds === null ? '-' : duration(one.trialSeconds * 1000),
       one.rate === null ? '-' : `${bytes(one.rate)}/s`,
+      one.readBack == null ? '-' : one.readBack ? 'yes' : 'no',
       one.append ?? '-',
     ]),
     fitTo,

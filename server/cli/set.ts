@@ -1,5 +1,5 @@
 import { DISK_RULES, hostSchema } from '../contract/hosts.ts';
-import { byteSize, count } from './arguments.ts';
+import { byteSize, count, yesOrNo } from './arguments.ts';
 import { CliError } from './cli-error.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
@@ -10,7 +10,7 @@ const BACK = 'default';
 
 type Options = { readonly revision?: number; readonly profile?: string } & Record<
   string,
-  string | number | undefined
+  string | number | boolean | undefined
 >;
 
 export function addSet({ program, run }: Cli): void {
@@ -25,6 +25,11 @@ export function addSet({ program, run }: Cli): void {
     .option('--switch <mode>', 'kexec or reboot')
     .option('--trial <seconds>', 'how long an image on trial may take to prove itself', orBack(count))
     .option('--rate <size>', 'what staging may take of the network in a second', orBack(byteSize))
+    .option(
+      '--read-back <yes|no>',
+      'whether a slot is read back from the disk and compared after it was written: yes or no',
+      orBack(yesOrNo),
+    )
     .option(...REVISION)
     .addHelpText('after', `\nExample: warmboot set 52:54:00:12:34:56 --profile dell-r640 --append ${BACK}`)
     .action((mac: string, { profile, trial, revision, ...options }: Options) => {
@@ -47,6 +52,6 @@ export function addSet({ program, run }: Cli): void {
     });
 }
 
-function orBack(read: (text: string) => number): (text: string) => number | string {
+function orBack<Value>(read: (text: string) => Value): (text: string) => Value | string {
   return (text) => (text === BACK ? text : read(text));
 }

@@ -37,6 +37,10 @@ export const hostSettings = {
     .min(LEAST_RATE_BYTES)
     .nullish()
     .openapi({ description: 'bytes per second that staging may take; null: no limit' }),
+  readBack: z
+    .boolean()
+    .nullish()
+    .openapi({ description: 'whether a slot is read back and compared after it was written' }),
 };
 
 const hostFields = {
@@ -153,6 +157,7 @@ export const hostSchema = z
     held: z.string().nullable().openapi({ description: 'why an operator holds it; null: none does' }),
     trialSeconds: z.int().nullable().openapi({ description: "null: the server's own" }),
     rate: z.int().nullable().openapi({ description: 'bytes per second of staging; null: no limit' }),
+    readBack: z.boolean().optional().openapi({ description: 'left out by a server that always has it done' }),
     profile: z.string().nullable(),
     files: z
       .object({ sha256: z.string(), bytes: z.number().int() })
@@ -166,6 +171,7 @@ export const hostSchema = z
         switch: origin,
         trialSeconds: origin,
         rate: origin,
+        readBack: origin.optional(),
       })
       .openapi({ description: 'where each setting comes from' }),
     claimed: z.boolean(),

@@ -18,6 +18,7 @@ export const profileSchema = z
     switch: z.enum(['kexec', 'reboot']).nullable(),
     trialSeconds: z.number().int().nullable(),
     rate: z.number().int().nullable(),
+    readBack: z.boolean().nullish(),
     revision: z.number().int(),
     createdAt: time,
   })

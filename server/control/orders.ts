@@ -80,6 +80,7 @@ export function checked(context: Context, wish: HostChanges): Facts {
     ...(wish.switch !== undefined && { switchMode: wish.switch }),
     ...(wish.trialSeconds !== undefined && { trialSeconds: wish.trialSeconds }),
     ...(wish.rate !== undefined && { rateBytes: wish.rate }),
+    ...(wish.readBack !== undefined && { readBack: wish.readBack }),
   };
 }
 

@@ -54,6 +54,8 @@ export type Enrolment = {
   readonly trialSeconds: number | null;
   /** What staging may take of the network, in bytes per second; null: as much as there is. */
   readonly rateBytes: number | null;
+  /** Whether installer and agent read a slot back from the disk and compare it, after they wrote it. */
+  readonly readBack: boolean;
   /** Name of the profile whose settings count where the host has none of its own. */
   readonly profile: string | null;
   /** Its own files, see `file-set.ts`; null: none. */
@@ -111,7 +113,7 @@ export type Host = {
 /** What a profile may say for its hosts. */
 export type Settings = Pick<
   Enrolment,
-  'layout' | 'diskRule' | 'append' | 'switchMode' | 'trialSeconds' | 'rateBytes'
+  'layout' | 'diskRule' | 'append' | 'switchMode' | 'trialSeconds' | 'rateBytes' | 'readBack'
 >;
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -121,6 +123,7 @@ export const DEFAULT_SETTINGS: Settings = {
   switchMode: 'kexec',
   trialSeconds: null,
   rateBytes: null,
+  readBack: true,
 };
 
 /** A machine that was just seen, with the defaults of everything that operators say about a host. */

@@ -33,6 +33,8 @@ export type Manifest = {
   readonly switch: 'kexec' | 'reboot';
   /** Bytes per second that staging may take; null: no limit, and for every other action. */
   readonly rate: number | null;
+  /** Whether a slot that was written is read back and compared; null where none is written. */
+  readonly readBack: boolean | null;
   /** Seconds until the host asks again; it adds its own jitter. */
   readonly poll: number;
   readonly stage: { readonly index: string; readonly frames: string; readonly data: string } | null;
@@ -111,6 +113,7 @@ export function manifest(
     trial: step.action === 'stage' || step.action === 'switch' ? trialArguments(trialSeconds) : null,
     switch: enrolment.switchMode,
     rate: step.action === 'stage' ? enrolment.rateBytes : null,
+    readBack: writes ? enrolment.readBack : null,
     poll: pollSeconds(step.attempt !== null, settings.fleet),
     stage: writes
       ? { index: `${folder}/index.json`, frames: `${folder}/frames.json`, data: `${folder}/data` }

@@ -16,8 +16,9 @@ export function withSerial(before: Host | null, after: Host, slotCount: number, 
 /** Everything of a host that its manifest shows, as text to compare. */
 function visible(host: Host, slotCount: number): string {
   const { action, slot, digest, attempt, reason } = nextStep(host, slotCount);
-  const { macs, layout, diskRule, append, switchMode, trialSeconds, rateBytes, assignment } = host.enrolment;
+  const { macs, layout, diskRule, append, switchMode, trialSeconds, rateBytes, readBack, assignment } =
+    host.enrolment;
   const wants = [action, slot, digest, attempt?.id, attempt?.wipe, reason, host.observation?.disk];
-  const settings = [layout, diskRule, append, switchMode, trialSeconds, rateBytes];
+  const settings = [layout, diskRule, append, switchMode, trialSeconds, rateBytes, readBack];
   return JSON.stringify([wants, macs[0], settings, assignment, filesTold(host)?.sha256]);
 }

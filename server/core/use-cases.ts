@@ -41,10 +41,11 @@ export type NewHost = {
   readonly trialSeconds?: number | null | undefined;
   /** Bytes per second that staging may take; null: no limit. */
   readonly rate?: number | null | undefined;
+  readonly readBack?: boolean | null | undefined;
 };
 /** What a profile may say for its hosts. */
 export type HostSettings = Partial<
-  Pick<NewHost, 'layout' | 'disk' | 'append' | 'switch' | 'trialSeconds' | 'rate'>
+  Pick<NewHost, 'layout' | 'disk' | 'append' | 'switch' | 'trialSeconds' | 'rate' | 'readBack'>
 >;
 export type ProfileUseCases = {
   list(): Promise<readonly Profile[]>;

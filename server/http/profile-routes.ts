@@ -43,7 +43,7 @@ function etagOf({ revision }: Profile): string {
 }
 
 function profileView({ name, settings, revision, createdAt }: Profile): routes.ProfileView {
-  const { layout, diskRule, append, switchMode, trialSeconds, rateBytes } = settings;
+  const { layout, diskRule, append, switchMode, trialSeconds, rateBytes, readBack } = settings;
   return {
     name,
     layout: layout ?? null,
@@ -52,6 +52,7 @@ function profileView({ name, settings, revision, createdAt }: Profile): routes.P
     switch: switchMode ?? null,
     trialSeconds: trialSeconds ?? null,
     rate: rateBytes ?? null,
+    readBack: readBack ?? null,
     revision,
     createdAt,
   };

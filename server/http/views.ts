@@ -54,6 +54,7 @@ export function hostView(host: Host, step: NextStep, { lastSeen, word }: Heard):
       switch: origins.switchMode ?? 'default',
       trialSeconds: origins.trialSeconds ?? 'default',
       rate: origins.rateBytes ?? 'default',
+      readBack: origins.readBack ?? 'default',
     },
     claimed: claim !== null && claim.standing !== 'released' && status !== 'retired',
     attempt: attempt && attemptView(attempt),

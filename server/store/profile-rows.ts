@@ -8,9 +8,9 @@ export function profileRows(db: Db) {
   const get = db.prepare('SELECT * FROM profiles WHERE name = ?');
   const all = db.prepare('SELECT * FROM profiles ORDER BY name');
   const put = db.prepare(`
-    INSERT INTO profiles VALUES (:name, :layout, :diskRule, :append, :switchMode, :trialSeconds, :rateBytes, :revision, :createdAt)
+    INSERT INTO profiles VALUES (:name, :layout, :diskRule, :append, :switchMode, :trialSeconds, :rateBytes, :revision, :createdAt, :readBack)
     ON CONFLICT (name) DO UPDATE SET layout = :layout, disk_rule = :diskRule, append = :append, switch_mode = :switchMode,
-      trial_seconds = :trialSeconds, rate_bytes = :rateBytes, revision = :revision`);
+      trial_seconds = :trialSeconds, rate_bytes = :rateBytes, read_back = :readBack, revision = :revision`);
   const remove = db.prepare('DELETE FROM profiles WHERE name = ?');
   const users = db.prepare('SELECT id FROM hosts WHERE profile = ? ORDER BY created_at, id').pluck();
   return {
@@ -19,7 +19,10 @@ export function profileRows(db: Db) {
       return row ? profileOf(row) : null;
     },
     all: (): Profile[] => (all.all() as Row[]).map(profileOf),
-    put: ({ settings, ...profile }: Profile): void => void put.run({ ...NOTHING, ...settings, ...profile }),
+    put: ({ settings, ...profile }: Profile): void => {
+      const { readBack = null, ...said } = settings;
+      put.run({ ...NOTHING, ...said, ...profile, readBack: readBack === null ? null : Number(readBack) });
+    },
     remove: (name: string): void => void remove.run(name),
     users: (name: string): string[] => users.all(name) as string[],
   };
@@ -42,6 +45,7 @@ function profileOf(row: Row): Profile {
     switchMode: row.switch_mode,
     trialSeconds: row.trial_seconds,
     rateBytes: row.rate_bytes,
+    readBack: row.read_back === null ? null : row.read_back === 1,
   };
   return {
     name: row.name as string,

@@ -220,6 +220,7 @@ test('one host: the three records, the slots, the attempts', async () => {
       switch    kexec
       trial     the server's own
       rate      no limit
+      readback  yes
       append    mitigations=off
       labels    rack=b7
       token     claimed
@@ -279,6 +280,7 @@ test('one host that has said nothing yet', async () => {
       switch    kexec
       trial     the server's own
       rate      no limit
+      readback  yes
       append    -
       labels    rack=b7
       token     claimed

@@ -21,7 +21,7 @@ test('list and show', async () => {
     'GET /api/v1/profiles/r640': () => r640,
   });
   const list = await run(['--server', server.url, 'profile', 'list']);
-  expect(list.stdout).toMatch(/^PROFILE .*\nr640 +- +- +reboot +15 min +50 MiB\/s +console=ttyS1\n$/);
+  expect(list.stdout).toMatch(/^PROFILE .*\nr640 +- +- +reboot +15 min +50 MiB\/s +- +console=ttyS1\n$/);
   const shown = await run(['--server', server.url, '--json', 'profile', 'show', 'r640']);
   expect(JSON.parse(shown.stdout)).toEqual(r640);
 });

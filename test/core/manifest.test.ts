@@ -106,7 +106,7 @@ test('a host has its own time for a trial, and its own rate while it stages', ()
 /** Every key that programs rely on, each in every manifest, so that none is inherited from an older one. */
 const KEYS =
   `VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT KERNEL_URL KERNEL_SHA256
-  KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH RATE POLL STAGE_INDEX STAGE_FRAMES STAGE_DATA
+  KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH RATE READ_BACK POLL STAGE_INDEX STAGE_FRAMES STAGE_DATA
   INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE FILES_URL FILES_SHA256 FILES_BYTES MIRROR ANNOUNCE`.split(/\s+/);
 
 test.each(Object.entries(HOSTS))('%s as text has every key, one a line', (_, host) => {

@@ -29,6 +29,7 @@ test.each<[string, Parameters<typeof hostWith>[0]]>([
   ['the kernel arguments', { attempt: { phase: 'staging' }, enrolment: { append: 'quiet' } }],
   ['the way to switch', { attempt: { phase: 'staging' }, enrolment: { switchMode: 'reboot' } }],
   ['the time of a trial', { attempt: { phase: 'staging' }, enrolment: { trialSeconds: 900 } }],
+  ['the reading back', { attempt: { phase: 'staging' }, enrolment: { readBack: false } }],
   ['the rate', { attempt: { phase: 'staging' }, enrolment: { rateBytes: 20_000_000 } }],
   ['the layout', { attempt: { phase: 'staging' }, enrolment: { layout: 'other' } }],
   ['the disk rule', { attempt: { phase: 'staging' }, enrolment: { diskRule: 'first-empty' } }],

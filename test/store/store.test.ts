@@ -63,6 +63,7 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
       switchMode: fc.constantFrom('kexec', 'reboot'),
       trialSeconds: fc.option(fc.integer({ min: 60, max: 86_400 })),
       rateBytes: fc.option(fc.integer({ min: 1 })),
+      readBack: fc.boolean(),
       claim,
       serial: fc.maxSafeNat(),
       revision: fc.maxSafeNat(),

@@ -22,6 +22,9 @@ flash_slot() {
   phase write "$progress"
   write_data "$device" "$progress" "$@"
   rm -f "$progress"
+  # Each chunk's sha256 was right in memory, and the disk took it. Reading it back finds a disk that says so and lies; an operator
+  # may have said that this one need not be asked.
+  if [ "${M_READ_BACK:-}" = false ]; then return 0; fi
   phase check
   tracked "$HELPER" check "$WB_RUN/work/index.json" "$device" \
     || fail "the slot does not hold what was written: $(last_error)"
