@@ -217,14 +217,15 @@ export class LoopHost {
     }
   }
 
-  async event(kind: string, after: number, seconds: number): Promise<ServerEvent> {
+  /** The first report of that kind behind the event `after`. */
+  async report(kind: string, after: number, seconds: number): Promise<ServerEvent> {
     const until = Date.now() + seconds * 1000;
     for (;;) {
       const host = await this.shows('life', seconds, () => true);
       const { events } = await this.#places.api.events(after);
-      const found = events.find((event) => event.kind === kind && event.host === host.id);
+      const found = events.find(({ data, host: whose }) => data.report === kind && whose === host.id);
       if (found) return found;
-      if (Date.now() > until) throw new Error(`${this.mac}: no event ${kind} in ${seconds} s`);
+      if (Date.now() > until) throw new Error(`${this.mac}: no report ${kind} in ${seconds} s`);
       await sleep(50);
     }
   }

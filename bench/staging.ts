@@ -99,7 +99,6 @@ async function build(name: ImageName): Promise<string> {
 }
 
 async function measure(from: ImageName, to: ImageName) {
-  for (const name of [from, to]) digests.set(name, digests.get(name) ?? (await build(name)));
   const [old, next] = [digests.get(from) ?? '', digests.get(to) ?? ''];
   const fresh = await newBytes(old, next);
   const raws = { old: await raw(from), next: await raw(to) };
@@ -172,7 +171,7 @@ async function stage(host: LoopHost, next: string) {
   const since = (await places.api.events(0)).next;
   const began = Date.now();
   await places.api.assign(host.mac, next);
-  const { at } = await host.event('staged', since, 600);
+  const { at } = await host.report('staged', since, 600);
   const log = readFileSync(server.log).subarray(from).toString('utf8');
   await host.stopAgent();
   const sent = [...log.split('\n')]

@@ -80,17 +80,17 @@ async function reassign(bench: BenchGuest, image: BuiltImage, download: boolean)
   const since = feed.mark();
   const began = Date.now();
   bench.boot = await bench.story.reassign(image, { download, before: bench.boot });
-  const event = (kind: string) =>
+  const report = (kind: string) =>
     feed.seen({
       source: 'event',
       guest: bench.guest.name,
-      what: `the event ${kind}`,
+      what: `the report ${kind}`,
       timeoutMs: bench.rack.patience(10),
       since,
-      match: (seen) => seen.event.kind === kind,
+      match: (seen) => seen.event.data.report === kind,
     });
-  const jump = (await event('switching')).event.at;
-  const confirmed = (await event('confirmed')).event.at;
+  const jump = (await report('switching')).event.at;
+  const confirmed = (await report('confirmed')).event.at;
   const up = image === bench.image ? await isUp(bench, since) : confirmed;
   return { began, jump, up, confirmed };
 }
