@@ -76,8 +76,8 @@ const BROKEN: readonly { what: string; how: readonly Mutation[]; noticed: RegExp
   {
     what: 'boot files and valid before the bytes are checked',
     how: [
-      inFile('stage.sh', /^ {2}flash_slot "\$1"\n/m, ''),
-      inFile('stage.sh', /^( {2}slot_mark_valid .*\n)/m, '$1  flash_slot "$1"\n'),
+      inFile('stage.sh', /^ {2}flash_slot .*\n/m, ''),
+      inFile('stage.sh', /^( {2}slot_mark_valid .*\n)/m, '$1  flash_slot "$1" "$DISK"\n'),
     ],
     noticed: /has other bytes than its image/,
   },

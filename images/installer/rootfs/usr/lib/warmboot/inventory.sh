@@ -195,7 +195,7 @@ send_inventory() {
   local news now
   now=$(uptime_seconds)
   inventory_json > "$WB_RUN/inventory.json"
-  news="$(cksum < "$WB_RUN/inventory.json") ${M_SERIAL:-}"
+  news="$("$HELPER" digest "$WB_RUN/inventory.json") ${M_SERIAL:-}"
   if [ "$news" = "$INVENTORY_SENT" ] && [ $((now - INVENTORY_AT)) -lt "$INVENTORY_SECONDS" ]; then return 0; fi
   request 10 "$WB_RUN/answer" -H 'Content-Type: application/json' --data-binary "@$WB_RUN/inventory.json" \
     "$SERVER/boot/hosts/$HOST/inventory" || return 1
