@@ -304,7 +304,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     });
 
     test('no jump without a note of it: nobody would know afterwards what became of it', () => {
-      run('put() { return 1; }; boot_writable() { :; }; slot_put_command_line() { :; }; switch');
+      run('put() { return 1; }; boot_writable() { :; }; slot_change_command_line() { :; }; switch');
       expect([calls('systemctl'), calls('kexec')]).toEqual([[], []]);
       expect(read('run/log')).toContain('the state partition cannot be written');
     });

@@ -201,7 +201,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       mounted();
       const { out } = agent('status');
       expect(calls().filter((line) => line.startsWith('mount'))).toEqual([
-        `mount -t vfat -o ro,umask=077 /dev/sda2 ${plain}/run/look-boot`,
+        `mount -t vfat -o ro,umask=077,errors=continue /dev/sda2 ${plain}/run/look-boot`,
         `mount -t ext4 -o ro,noload,nodev,nosuid,noexec /dev/sda3 ${plain}/run/look-state`,
       ]);
       expect(calls().at(-1)).toMatch(/^umount .*look-boot .*look-state$/);

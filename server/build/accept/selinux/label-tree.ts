@@ -72,7 +72,7 @@ function agentContexts(policy: Latin1): Latin1 {
   const program = /[ \t](\S+:object_r:bin_t(?::\S+)?)$/m.exec(policy)?.[1];
   return program === undefined
     ? ''
-    : `/usr/lib/warmboot/(agent|early|init|label|trial-guard|warmboot-helper)\t--\t${program}\n`;
+    : `/usr/lib/warmboot/(agent|early|fetch-run|init|label|mount-data|trial-guard|warmboot-helper)\t--\t${program}\n`;
 }
 
 const POLICY_PACKAGE = { debian: 'selinux-policy-default', redHat: 'selinux-policy-targeted' };
