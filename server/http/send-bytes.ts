@@ -46,6 +46,7 @@ export async function sendBytes<E extends { Bindings: HttpBindings }>(
   }
   const range = answer.kind === 'part' ? answer.range : { start: 0, end: sizeBytes };
   const isEmpty = c.req.method === 'HEAD' || range.end === range.start;
+  const isLast = range.end === sizeBytes;
   const turn = isEmpty ? undefined : await begin?.();
   if (turn && 'afterSeconds' in turn) {
     c.header('retry-after', String(turn.afterSeconds));
@@ -62,16 +63,25 @@ export async function sendBytes<E extends { Bindings: HttpBindings }>(
       if (answer.kind === 'part')
         outgoing.setHeader('content-range', `bytes ${range.start}-${range.end - 1}/${sizeBytes}`);
       const read = (signal: AbortSignal) => (held ?? bytes).read(range, signal);
+      const parts = { read, bytes: range.end - range.start, beforeLast: () => turn?.end(isLast) };
       if (isEmpty) outgoing.end();
-      else await pump(outgoing as ServerResponse, c.env.incoming.socket, read, turn?.mayGo);
+      else await pump(outgoing as ServerResponse, c.env.incoming.socket, parts, turn?.mayGo);
     } finally {
       await held?.release();
     }
   } finally {
-    turn?.end(range.end === sizeBytes);
+    turn?.end(isLast);
   }
   return RESPONSE_ALREADY_SENT;
 }
+
+type Parts = {
+  read(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** All of them together. */
+  readonly bytes: number;
+  /** The client has everything, and may ask for more, before this side has seen that it is sent. */
+  beforeLast(): void;
+};
 
 /** Smaller parts are copied instead of waited for, so that they go out together. */
 const SMALL_PART_BYTES = 16 * 1024;
@@ -84,10 +94,11 @@ const SMALL_PART_BYTES = 16 * 1024;
 async function pump(
   outgoing: ServerResponse,
   socket: Socket,
-  read: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+  { read, bytes, beforeLast }: Parts,
   mayGo: Transfer['mayGo'] = () => undefined,
 ): Promise<void> {
   const gone = new AbortController();
+  let left = bytes;
   let goOn = () => {};
   const onClose = () => {
     gone.abort();
@@ -101,6 +112,8 @@ async function pump(
       const pause = mayGo(part.length, gone.signal);
       if (pause) await pause;
       if (gone.signal.aborted) return;
+      left -= part.length;
+      if (left <= 0) beforeLast();
       await new Promise<void>((resolve) => {
         goOn = resolve;
         if (part.length > SMALL_PART_BYTES) outgoing.write(part, () => resolve());
