@@ -221,6 +221,7 @@ test('one host: the three records, the slots, the attempts', async () => {
       trial     the server's own
       rate      no limit
       readback  yes
+      files     none
       append    mitigations=off
       labels    rack=b7
       token     claimed
@@ -281,6 +282,7 @@ test('one host that has said nothing yet', async () => {
       trial     the server's own
       rate      no limit
       readback  yes
+      files     none
       append    -
       labels    rack=b7
       token     claimed
