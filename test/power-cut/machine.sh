@@ -79,6 +79,13 @@ start() {
   WB_LIB=$WORK/lib setsid sh -c 'echo $$ > /run/session; exec "$0"' "$WORK/lib/$1" < /dev/null
 }
 
+# end_session: what the system had started ends with it, also what is in a process group of its own.
+end_session() {
+  for stat in /proc/[0-9]*/stat; do
+    awk -v session="$(cat /run/session)" '{ pid = $1; sub(/.*\) /, ""); if ($4 == session) print pid }' "$stat" 2> /dev/null
+  done | xargs -r kill -9 2> /dev/null
+}
+
 (cd "$CHECKOUT" && exec node --import tsx test/power-cut/orders.ts "$WORK") &
 until [ -e /run/server ]; do sleep 0.2; done
 (cd / && curl -q -sS "$(cat /run/server)/boot/installer/config.img" | busybox cpio -idm) || exit 1
@@ -89,8 +96,11 @@ while [ ! -e /run/done ]; do
   start "$system" "$arguments"
   how=$(cat /run/left 2> /dev/null)
   loaded=$(cat /run/loaded 2> /dev/null)
+  end_session
   # What systemd does before either way out.
-  for at in boot state; do umount "/run/warmboot/$at" 2> /dev/null; done
+  for at in boot state; do
+    until umount "/run/warmboot/$at" 2> /dev/null || ! grep -q " /run/warmboot/$at " /proc/mounts; do sleep 0.1; done
+  done
   case $how in
     kexec) system=agent arguments=$loaded ;;
     # The firmware boots from the network first.
