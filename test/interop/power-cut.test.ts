@@ -48,7 +48,7 @@ test(
     expect(Object.keys(starts).sort()).toEqual(['a', 'a on trial', 'b', 'null']);
     expect(cuts).toBeGreaterThan(1500);
   },
-  10 * MINUTES,
+  25 * MINUTES,
 );
 
 const inFile = (file: string, from: string | RegExp, to: string): Mutation => ({
