@@ -137,7 +137,8 @@ describe.each(CASES)(
       for (const { startSector, sectors, label, uuid } of partitions) {
         if (label !== 'warmboot-a' && label !== 'warmboot-b') continue;
         const root = run('mtype', '-i', bootPartition(), `::/warmboot/${label.at(-1)}/cmdline`);
-        expect(root).toBe(`root=PARTUUID=${uuid} rw console=ttyS0 panic=10 warmboot.slot=${label.at(-1)}\n`);
+        const back = 'panic=10 rd.shell=0 rd.emergency=reboot watchdog.stop_on_reboot=0';
+        expect(root).toBe(`root=PARTUUID=${uuid} rw console=ttyS0 ${back} warmboot.slot=${label.at(-1)}\n`);
         expect(sectors * sectorBytes).toBe(layout.slotBytes);
         expect((startSector * sectorBytes) % MIB).toBe(0);
       }
