@@ -267,6 +267,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       host.write('bin/mount', '#!/bin/sh\nexit 32\n', 0o755);
       run(`${inTrial} try_to_confirm`);
       expect(existsSync(host.path('run/confirmed'))).toBe(false);
+      expect(read('run/state/trial')).toMatch(/ running boot-0 the boot default could not be moved here/);
     });
   });
 

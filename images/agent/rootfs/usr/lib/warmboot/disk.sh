@@ -154,6 +154,13 @@ mount_state() {
   mount -t ext4 -o rw,sync,dirsync,nodev,nosuid,noexec "$(device "$part")" "$STATE"
 }
 
+# read_state DISK: the same, where it takes no writes any more: not even its journal is replayed.
+read_state() {
+  local part
+  part=$(partition_on "$1" warmboot-state) && mkdir -p "$STATE" || return 1
+  mount -t ext4 -o ro,noload,nodev,nosuid,noexec "$(device "$part")" "$STATE"
+}
+
 is_mounted() {
   awk -v at="$1" '$5 == at { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
 }

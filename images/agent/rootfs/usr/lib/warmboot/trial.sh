@@ -183,6 +183,7 @@ bounded() {
 confirm() {
   if ! { boot_writable && grubenv_set "default=$SLOT" "tries_$SLOT=3" next= && boot_readonly; }; then
     say "the boot default cannot be moved to slot $SLOT"
+    note_why 'the boot default could not be moved here: the boot partition cannot be written'
     return 1
   fi
   : > "$WB_RUN/confirmed"
