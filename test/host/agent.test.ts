@@ -369,6 +369,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect([calls('write'), sent()]).toEqual([['write /dev/sda5'], ['staged']]);
     });
 
+    test('keeps nothing of the image in memory', () => {
+      host.write('run/work/index-a.json', '{}');
+      stage(':');
+      expect(existsSync(host.path('run/work/index-a.json'))).toBe(false);
+    });
+
     test('with the service made light, and heavy again when it is done', () => {
       host.write('proc/self/autogroup', '/autogroup-7 nice 0\n');
       run(
