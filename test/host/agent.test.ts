@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
@@ -241,6 +241,18 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(run('HOOK_SECONDS=1; bounded "$T/hook" || echo "$ENDED"')).toBe(words);
     },
   );
+
+  test('what a health hook has to say again and again does not fill the memory', () => {
+    host.write('hook', '#!/bin/sh\nhead -c 700000 /dev/zero; exit 1\n', 0o755);
+    run('for round in 1 2 3 4; do bounded "$T/hook"; done');
+    expect(statSync(host.path('run/log')).size).toBeLessThan(1_000_000);
+  });
+
+  test('a file that the power went away from is not kept beside the whole ones', () => {
+    for (const name of ['serial', 'serial.new', 'files/0a.tar', 'files/0b.tar.new', 'outbox/00000001.new'])
+      host.write(`run/state/${name}`, 'x');
+    expect(run('mount_state sda; cd "$STATE"; echo * */*')).toBe('files outbox serial files/0a.tar');
+  });
 
   describe('confirming', () => {
     const inTrial = `SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; healthy() { [ ! -e "$T/sick" ] || { REASON=sick; return 1; }; }

@@ -194,6 +194,8 @@ bounded() {
   local result
   timeout -k 5 "$HOOK_SECONDS" "$1" >> "$WB_RUN/log" 2>&1
   result=$?
+  # It may be tried every few seconds for as long as a trial lasts.
+  trim_log
   case $result in
     124 | 137) ENDED="did not end within $HOOK_SECONDS s" ;;
     *) ENDED="ended with $result" ;;
