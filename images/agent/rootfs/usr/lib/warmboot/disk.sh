@@ -198,7 +198,9 @@ mount_state() {
   local part
   part=$(partition_on "$1" warmboot-state) || return 1
   mkdir -p "$STATE"
-  mount -t ext4 -o rw,sync,dirsync,nodev,nosuid,noexec "$(device "$part")" "$STATE"
+  mount -t ext4 -o rw,sync,dirsync,nodev,nosuid,noexec "$(device "$part")" "$STATE" || return 1
+  # What the power went away from before it was whole (`put`); a set of files has another name each time.
+  rm -f "$STATE"/*.new "$STATE"/*/*.new
 }
 
 is_mounted() {

@@ -4,8 +4,15 @@
 # say TEXT…: one line for the person at the console, for the lab that reads the serial port, and for the log.
 say() {
   printf 'warmboot: %s\n' "$*" >> "$WB_RUN/log"
-  { printf 'warmboot: %s\n' "$*" > "$WB_CONSOLE"; } 2> /dev/null || :
+  to_console "warmboot: $*"
   if [ -n "${WB_STDOUT:-}" ]; then printf '%s\n' "$*"; fi
+}
+
+# to_console LINE: a serial port that was told to stop (Ctrl-S, or its control lines) makes a writer wait for ever. The line is lost then,
+# and nothing else.
+to_console() {
+  # shellcheck disable=SC2016 # the inner shell's own words
+  timeout 2 sh -c 'printf "%s\n" "$1" > "$2"' sh "$1" "$WB_CONSOLE" 2> /dev/null || :
 }
 
 # note TEXT…: for the log alone, which goes to the server's reports.

@@ -51,6 +51,7 @@ slot_fields() {
   for slot in $(slots_on "$1"); do
     echo "slots.$slot.state=$(slot_state "$slot")"
     echo "slots.$slot.digest=$(slot_record "$slot" DIGEST)"
+    echo "slots.$slot.files=$(cat "$STATE/files/slot-$slot" 2> /dev/null)"
   done
 }
 
