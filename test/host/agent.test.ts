@@ -66,14 +66,37 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(read('requests')).toContain('attempt=att-2');
     });
 
-    test.each([
-      ['jumped', 'did not confirm'],
-      ['prepared', 'was never started'],
-    ])('back on the old slot after %s', (step, why) => {
-      host.write('run/state/trial', `att-2 b ${NEW} ${step} boot-0\n`);
+    test('back on the old slot after the jump', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
       expect(settle(':')).toBe('[]');
       expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([['rolled-back'], false]);
-      expect(read('requests')).toContain(why);
+      expect(read('requests')).toContain('did not confirm');
+      expect(read('run/state/refused')).toContain(NEW);
+    });
+
+    test('restarted before the jump: still staged, once an attempt, and nothing is held against the image', () => {
+      const prepared = (attempt: string, boot: string) => {
+        host.write('run/state/trial', `${attempt} b ${NEW} prepared ${boot}\n`);
+        host.write('requests', '');
+        settle(':');
+        expect([existsSync(host.path('run/state/trial')), read('run/state/refused')]).toEqual([false, '']);
+        return sent();
+      };
+      expect(prepared('att-2', 'boot-0')).toEqual(['staged']);
+      expect(read('requests')).toMatch(
+        new RegExp(`attempt=att-2 .*slot=b .*digest=${NEW} .*slots.b.state=valid`),
+      );
+      // The power went once more before this could be told.
+      expect(prepared('att-2', 'boot-0')).toEqual(['staged']);
+      expect(prepared('att-2', 'boot-00')).toEqual(['rolled-back']);
+      expect(read('requests')).toContain('was never started');
+      expect(prepared('att-3', 'boot-000')).toEqual(['staged']);
+    });
+
+    test('restarted before the jump, and that cannot be noted: no loop without an end', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} prepared boot-0\n`);
+      settle('put() { return 1; }');
+      expect(sent()).toEqual(['rolled-back']);
     });
 
     test('the agent was only started again before the jump', () => {

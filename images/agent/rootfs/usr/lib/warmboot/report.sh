@@ -18,7 +18,8 @@ report_compose() {
 report_send() {
   local limit line
   limit=$1
-  if [ "$(uptime_seconds)" -lt "${REPORTS_AFTER:-0}" ]; then return 1; fi
+  read_uptime
+  if [ "$UPTIME" -lt "${REPORTS_AFTER:-0}" ]; then return 1; fi
   set -- "$2"
   while IFS= read -r line; do set -- "$@" --data-urlencode "$line"; done < "$1"
   shift
@@ -83,11 +84,12 @@ outbox_names() {
 
 # outbox_flush: in order; 0 when everything was acknowledged, 1 when something is still to be told.
 outbox_flush() {
-  local name
-  for name in $(outbox_names); do
-    report_send 10 "$OUTBOX/$name"
+  local file
+  for file in "$OUTBOX"/[0-9]*; do
+    case $file in *.new | *'*') continue ;; esac
+    report_send 10 "$file"
     if [ $? -eq 1 ]; then return 1; fi
-    outbox_drop "$name"
+    outbox_drop "${file##*/}"
   done
 }
 

@@ -22,7 +22,8 @@ watched() {
   usual=$((M_POLL > 5 ? M_POLL * 3 / 5 : 3)) every=$usual
   while [ ! -e "$WB_RUN/work/result" ] && kill -0 "$work" 2> /dev/null; do
     sleep 0.3
-    now=$(uptime_seconds)
+    read_uptime
+    now=$UPTIME
     if [ $((now - shown)) -ge 5 ]; then
       shown=$now
       say "progress $(phase_now)$(progress_text)"
