@@ -58,6 +58,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([[], true]);
     });
 
+    test('it was confirmed in this boot: an agent that is started again is in no trial, though grubenv was lost', () => {
+      host.write('run/confirmed', '');
+      grubenv({});
+      expect(settle(`SLOT=b DIGEST=${NEW} TRIAL=300`)).toBe('[]');
+    });
+
     test('it was confirmed, but the power went before that could be told', () => {
       host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
       grubenv({ default: 'b', tries_b: '3' });
@@ -241,6 +247,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(run('HOOK_SECONDS=1; bounded "$T/hook" || echo "$ENDED"')).toBe(words);
     },
   );
+
+  test('work that waits between two commands has no number of a process, which may be anybody’s by then', () => {
+    host.write('command', '#!/bin/sh\ncat "$T/run/work/pid" > "$T/seen"\nexit 3\n', 0o755);
+    expect(run('tracked "$T/command"; echo "$?"; drop_work > /dev/null; ls "$WB_RUN/work"')).toBe(
+      '3\ncommand.err\nunwanted',
+    );
+    expect(read('seen')).toMatch(/^\d+$/);
+  });
 
   test('what a health hook has to say again and again does not fill the memory', () => {
     host.write('hook', '#!/bin/sh\nhead -c 700000 /dev/zero; exit 1\n', 0o755);

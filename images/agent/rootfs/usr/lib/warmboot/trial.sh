@@ -19,7 +19,8 @@ settle_trial() {
     # The default was moved, then the power went before it could be told.
     : > "$WB_RUN/confirmed"
     report_confirmed
-  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ]; then
+  # A system that was confirmed in this boot stays so, whatever became of grubenv since.
+  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ] && [ ! -e "$WB_RUN/confirmed" ]; then
     IN_TRIAL=yes
     note_why 'it said nothing more'
     return
