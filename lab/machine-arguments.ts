@@ -14,6 +14,8 @@ const NIC_MODELS = {
 /** iPXE as a disc; written to a stick it is the same bytes. From the package `ipxe`. */
 const IPXE_DISC = '/usr/lib/ipxe/ipxe.iso';
 
+const BEGINS_AGAIN_MS = 20_000;
+
 /** QEMU's program and arguments. What the machine starts from is tried first and then the disk, as on a server that is netbooted for its whole life. */
 export function qemuArguments(
   parts: Machine,
@@ -38,6 +40,9 @@ export function qemuArguments(
   // Without random numbers OVMF has no network stack, and a fresh system waits for entropy.
   args.push('-device', 'virtio-rng-pci');
   args.push(...networkCards(parts, files.taps), ...startMedium(parts));
+
+  // A server that found nothing to start from begins again; without it SeaBIOS stops for good.
+  if (parts.firmware === 'bios') args.push('-boot', `reboot-timeout=${BEGINS_AGAIN_MS}`);
 
   for (let i = 0; i < parts.disksBefore; i += 1) {
     args.push('-blockdev', `driver=null-co,node-name=before${i},size=67108864,read-zeroes=on`);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
@@ -66,14 +66,37 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(read('requests')).toContain('attempt=att-2');
     });
 
-    test.each([
-      ['jumped', 'did not confirm'],
-      ['prepared', 'was never started'],
-    ])('back on the old slot after %s', (step, why) => {
-      host.write('run/state/trial', `att-2 b ${NEW} ${step} boot-0\n`);
+    test('back on the old slot after the jump', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
       expect(settle(':')).toBe('[]');
       expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([['rolled-back'], false]);
-      expect(read('requests')).toContain(why);
+      expect(read('requests')).toContain('did not confirm');
+      expect(read('run/state/refused')).toContain(NEW);
+    });
+
+    test('restarted before the jump: still staged, once an attempt, and nothing is held against the image', () => {
+      const prepared = (attempt: string, boot: string) => {
+        host.write('run/state/trial', `${attempt} b ${NEW} prepared ${boot}\n`);
+        host.write('requests', '');
+        settle(':');
+        expect([existsSync(host.path('run/state/trial')), read('run/state/refused')]).toEqual([false, '']);
+        return sent();
+      };
+      expect(prepared('att-2', 'boot-0')).toEqual(['staged']);
+      expect(read('requests')).toMatch(
+        new RegExp(`attempt=att-2 .*slot=b .*digest=${NEW} .*slots.b.state=valid`),
+      );
+      // The power went once more before this could be told.
+      expect(prepared('att-2', 'boot-0')).toEqual(['staged']);
+      expect(prepared('att-2', 'boot-00')).toEqual(['rolled-back']);
+      expect(read('requests')).toContain('was never started');
+      expect(prepared('att-3', 'boot-000')).toEqual(['staged']);
+    });
+
+    test('restarted before the jump, and that cannot be noted: no loop without an end', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} prepared boot-0\n`);
+      settle('put() { return 1; }');
+      expect(sent()).toEqual(['rolled-back']);
     });
 
     test('the agent was only started again before the jump', () => {
@@ -218,6 +241,18 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(run('HOOK_SECONDS=1; bounded "$T/hook" || echo "$ENDED"')).toBe(words);
     },
   );
+
+  test('what a health hook has to say again and again does not fill the memory', () => {
+    host.write('hook', '#!/bin/sh\nhead -c 700000 /dev/zero; exit 1\n', 0o755);
+    run('for round in 1 2 3 4; do bounded "$T/hook"; done');
+    expect(statSync(host.path('run/log')).size).toBeLessThan(1_000_000);
+  });
+
+  test('a file that the power went away from is not kept beside the whole ones', () => {
+    for (const name of ['serial', 'serial.new', 'files/0a.tar', 'files/0b.tar.new', 'outbox/00000001.new'])
+      host.write(`run/state/${name}`, 'x');
+    expect(run('mount_state sda; cd "$STATE"; echo * */*')).toBe('files outbox serial files/0a.tar');
+  });
 
   describe('confirming', () => {
     const inTrial = `SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; healthy() { [ ! -e "$T/sick" ] || { REASON=sick; return 1; }; }

@@ -11,9 +11,10 @@ afterEach(() => host.remove());
 /** As after some looks: the manifest of the last one is known. */
 const SELF = `ETAG=e1 LONG_POLL=15 HOLDS=55 AWAY=1 M_POLL=15 HTTP_STATUS=200
   at=100
-  uptime_seconds() { echo "$at"; }
+  read_uptime() { UPTIME=$at; }
   act() { echo acted; }
   jitter() { echo "$1"; }
+  chance() { CHANCE=$1; }
   : > "$WB_RUN/manifest.new"
 `;
 

@@ -27,10 +27,18 @@ curl_conf() {
 
 # conf_for URL: the file of curl's settings for it.
 conf_for() {
+  choose_conf "$1"
+  echo "$CONF"
+}
+
+# choose_conf URL: the same into CONF.
+choose_conf() {
+  local rest
   [ -e "$WB_RUN/curl.conf" ] || curl_conf
+  rest=${SERVER#*://}
   case $1 in
-    "$(resolve /)"*) echo "$WB_RUN/curl.conf" ;;
-    *) echo "$WB_RUN/curl-others.conf" ;;
+    "${SERVER%%://*}://${rest%%/*}/"*) CONF=$WB_RUN/curl.conf ;;
+    *) CONF=$WB_RUN/curl-others.conf ;;
   esac
 }
 
@@ -41,7 +49,8 @@ request() {
   limit=$1 out=$2
   shift 2
   for url in "$@"; do :; done
-  HTTP_STATUS=$(curl -q -g -sS -K "$(conf_for "$url")" --connect-timeout 5 --max-time "$limit" \
+  choose_conf "$url"
+  HTTP_STATUS=$(curl -q -g -sS -K "$CONF" --connect-timeout 5 --max-time "$limit" \
     -o "$out" -D "$WB_RUN/headers" -w '%{http_code}' "$@" 2> "$WB_RUN/curl.err")
   # shellcheck disable=SC2181 # the status of curl, in its own words
   case $? in

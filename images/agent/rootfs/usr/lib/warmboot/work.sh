@@ -23,7 +23,8 @@ watched() {
   while [ ! -e "$WB_RUN/work/result" ] && kill -0 "$work" 2> /dev/null; do
     sleep 0.3
     note_memory
-    now=$(uptime_seconds)
+    read_uptime
+    now=$UPTIME
     if [ $((now - shown)) -ge 5 ]; then
       shown=$now
       say "progress $(phase_now)$(progress_text)"

@@ -320,7 +320,7 @@ put_state() {
     if [ -d "$WB_RUN/state.kept" ] && ! cp -a "$WB_RUN/state.kept/." "$STATE/"; then fail 'the state partition cannot be written'; fi
   fi
   chmod 700 "$STATE"
-  rm -rf "$STATE/trial" "$STATE/netboot" "$STATE/outbox"
+  rm -rf "$STATE/trial" "$STATE/interrupted" "$STATE/netboot" "$STATE/outbox"
   mkdir -p "$STATE/outbox"
   put "$STATE/token" < "$WB_RUN/token" && put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_HOST" | put "$STATE/host" \
