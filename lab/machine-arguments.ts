@@ -48,6 +48,7 @@ export function qemuArguments(
     args.push('-blockdev', `driver=null-co,node-name=before${i},size=67108864,read-zeroes=on`);
     args.push('-device', `virtio-blk-pci,drive=before${i},bootindex=${2 + i}`);
   }
+  if (parts.watchdog) args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
   if (clock !== undefined) args.push('-rtc', `base=${clock}`);
   args.push(...driveOf(files, disk), ...diskDevice(parts), ...disksBeside(parts));
 

@@ -30,6 +30,8 @@ export interface Machine {
   readonly disksBefore: number;
   /** Disks with something on them, beside `disk`, that the firmware never tries. They are files, raw. */
   readonly beside: readonly { readonly file: string; readonly bus: 'virtio' | 'usb' }[];
+  /** A hardware watchdog (i6300esb) that resets the machine when nobody feeds it. */
+  readonly watchdog: boolean;
   /** arm64 is always translated, and always UEFI. */
   readonly processor: 'x86-64' | 'x86-32' | 'arm64';
 }
@@ -42,6 +44,7 @@ export function machine(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>)
     deadCards: 0,
     disksBefore: 0,
     beside: [],
+    watchdog: false,
     firmware: 'uefi',
     disk: 'virtio',
     nic: 'virtio',

@@ -158,7 +158,8 @@ serial_last() {
 serial_seen() {
   if [ "$1" -le "$(serial_last)" ]; then return 0; fi
   SERIAL_SEEN=$1
-  if [ -d "$STATE/lost+found" ] || [ -e "$STATE/host" ]; then echo "$1" | put "$STATE/serial"; fi
+  # What cannot be kept is remembered until the next boot, and the manifest is no worse for it.
+  if [ -d "$STATE/lost+found" ] || [ -e "$STATE/host" ]; then echo "$1" | put "$STATE/serial" || :; fi
 }
 
 # is_this_host MAC: the address asked for, one of this machine's ports, or the name kept on the state partition.

@@ -75,6 +75,23 @@ report_store() {
   put "$OUTBOX/log-$1" < "$2" && sed "s|^log@.*|log@$OUTBOX/log-$1|" "$REPORT" | put "$OUTBOX/$1"
 }
 
+# open_outbox: on a disk that takes no writes any more what is to be told waits in memory, so that the server hears of it at all.
+open_outbox() {
+  OUTBOX=$STATE/outbox
+  if takes_writes "$OUTBOX"; then return; fi
+  say "the state partition takes no writes"
+  OUTBOX=$WB_RUN/outbox
+  if [ ! -d "$OUTBOX" ]; then
+    # What an earlier boot could not tell is told from here.
+    mkdir -p "$OUTBOX"
+    if [ -d "$STATE/outbox" ]; then cp -R "$STATE/outbox/." "$OUTBOX"; fi
+  fi
+}
+
+takes_writes() {
+  mkdir -p "$1" 2> /dev/null && [ -w "$1" ]
+}
+
 outbox_names() {
   local file
   for file in "$OUTBOX"/[0-9]*; do

@@ -19,7 +19,8 @@ settle_trial() {
     # The default was moved, then the power went before it could be told.
     : > "$WB_RUN/confirmed"
     report_confirmed
-  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ]; then
+  # A system that was confirmed in this boot stays so, whatever became of grubenv since.
+  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ] && [ ! -e "$WB_RUN/confirmed" ]; then
     IN_TRIAL=yes
     note_why 'it said nothing more'
     return
@@ -237,6 +238,7 @@ bounded() {
 confirm() {
   if ! { boot_writable && grubenv_set "default=$SLOT" "tries_$SLOT=3" next= && boot_readonly; }; then
     say "the boot default cannot be moved to slot $SLOT"
+    note_why 'the boot default could not be moved here: the boot partition cannot be written'
     return 1
   fi
   : > "$WB_RUN/confirmed"
