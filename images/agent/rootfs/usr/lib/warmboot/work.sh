@@ -24,6 +24,7 @@ watched() {
   usual=$((M_POLL > 5 ? M_POLL * 3 / 5 : 3)) every=$usual
   while [ ! -e "$WB_RUN/work/result" ] && kill -0 "$work" 2> /dev/null; do
     sleep 0.3
+    note_memory
     read_uptime
     now=$UPTIME
     if [ $((now - shown)) -ge 5 ]; then
@@ -48,6 +49,17 @@ watched() {
   if [ -e "$WB_RUN/work/unwanted" ]; then return 2; fi
   [ -e "$WB_RUN/work/result" ] && [ ! -e "$WB_RUN/work/reason" ]
 }
+
+# note_memory: LEAST_MEMORY is the least that was free for programs while the work went on, in KiB. No program runs for it.
+note_memory() {
+  local key value rest
+  while read -r key value rest; do
+    if [ "$key" = MemAvailable: ]; then
+      if [ -z "${LEAST_MEMORY:-}" ] || [ "$value" -lt "$LEAST_MEMORY" ]; then LEAST_MEMORY=$value; fi
+      return
+    fi
+  done < "$WB_PROC/meminfo"
+} 2> /dev/null
 
 # is_superseded: only a signed manifest that orders something else stops work; a server that is away, or that calls a
 # report stale, does not.
