@@ -297,6 +297,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(Date.now() - began).toBeLessThan(30_000);
     });
 
+    test('not where the system did not get its identity and files; a system without a way back goes on', () => {
+      host.write('run/early-cut', '');
+      run(`SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; try_to_confirm`);
+      expect([calls('grubenv'), read('run/state/trial')]).toEqual([
+        [],
+        expect.stringContaining('not put in place'),
+      ]);
+      expect(run('healthy && echo good')).toBe('good');
+    });
+
     test('not while a health hook says no', () => {
       host.write('sick', '');
       run(`${inTrial} try_to_confirm`);
