@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
@@ -206,6 +206,24 @@ export class MatrixHost {
     const found = partitions.find(({ name }) => name === `warmboot-${role}`);
     if (found === undefined) throw new Error(`the disk has no partition warmboot-${role}`);
     return found.start;
+  }
+
+  /**
+   * A sector (of 512 bytes) of the boot partition that is written when anything of this slot changes: that of its folder, or of the
+   * one it will be made in.
+   */
+  async bootFolderSector(slot: string): Promise<number> {
+    const { diskFile } = this.guest;
+    const start = await this.firstSector('boot');
+    const show = (path: string) => execa('mshowfat', ['-i', `${diskFile}@@${start * 512}`, path]);
+    const { stdout } = await show(`::/warmboot/${slot}`).catch(() => show('::/warmboot'));
+    const file = await open(diskFile, 'r');
+    const { buffer } = await file.read(Buffer.alloc(512), 0, 512, start * 512);
+    await file.close();
+    // FAT32: reserved sectors, tables and their size, then clusters, numbered from 2.
+    const first = buffer.readUInt16LE(14) + buffer.readUInt8(16) * buffer.readUInt32LE(36);
+    const cluster = Number(/<(\d+)/.exec(stdout)?.[1]);
+    return start + first + (cluster - 2) * buffer.readUInt8(13);
   }
 
   /** The slot that neither runs nor is the boot default. */

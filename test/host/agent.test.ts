@@ -58,6 +58,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([[], true]);
     });
 
+    test('it was confirmed in this boot: an agent that is started again is in no trial, though grubenv was lost', () => {
+      host.write('run/confirmed', '');
+      grubenv({});
+      expect(settle(`SLOT=b DIGEST=${NEW} TRIAL=300`)).toBe('[]');
+    });
+
     test('it was confirmed, but the power went before that could be told', () => {
       host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
       grubenv({ default: 'b', tries_b: '3' });
@@ -242,6 +248,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
     },
   );
 
+  test('work that waits between two commands has no number of a process, which may be anybody’s by then', () => {
+    host.write('command', '#!/bin/sh\ncat "$T/run/work/pid" > "$T/seen"\nexit 3\n', 0o755);
+    expect(run('tracked "$T/command"; echo "$?"; drop_work > /dev/null; ls "$WB_RUN/work"')).toBe(
+      '3\ncommand.err\nunwanted',
+    );
+    expect(read('seen')).toMatch(/^\d+$/);
+  });
+
   test('what a health hook has to say again and again does not fill the memory', () => {
     host.write('hook', '#!/bin/sh\nhead -c 700000 /dev/zero; exit 1\n', 0o755);
     run('for round in 1 2 3 4; do bounded "$T/hook"; done');
@@ -302,6 +316,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       host.write('bin/mount', '#!/bin/sh\nexit 32\n', 0o755);
       run(`${inTrial} try_to_confirm`);
       expect(existsSync(host.path('run/confirmed'))).toBe(false);
+      expect(read('run/state/trial')).toMatch(/ running boot-0 the boot default could not be moved here/);
     });
   });
 
@@ -323,7 +338,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
       for (const how of ['M_SWITCH=reboot', ':']) {
         host.write('calls', '');
         host.write('kexec', how === ':' ? '1' : '0');
+        host.write('requests', '');
         run(`${how}; switch`);
+        // What kexec has against it is told before the firmware takes its time.
+        expect(sent()).toEqual([...(how === ':' ? ['switching'] : []), 'switching', 'failed']);
+        expect(/phase=jump reason=kexec refuses the kernel of slot b/.test(read('requests'))).toBe(
+          how === ':',
+        );
         expect(calls('grubenv')).toContain('grubenv next=b');
         expect(calls('systemctl')).toEqual(['systemctl reboot']);
         expect(calls('kexec').at(-1)).toBe('kexec -u');
@@ -390,6 +411,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('writes the other slot', () => {
       stage(':');
       expect([calls('write'), sent()]).toEqual([['write /dev/sda5'], ['staged']]);
+    });
+
+    test('keeps nothing of the image in memory', () => {
+      host.write('run/work/index-a.json', '{}');
+      stage(':');
+      expect(existsSync(host.path('run/work/index-a.json'))).toBe(false);
     });
 
     test('with the service made light, and heavy again when it is done', () => {

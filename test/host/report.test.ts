@@ -36,6 +36,22 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(host.run(shell, 'report booted; echo $?').out).toBe(String(result));
   });
 
+  test('on a disk that takes no writes reports wait in memory, with those of an earlier boot', () => {
+    host.write('status', '000');
+    host.write('run/state/outbox/00000004', 'kind=confirmed\nattempt=att-0\nbootId=boot-0\nseq=2\n');
+    host.run(shell, 'rmdir "$OUTBOX"; takes_writes() { return 1; }; open_outbox; report_keep booted');
+    expect(waiting()).toBe(2);
+    host.write('status', '200');
+    // The agent was started again: what is told is not taken up once more.
+    host.run(shell, 'takes_writes() { return 1; }; open_outbox; outbox_flush; open_outbox; outbox_flush');
+    expect(waiting()).toBe(0);
+    expect(requests().map((line) => /kind=(\S+)/.exec(line)?.[1])).toEqual([
+      'confirmed',
+      'confirmed',
+      'booted',
+    ]);
+  });
+
   test('numbers rise, also over a restart of the program', () => {
     host.run(shell, 'report booted; report progress');
     host.run(shell, 'report progress');

@@ -18,7 +18,8 @@ report_compose() {
 report_send() {
   local limit line
   limit=$1
-  if [ "$(uptime_seconds)" -lt "${REPORTS_AFTER:-0}" ]; then return 1; fi
+  read_uptime
+  if [ "$UPTIME" -lt "${REPORTS_AFTER:-0}" ]; then return 1; fi
   set -- "$2"
   while IFS= read -r line; do set -- "$@" --data-urlencode "$line"; done < "$1"
   shift
@@ -74,6 +75,23 @@ report_store() {
   put "$OUTBOX/log-$1" < "$2" && sed "s|^log@.*|log@$OUTBOX/log-$1|" "$REPORT" | put "$OUTBOX/$1"
 }
 
+# open_outbox: on a disk that takes no writes any more what is to be told waits in memory, so that the server hears of it at all.
+open_outbox() {
+  OUTBOX=$STATE/outbox
+  if takes_writes "$OUTBOX"; then return; fi
+  say "the state partition takes no writes"
+  OUTBOX=$WB_RUN/outbox
+  if [ ! -d "$OUTBOX" ]; then
+    # What an earlier boot could not tell is told from here.
+    mkdir -p "$OUTBOX"
+    if [ -d "$STATE/outbox" ]; then cp -R "$STATE/outbox/." "$OUTBOX"; fi
+  fi
+}
+
+takes_writes() {
+  mkdir -p "$1" 2> /dev/null && [ -w "$1" ]
+}
+
 outbox_names() {
   local file
   for file in "$OUTBOX"/[0-9]*; do
@@ -83,11 +101,12 @@ outbox_names() {
 
 # outbox_flush: in order; 0 when everything was acknowledged, 1 when something is still to be told.
 outbox_flush() {
-  local name
-  for name in $(outbox_names); do
-    report_send 10 "$OUTBOX/$name"
+  local file
+  for file in "$OUTBOX"/[0-9]*; do
+    case $file in *.new | *'*') continue ;; esac
+    report_send 10 "$file"
     if [ $? -eq 1 ]; then return 1; fi
-    outbox_drop "$name"
+    outbox_drop "${file##*/}"
   done
 }
 

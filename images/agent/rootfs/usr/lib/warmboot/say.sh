@@ -34,14 +34,26 @@ trim_log() {
 
 # Seconds since this kernel started: unlike the wall clock it is never set back or forth.
 uptime_seconds() {
-  local up
-  read -r up _ < "$WB_PROC/uptime"
-  echo "${up%%.*}"
+  read_uptime
+  echo "$UPTIME"
+}
+
+# read_uptime: the same into UPTIME. What a host at rest does again and again starts no process, not even for `$(…)`.
+read_uptime() {
+  read -r UPTIME _ < "$WB_PROC/uptime"
+  UPTIME=${UPTIME%%.*}
 }
 
 # jitter N: a random whole number from 0 to N, so that five hundred hosts do not ask in the same second.
 jitter() {
   echo $(($(od -An -N2 -tu2 /dev/urandom) % ($1 + 1)))
+}
+
+# chance N: the same into CHANCE, of a sequence that begins somewhere else on each host.
+chance() {
+  if [ -z "${CHANCES:-}" ]; then CHANCES=$(od -An -N3 -tu4 /dev/urandom) || CHANCES=$$; fi
+  CHANCES=$(((CHANCES * 1103515245 + 12345) % 2147483648))
+  CHANCE=$((CHANCES / 65536 % ($1 + 1)))
 }
 
 # longer DELAY CAP: the next delay after one that did not help.

@@ -19,7 +19,8 @@ settle_trial() {
     # The default was moved, then the power went before it could be told.
     : > "$WB_RUN/confirmed"
     report_confirmed
-  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ]; then
+  # A system that was confirmed in this boot stays so, whatever became of grubenv since.
+  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ] && [ ! -e "$WB_RUN/confirmed" ]; then
     IN_TRIAL=yes
     note_why 'it said nothing more'
     return
@@ -155,6 +156,37 @@ forget_trial() {
   fi
 }
 
+# network_comes: a system that has just started gets its network in a moment, and what asks before finds nobody. Waited for without a
+# process, and not for long: a host may have none, and that is for others to say.
+network_comes() {
+  local left
+  left=${NETWORK_LOOKS:-40} NETWORK_LOOKS=0
+  while [ "$left" -gt 0 ] && ! has_route; do
+    sleep 0.25
+    left=$((left - 1))
+  done
+}
+
+# has_route: to anywhere, by IPv4, or to everywhere by IPv6: its link-local ones are there from the beginning.
+has_route() {
+  local to length port
+  {
+    while read -r port _; do
+      case $port in Iface | lo) ;; *) return 0 ;; esac
+    done < "$WB_PROC/net/route"
+    while read -r to length _ _ _ _ _ _ _ port; do
+      case $to$length/$port in */lo) ;; *[!0]*/*) ;; *) return 0 ;; esac
+    done < "$WB_PROC/net/ipv6_route"
+  } 2> /dev/null
+  return 1
+}
+
+# trial_pause: seconds until the next try. What a system lacks it mostly gets in its first minute.
+trial_pause() {
+  read_uptime
+  if [ "$UPTIME" -lt "${TRIAL_HASTE:-120}" ]; then echo 1; else echo 3; fi
+}
+
 # try_to_confirm: 0 once this system is known to be good. Called again and again until then.
 try_to_confirm() {
   local former
@@ -206,6 +238,7 @@ bounded() {
 confirm() {
   if ! { boot_writable && grubenv_set "default=$SLOT" "tries_$SLOT=3" next= && boot_readonly; }; then
     say "the boot default cannot be moved to slot $SLOT"
+    note_why 'the boot default could not be moved here: the boot partition cannot be written'
     return 1
   fi
   : > "$WB_RUN/confirmed"
