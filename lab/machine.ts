@@ -1,5 +1,5 @@
 export const DISK_BUSES = ['virtio', 'ahci', 'nvme', 'scsi', 'megasas', 'mptsas', 'usb'] as const;
-export const NICS = ['virtio', 'e1000', 'e1000e', 'rtl8139'] as const;
+export const NICS = ['virtio', 'e1000', 'e1000e', 'rtl8139', 'i82551'] as const;
 export const FIRMWARES = ['uefi', 'bios'] as const;
 export type DiskBus = (typeof DISK_BUSES)[number];
 export type Nic = (typeof NICS)[number];
@@ -63,6 +63,9 @@ export interface Ailments {
 
 /** A disk that takes no writes, or one that fails where this sector (of 512 bytes) is read or written. */
 export type DiskFault = 'read-only' | { readonly fails: 'read' | 'write'; readonly sector: number };
+
+/** The WWN of a machine's own disk where its bus has such numbers (SCSI, SAS, AHCI). */
+export const DISK_WWN = '5000c5000a5e1d15';
 
 /** File descriptor of QEMU's that is its control channel. */
 export const QMP_FD = 3;

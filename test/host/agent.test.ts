@@ -338,7 +338,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
       for (const how of ['M_SWITCH=reboot', ':']) {
         host.write('calls', '');
         host.write('kexec', how === ':' ? '1' : '0');
+        host.write('requests', '');
         run(`${how}; switch`);
+        // What kexec has against it is told before the firmware takes its time.
+        expect(sent()).toEqual([...(how === ':' ? ['switching'] : []), 'switching', 'failed']);
+        expect(/phase=jump reason=kexec refuses the kernel of slot b/.test(read('requests'))).toBe(
+          how === ':',
+        );
         expect(calls('grubenv')).toContain('grubenv next=b');
         expect(calls('systemctl')).toEqual(['systemctl reboot']);
         expect(calls('kexec').at(-1)).toBe('kexec -u');

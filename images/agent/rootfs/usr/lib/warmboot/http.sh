@@ -43,17 +43,18 @@ choose_conf() {
 }
 
 # request SECONDS OUT curl-arguments… URL: HTTP_STATUS is the answer's status and 0 returned, or 1 when no answer came.
-# The answer's headers lie in $WB_RUN/headers.
+# The answer's headers lie in $WB_RUN/headers. ASKED is set when somebody was there to be asked, whether he answered or not.
 request() {
-  local limit out url
+  local limit out url said result
   limit=$1 out=$2
   shift 2
   for url in "$@"; do :; done
   choose_conf "$url"
-  HTTP_STATUS=$(curl -q -g -sS -K "$CONF" --connect-timeout 5 --max-time "$limit" \
-    -o "$out" -D "$WB_RUN/headers" -w '%{http_code}' "$@" 2> "$WB_RUN/curl.err")
-  # shellcheck disable=SC2181 # the status of curl, in its own words
-  case $? in
+  said=$(curl -q -g -sS -K "$CONF" --connect-timeout 5 --max-time "$limit" \
+    -o "$out" -D "$WB_RUN/headers" -w '%{http_code} %{time_pretransfer}' "$@" 2> "$WB_RUN/curl.err")
+  result=$? HTTP_STATUS=${said%% *} ASKED=''
+  case ${said#* } in *[1-9]*) ASKED=yes ;; esac
+  case $result in
     0) TLS_REFUSAL=''; return 0 ;;
     35 | 51 | 60 | 77 | 90)
       # Before anything was sent: who is there cannot show a certificate of the authority that this host holds.

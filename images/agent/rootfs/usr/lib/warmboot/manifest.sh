@@ -10,15 +10,15 @@ FILES_URL FILES_SHA256 FILES_BYTES"
 #   0 a manifest is in M_*   1 no answer   2 unchanged   3 not to be trusted   4 refused, see HTTP_STATUS
 # Where the server has moved, has another authority, or signs with a new key, its news of that are asked for: the next look is by those.
 manifest_fetch() {
-  local result status
+  local result status asked
   manifest_ask "$1"
-  result=$? status=$HTTP_STATUS
+  result=$? status=$HTTP_STATUS asked=${ASKED:-}
   case $result in
     0) if [ "${M_TRUST:-0}" -gt "${T_EDITION:-0}" ]; then trust_news; fi ;;
     3) trust_news ;;
     *) trust_lost ;;
   esac
-  HTTP_STATUS=$status
+  HTTP_STATUS=$status ASKED=$asked
   return "$result"
 }
 

@@ -91,11 +91,12 @@ act() {
 }
 
 # learn_patience RESULT SECONDS: how long a question may be held, HOLDS, when something on the way cuts it before the server
-# answers. What is cut after some seconds is asked for less; as long as nothing is cut it grows again.
+# answers. What is cut after some seconds is asked for less; as long as nothing is cut it grows again. A server that cannot be reached cuts nothing,
+# however long it takes to find out: or all hosts would ask every few seconds when it is back.
 learn_patience() {
   case $1 in
     2) if [ "$HOLDS" -lt 55 ]; then HOLDS=$((HOLDS + 1)); fi ;;
-    1) if [ "$2" -ge 5 ]; then HOLDS=$(($2 * 3 / 4)); fi ;;
+    1) if [ -n "${ASKED:-}" ] && [ "$2" -ge 5 ]; then HOLDS=$(($2 * 3 / 4)); fi ;;
     4) case $HTTP_STATUS in 408 | 502 | 504) if [ "$2" -ge 5 ]; then HOLDS=$(($2 * 3 / 4)); fi ;; esac ;;
   esac
   hold_for "$LONG_POLL"

@@ -11,7 +11,7 @@ watched() {
   WORK_ORDER=$M_ATTEMPT/$M_ACTION
   mkdir -p "$WB_RUN/work"
   rm -f "$WB_RUN/work/phase.before" "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result" \
-    "$WB_RUN/work/mirror-failed"
+    "$WB_RUN/work/mirror-failed" "$WB_RUN/work/away"
   (
     "$@"
     : > "$WB_RUN/work/result"
@@ -24,6 +24,7 @@ watched() {
   usual=$((M_POLL > 5 ? M_POLL * 3 / 5 : 3)) every=$usual
   while [ ! -e "$WB_RUN/work/result" ] && kill -0 "$work" 2> /dev/null; do
     sleep 0.3
+    note_memory
     read_uptime
     now=$UPTIME
     if [ $((now - shown)) -ge 5 ]; then
@@ -37,10 +38,10 @@ watched() {
       # shellcheck disable=SC2046 # one word a field
       report progress "$@" $(progress_fields)
       case $? in
-        0) every=$usual ;;
-        2) if is_superseded; then drop_work; fi ;;
+        0) every=$usual; rm -f "$WB_RUN/work/away" ;;
+        2) rm -f "$WB_RUN/work/away"; if is_superseded; then drop_work; fi ;;
         # So many hosts that work must not meet a server again, which was away, in the same second.
-        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))) ;;
+        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))); : > "$WB_RUN/work/away" ;;
       esac
     fi
   done
@@ -48,6 +49,17 @@ watched() {
   if [ -e "$WB_RUN/work/unwanted" ]; then return 2; fi
   [ -e "$WB_RUN/work/result" ] && [ ! -e "$WB_RUN/work/reason" ]
 }
+
+# note_memory: LEAST_MEMORY is the least that was free for programs while the work went on, in KiB. No program runs for it.
+note_memory() {
+  local key value rest
+  while read -r key value rest; do
+    if [ "$key" = MemAvailable: ]; then
+      if [ -z "${LEAST_MEMORY:-}" ] || [ "$value" -lt "$LEAST_MEMORY" ]; then LEAST_MEMORY=$value; fi
+      return
+    fi
+  done < "$WB_PROC/meminfo"
+} 2> /dev/null
 
 # is_superseded: only a signed manifest that orders something else stops work; a server that is away, or that calls a
 # report stale, does not.
