@@ -11,7 +11,7 @@ watched() {
   WORK_ORDER=$M_ATTEMPT/$M_ACTION
   mkdir -p "$WB_RUN/work"
   rm -f "$WB_RUN/work/phase.before" "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result" \
-    "$WB_RUN/work/mirror-failed"
+    "$WB_RUN/work/mirror-failed" "$WB_RUN/work/away"
   (
     "$@"
     : > "$WB_RUN/work/result"
@@ -38,10 +38,10 @@ watched() {
       # shellcheck disable=SC2046 # one word a field
       report progress "$@" $(progress_fields)
       case $? in
-        0) every=$usual ;;
-        2) if is_superseded; then drop_work; fi ;;
+        0) every=$usual; rm -f "$WB_RUN/work/away" ;;
+        2) rm -f "$WB_RUN/work/away"; if is_superseded; then drop_work; fi ;;
         # So many hosts that work must not meet a server again, which was away, in the same second.
-        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))) ;;
+        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))); : > "$WB_RUN/work/away" ;;
       esac
     fi
   done
