@@ -4,7 +4,7 @@
  * process becomes that shares its only processor and its disk, each in a session of its own as systemd starts services. The host is a
  * disk on a loop device with the agent running from it; the server runs on another processor.
  *
- * Usage: at-rest.ts [--quick]. Needs root, two processors, and Docker for the first build of debian-12 and debian-13.
+ * Usage: at-rest.ts [--quick] [--rest]; with --rest without the staging. Needs root, two processors, and Docker for the first build of debian-12 and debian-13.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -58,7 +58,7 @@ const access = {
 const places = { folder, server, api: new Api(access), agent };
 try {
   await rest();
-  await staging();
+  if (!process.argv.includes('--rest')) await staging();
 } finally {
   await server.close();
 }

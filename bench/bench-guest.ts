@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { buildImage } from '../lab/build.ts';
 import type { Guest } from '../lab/guest.ts';
+import { probeAccelerator } from '../lab/kvm.ts';
 import { SERVER_ADDRESS } from '../lab/network.ts';
 import { inCheckout } from '../lab/paths.ts';
 import { Rack } from '../lab/rack.ts';
@@ -10,6 +11,7 @@ import { formatSeconds } from '../lab/timeline.ts';
 import { GuestShell } from './guest-shell.ts';
 
 const NAME = 'bench-guest';
+const PATIENCE = 4;
 
 /** A virtual machine in a rack of its own that the product has installed, with an OS that does what the bench asks. */
 export class BenchGuest {
@@ -46,7 +48,10 @@ export class BenchGuest {
   }
 
   static async install(at: { folder: string; data: string; digest: string }): Promise<BenchGuest> {
-    const rack = await Rack.start({ folder: join(at.folder, 'rack'), data: at.data });
+    const probed = await probeAccelerator();
+    // A bench is in no hurry, and whatever else the machine does must not end it.
+    const accelerator = { ...probed, slowness: PATIENCE * probed.slowness };
+    const rack = await Rack.start({ folder: join(at.folder, 'rack'), data: at.data, accelerator });
     try {
       const mac = `52:54:00:${randomBytes(3).toString('hex').match(/../g)?.join(':')}`;
       const guest = await rack.addGuest({ name: NAME, mac, memoryMiB: 2048 });

@@ -73,6 +73,14 @@ export class Api {
   retry(mac: string): Promise<Assigned> {
     return this.#call('POST', `/api/v1/hosts/${mac}/retry`);
   }
+  /** Back to the image that it ran before. */
+  rollback(mac: string): Promise<Assigned> {
+    return this.#call('POST', `/api/v1/hosts/${mac}/rollback`);
+  }
+  /** What it would be told now. */
+  next(mac: string): Promise<{ readonly action: string; readonly reason: string }> {
+    return this.#call('GET', `/api/v1/hosts/${mac}/next`);
+  }
   hold(mac: string): Promise<HostView> {
     return this.#call('POST', `/api/v1/hosts/${mac}/hold`, {});
   }

@@ -1,3 +1,5 @@
+import { lately } from './lately.ts';
+
 /** One thing that was seen, by whom and when (milliseconds since 1970). The timeline is made of these and of nothing else. */
 export type Observation = {
   readonly at: number;
@@ -139,10 +141,10 @@ export class Feed {
         give: (error) => settle(() => reject(error)),
       };
       const seconds = Math.round(wanted.timeoutMs / 1000);
-      const timer = setTimeout(
-        () => waiter.give(new Error(`${wanted.what} was not seen within ${seconds} s`)),
-        wanted.timeoutMs,
-      );
+      const timer = setTimeout(() => {
+        const instead = wanted.guest === undefined ? '' : `\n${lately(this.all, wanted.guest)}`;
+        waiter.give(new Error(`${wanted.what} was not seen within ${seconds} s${instead}`));
+      }, wanted.timeoutMs);
       this.#waiters.add(waiter);
     });
   }

@@ -1,16 +1,20 @@
 import type { Ovmf } from './firmware.ts';
 import type { Accelerator } from './kvm.ts';
-import { type Ailments, type Machine, type MachineFiles, QMP_FD } from './machine.ts';
+import { type Ailments, DISK_WWN, type Machine, type MachineFiles, QMP_FD } from './machine.ts';
 
 const NIC_MODELS = {
   virtio: 'virtio-net-pci',
   e1000: 'e1000',
   e1000e: 'e1000e',
   rtl8139: 'rtl8139',
+  // The one emulated card whose Linux driver does not work without a firmware file.
+  i82551: 'i82551',
 } as const;
 
 /** iPXE as a disc; written to a stick it is the same bytes. From the package `ipxe`. */
 const IPXE_DISC = '/usr/lib/ipxe/ipxe.iso';
+
+const BEGINS_AGAIN_MS = 20_000;
 
 /** QEMU's program and arguments. What the machine starts from is tried first and then the disk, as on a server that is netbooted for its whole life. */
 export function qemuArguments(
@@ -37,10 +41,14 @@ export function qemuArguments(
   args.push('-device', 'virtio-rng-pci');
   args.push(...networkCards(parts, files.taps), ...startMedium(parts));
 
+  // A server that found nothing to start from begins again; without it SeaBIOS stops for good.
+  if (parts.firmware === 'bios') args.push('-boot', `reboot-timeout=${BEGINS_AGAIN_MS}`);
+
   for (let i = 0; i < parts.disksBefore; i += 1) {
     args.push('-blockdev', `driver=null-co,node-name=before${i},size=67108864,read-zeroes=on`);
     args.push('-device', `virtio-blk-pci,drive=before${i},bootindex=${2 + i}`);
   }
+  if (parts.watchdog) args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
   if (clock !== undefined) args.push('-rtc', `base=${clock}`);
   args.push(...driveOf(files, disk), ...diskDevice(parts), ...disksBeside(parts));
 
@@ -138,19 +146,20 @@ function diskDevice({ disk, name, sectorBytes, disksBefore }: Machine): string[]
   const sectors =
     sectorBytes === 512 ? '' : `,logical_block_size=${sectorBytes},physical_block_size=${sectorBytes}`;
   const rest = `drive=disk0,serial=${name}-disk,bootindex=${2 + disksBefore}${sectors}`;
+  const named = `${rest},wwn=0x${DISK_WWN}`;
   switch (disk) {
     case 'virtio':
       return ['-device', `virtio-blk-pci,${rest}`];
     case 'ahci':
-      return ['-device', `ide-hd,bus=ide.0,${rest}`];
+      return ['-device', `ide-hd,bus=ide.0,${named}`];
     case 'nvme':
       return ['-device', `nvme,${rest}`];
     case 'scsi':
-      return ['-device', 'virtio-scsi-pci,id=scsi0', '-device', `scsi-hd,bus=scsi0.0,${rest}`];
+      return ['-device', 'virtio-scsi-pci,id=scsi0', '-device', `scsi-hd,bus=scsi0.0,${named}`];
     case 'megasas':
     case 'mptsas': {
       const controller = disk === 'megasas' ? 'megasas' : 'mptsas1068';
-      return ['-device', `${controller},id=scsi0`, '-device', `scsi-hd,bus=scsi0.0,${rest}`];
+      return ['-device', `${controller},id=scsi0`, '-device', `scsi-hd,bus=scsi0.0,${named}`];
     }
     case 'usb':
       return ['-device', 'qemu-xhci,id=usb0', '-device', `usb-storage,bus=usb0.0,${rest}`];

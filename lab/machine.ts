@@ -1,5 +1,5 @@
 export const DISK_BUSES = ['virtio', 'ahci', 'nvme', 'scsi', 'megasas', 'mptsas', 'usb'] as const;
-export const NICS = ['virtio', 'e1000', 'e1000e', 'rtl8139'] as const;
+export const NICS = ['virtio', 'e1000', 'e1000e', 'rtl8139', 'i82551'] as const;
 export const FIRMWARES = ['uefi', 'bios'] as const;
 export type DiskBus = (typeof DISK_BUSES)[number];
 export type Nic = (typeof NICS)[number];
@@ -30,6 +30,8 @@ export interface Machine {
   readonly disksBefore: number;
   /** Disks with something on them, beside `disk`, that the firmware never tries. They are files, raw. */
   readonly beside: readonly { readonly file: string; readonly bus: 'virtio' | 'usb' }[];
+  /** A hardware watchdog (i6300esb) that resets the machine when nobody feeds it. */
+  readonly watchdog: boolean;
   /** arm64 is always translated, and always UEFI. */
   readonly processor: 'x86-64' | 'x86-32' | 'arm64';
 }
@@ -42,6 +44,7 @@ export function machine(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>)
     deadCards: 0,
     disksBefore: 0,
     beside: [],
+    watchdog: false,
     firmware: 'uefi',
     disk: 'virtio',
     nic: 'virtio',
@@ -60,6 +63,9 @@ export interface Ailments {
 
 /** A disk that takes no writes, or one that fails where this sector (of 512 bytes) is read or written. */
 export type DiskFault = 'read-only' | { readonly fails: 'read' | 'write'; readonly sector: number };
+
+/** The WWN of a machine's own disk where its bus has such numbers (SCSI, SAS, AHCI). */
+export const DISK_WWN = '5000c5000a5e1d15';
 
 /** File descriptor of QEMU's that is its control channel. */
 export const QMP_FD = 3;

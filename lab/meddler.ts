@@ -19,6 +19,8 @@ export type Meddling =
   | { readonly kind: 'refuse'; readonly status: number }
   /** The server does what was asked, and who asked never hears of it. */
   | { readonly kind: 'lose' }
+  /** The server does what was asked, and who asked waits for the answer. */
+  | { readonly kind: 'stall' }
   /** Without the server's signature. */
   | { readonly kind: 'unsigned' }
   /** What stands at another path. */
@@ -77,6 +79,9 @@ export class Meddler {
   #give(meddling: Meddling | undefined, answered: IncomingMessage, answer: ServerResponse): void {
     const status = answered.statusCode ?? 502;
     switch (meddling?.kind) {
+      case 'stall':
+        answered.resume();
+        return;
       case 'lose':
         answered.resume().on('end', () => answer.destroy());
         break;

@@ -6,7 +6,7 @@ import type { Rack } from './rack.ts';
 const KERNEL_STARTS = /Linux version \d/;
 /** For one thing to be seen, with KVM; the rack's slowness multiplies. Some machines at once may share the processors. */
 const PATIENCE_MS = 60_000;
-/** Lines of each log in a message of failure. */
+/** Requests in a message of failure. */
 const LATELY = 12;
 
 /** One machine's power-on, as it is watched from outside: by its requests and its serial port. */
@@ -89,16 +89,13 @@ export class PowerOn {
     });
   }
 
-  /** What was seen instead: where nobody gets at the logs of a run, this is all there is to go by. */
+  /** The requests of this machine alone; the feed has said what else was seen. */
   #lately(): string {
-    const lines = this.#rack.feed
-      .since(this.#since, 'serial', this.#guest.name)
-      .map(({ line }) => line.trim());
     const asked = this.served().map(
       ({ path, file, status, outcome }) => `${path ?? file} ${status ?? outcome}`,
     );
-    const last = (what: readonly string[]) => what.filter(Boolean).slice(-LATELY).join('\n    ') || 'nothing';
-    return `  ${this.#guest.name} said last:\n    ${last(lines)}\n  the server was asked by it for:\n    ${last(asked)}`;
+    const last = asked.slice(-LATELY).join('\n    ') || 'nothing';
+    return `  the server was asked by ${this.#guest.name} for:\n    ${last}`;
   }
 
   /** The server's log names addresses; whose they are the DHCP server knows. */

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { buildImage } from '../lab/build.ts';
 import { runInNamespaces } from '../lab/namespace.ts';
 import { inCheckout } from '../lab/paths.ts';
@@ -24,10 +25,15 @@ interface Count {
   skipped: number;
 }
 
+/** Of one failure: the message of a VM test says what was seen last. */
+const LINES_OF_FAILURE = 60;
+
 const PARTS = ['unit', 'interop', 'e2e'] as const;
 type Part = (typeof PARTS)[number];
 
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, said once more at the end: of a long run often only that is kept. */
+const failures: string[] = [];
 const vitestFile = inCheckout('node_modules/vitest/vitest.mjs');
 
 process.chdir(inCheckout('.'));
@@ -41,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const part of wanted.length > 0 ? wanted : PARTS) await runPart(part, folder, rest);
   if (total.failed === 0) await removeFolder(folder);
   else say(`logs of the failed run: ${await keepFolder(folder)}`);
+  for (const failure of failures) say(failure);
   if (total.skipped > 0) say(`${total.skipped} skipped`);
   say(`${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
@@ -90,6 +97,20 @@ async function check(name: string, command: string, args: readonly string[]): Pr
   }
   total.failed += 1;
   say(` ✗ ${name}: ${failure}\n${output}`);
+  failures.push(`✗ ${name}: ${failure}\n${firstLines(output)}`);
+}
+
+/** Without the runner's own places, which tell nobody anything. */
+function firstLines(text: string): string {
+  const lines = stripVTControlCharacters(text)
+    // What vitest's report has of a test that ran out of its time.
+    .replace('STACK_TRACE_ERROR', 'ran out of its time')
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.includes('node_modules/'));
+  return lines
+    .slice(0, LINES_OF_FAILURE)
+    .map((line) => `    ${line.slice(0, 200)}`)
+    .join('\n');
 }
 
 // --- vitest ---
@@ -112,7 +133,9 @@ async function vitest(part: Part, report: string, rest: readonly string[], runne
   const count = await readCount(report);
   if (code !== 0 && count.failed === 0) {
     // An error outside any test, or vitest itself: nothing that exits badly may count as good.
-    say(` ✗ vitest ended with code ${code} though no test failed`);
+    const what = `✗ ${part}: vitest ended with code ${code} though no test failed`;
+    say(` ${what}`);
+    failures.push(what);
     count.failed = 1;
   }
   total.passed += count.passed;
@@ -125,8 +148,14 @@ interface JsonReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly testResults: readonly {
+    readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[] | null;
+    }[];
   }[];
 }
 
@@ -139,11 +168,20 @@ async function readCount(path: string): Promise<Count> {
     ({ status, assertionResults }) =>
       status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
   );
+  for (const { name, message } of broken) failures.push(`✗ ${fileOf(name)}\n${firstLines(message)}`);
+  for (const { name, assertionResults } of report.testResults)
+    for (const { status, fullName, failureMessages } of assertionResults)
+      if (status === 'failed')
+        failures.push(`✗ ${fileOf(name)} > ${fullName}\n${firstLines(failureMessages?.join('\n') ?? '')}`);
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests + broken.length,
     skipped: report.numPendingTests,
   };
+}
+
+function fileOf(path: string): string {
+  return relative(inCheckout('.'), path);
 }
 
 // --- e2e ---
@@ -161,7 +199,9 @@ async function planE2e(folder: string): Promise<E2ePlan | undefined> {
     return { folder, data, images };
   } catch (error) {
     total.failed += 1;
-    say(` ✗ images for the e2e tests: ${(error as Error).message}`);
+    const what = `✗ images for the e2e tests: ${(error as Error).message}`;
+    say(` ${what}`);
+    failures.push(what);
     return undefined;
   }
 }

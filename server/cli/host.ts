@@ -100,11 +100,21 @@ function enrolment(host: HostView, now: number): string {
     ],
     ['rate', host.rate === null ? 'no limit' : `${bytes(host.rate)}/s while it stages${origin('rate')}`],
     ['readback', `${host.readBack === false ? 'no' : 'yes'}${origin('readBack')}`],
-    ['files', host.files ? `${bytes(host.files.bytes)} as a tar; warmboot file list ${host.mac}` : 'none'],
+    ['files', filesText(host)],
     ['append', (host.append || '-') + origin('append')],
     ['labels', labelText(host.labels) || '-'],
     ['token', host.claimed ? 'claimed' : 'none'],
   ]);
+}
+
+function filesText({ mac, files, observation }: HostView): string {
+  const running = observation?.environment === 'os' ? observation.slots[observation.slot ?? ''] : undefined;
+  const has = running?.files;
+  const isLate = has !== undefined && has !== (files?.sha256 ?? null);
+  const later = isLate
+    ? '; what runs has those of before until the next switch or install (assign --fresh)'
+    : '';
+  return (files ? `${bytes(files.bytes)} as a tar; warmboot file list ${mac}` : 'none') + later;
 }
 
 function attemptDetails(attempt: AttemptView | null, now: number): string {

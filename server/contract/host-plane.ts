@@ -15,6 +15,7 @@ const slot = z.string().regex(/^[a-h]$/, 'is no slot (a to h)');
 const blank = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' || value === undefined ? null : value), schema.nullable());
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
 const count = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const flag = z.preprocess(
   (value) => (value === 'true' ? true : value === 'false' ? false : value),
@@ -43,7 +44,12 @@ export const reportSchema = z
     default: blank(slot),
     slots: named(
       slot,
-      z.object({ state: z.enum(['empty', 'invalid', 'valid', 'modified']), digest: blank(digest) }),
+      z.object({
+        state: z.enum(['empty', 'invalid', 'valid', 'modified']),
+        digest: blank(digest),
+        // Agents of before do not say it: that is not the same as none.
+        files: z.preprocess((value) => (value === '' ? null : value), sha256.nullish()),
+      }),
     ).nullish(),
     // On msdos, which has no GUID, the PARTUUID of slot a.
     disk: blank(z.string().regex(/^([0-9a-fA-F-]{36}|[0-9a-f]{8}-[0-9a-f]{2})$/, 'is no GUID')),

@@ -125,7 +125,17 @@ export const observationSchema = z
     slot: z.string().nullable(),
     digest: digest.nullable(),
     default: z.string().nullable(),
-    slots: z.record(z.string(), z.object({ state: z.string(), digest: digest.nullable() })),
+    slots: z.record(
+      z.string(),
+      z.object({
+        state: z.string(),
+        digest: digest.nullable(),
+        files: z.string().nullish().openapi({
+          description:
+            "sha256 of the host's own files that the slot has, which were the host's at the last install of the slot or switch to it; null: none; left out: its agent does not say",
+        }),
+      }),
+    ),
     disk: z.string().nullable(),
     trial: z.boolean(),
     wentBack: z.string().nullable().openapi({

@@ -46,6 +46,8 @@ const CONDITIONS = {
   'it names no image': (_, { report }) => !report?.digest,
   'it names the image': ({ digest }, { report }) => report?.digest === digest,
   'it is the boot that did the work': ({ workBootId }, { report }) => report?.bootId === workBootId,
+  'it is a later boot than the one that did the work': ({ workBootId }, { report }) =>
+    report?.bootId !== workBootId,
   'this boot runs another image': ({ digest }, { report, observation }) =>
     observation?.bootId === report?.bootId &&
     observation?.environment === 'os' &&
@@ -144,6 +146,14 @@ export const ATTEMPT_MOVES: readonly AttemptMove[] = [
     from: ['pending', 'staging', 'staged'],
     to: 'staged',
     reason: 'every chunk was verified in the slot',
+  },
+  // The only way back to an earlier phase. A host says so once an attempt.
+  {
+    on: 'staged',
+    from: ['switching'],
+    when: 'it is a later boot than the one that did the work',
+    to: 'staged',
+    reason: 'the machine was restarted before it had jumped, and is to jump again',
   },
   { on: 'staged', to: 'refused', reason: 'came late: the jump was begun already' },
 

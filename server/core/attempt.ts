@@ -4,8 +4,8 @@ import type { Digest } from './digest.ts';
 export type AttemptKind = 'install' | 'switch';
 
 /**
- * The steps of each kind, in the only order in which an attempt moves. Steps may be skipped, for a report can be
- * lost; none is ever taken back.
+ * The steps of each kind, in the order in which an attempt moves. Steps may be skipped, for a report can be lost; none is taken
+ * back, but a jump that the machine was restarted before.
  */
 export const PHASES = {
   install: ['pending', 'claimed', 'writing', 'installed', 'confirming'],
@@ -69,11 +69,6 @@ export function isOpen(attempt: Attempt | null): attempt is OpenAttempt {
 /** The host said that it jumps; nobody knows where it is until it reports again. */
 export function isJumping({ phase }: Attempt): boolean {
   return phase === 'installed' || phase === 'switching';
-}
-
-/** @returns true when `phase` lies after the attempt's present one, so that a report may move it there. */
-export function isLater(attempt: Attempt, phase: AttemptPhase): boolean {
-  return rank(attempt.kind, phase) > rank(attempt.kind, attempt.phase);
 }
 
 /** @returns true when the attempt has reached `phase` or a later one. */

@@ -79,7 +79,12 @@ export type Enrolment = {
 
 /** `valid`: every chunk was verified; `modified`: was valid and has been run since (it is mounted read-write). */
 export type SlotState = 'empty' | 'invalid' | 'valid' | 'modified';
-export type SlotObservation = { readonly state: SlotState; readonly digest: Digest | null };
+export type SlotObservation = {
+  readonly state: SlotState;
+  readonly digest: Digest | null;
+  /** By sha256, the host's own files that it has; null: none; left out: an agent of before. */
+  readonly files?: string | null | undefined;
+};
 
 /** Third record of a host: what the machine itself said last. Only its reports change it. */
 export type Observation = {

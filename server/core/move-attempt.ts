@@ -1,4 +1,4 @@
-import { type Attempt, type AttemptPhase, end, isLater, type OpenAttempt, PHASES } from './attempt.ts';
+import { type Attempt, type AttemptPhase, end, type OpenAttempt, PHASES } from './attempt.ts';
 import { type AttemptFacts, type AttemptMove, type AttemptTrigger, attemptMove } from './attempt-moves.ts';
 import { deadlineAfter, type Patience } from './patience.ts';
 
@@ -31,7 +31,7 @@ export function moveAttempt(
   }
   if (isPhase(to) || to === 'stays') {
     const phase = to === 'stays' ? attempt.phase : to;
-    const isNew = isLater(attempt, phase) || on === 'claim';
+    const isNew = phase !== attempt.phase || on === 'claim';
     const next = isNew ? { phase, phaseAt: now, reason } : {};
     const deadline = deadlineAfter(phase, now, patience);
     return { attempt: { ...attempt, ...next, ...work, deadline }, to, why: reason };

@@ -64,6 +64,33 @@ test('put, list, get and rm', async () => {
   });
 });
 
+test('a host whose running slot has other files says so, until it has them', async () => {
+  const machine = await (await new Machine(server).enrol()).installed();
+  const { mac } = machine;
+  const files = async () => /^ *files +(.*)$/m.exec((await cli('host', mac)).stdout)?.[1] ?? '';
+  const says = (slotFiles?: string) => {
+    const a = { state: 'modified', digest: server.one.digest, files: slotFiles };
+    return machine.report({
+      kind: 'booted',
+      slot: 'a',
+      digest: server.one.digest,
+      default: 'a',
+      slots: { a },
+    });
+  };
+  await cli('file', 'put', mac, 'etc/motd', local('motd', 'hello\n'));
+  // An agent of before, of which nobody knows.
+  expect(await files()).not.toMatch(/those of before/);
+  await says('');
+  expect(await files()).toMatch(
+    /as a tar; .*; what runs has those of before until the next switch or install/,
+  );
+  await says((await server.admin(`/api/v1/hosts/${mac}`)).json.files.sha256);
+  expect(await files()).not.toMatch(/those of before/);
+  await cli('file', 'rm', mac, 'etc/motd');
+  expect(await files()).toMatch(/^none; what runs has those of before/);
+});
+
 test('--json is what the API answers', async () => {
   const mac = await enrolled();
   const put = JSON.parse(

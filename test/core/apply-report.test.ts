@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { applyReport } from '../../server/core/apply-report.ts';
 import { type Attempt, type AttemptKind, type AttemptPhase, PHASES } from '../../server/core/attempt.ts';
+import { nextStep } from '../../server/core/next-step.ts';
 import { PATIENCE } from '../../server/core/patience.ts';
 import { REPORT_KINDS, type Report, type ReportHistory } from '../../server/core/report.ts';
 import { A, B, C, hostWith, NOW, reportWith } from '../fixtures/hosts.ts';
@@ -161,6 +162,55 @@ describe('repetitions and lateness', () => {
     expect(verdict).toBe('applied');
     expect(host.observation).toMatchObject({ bootId: 'boot-2', digest: B, trial: true });
     expect(host.attempt).toMatchObject({ phase: 'pending', outcome: null });
+  });
+});
+
+describe('the power went before the jump', () => {
+  const jumping = { phase: 'switching', workBootId: 'boot-1', deadline: NOW + 9 } as const;
+
+  test('the machine says that the slot is as it was: it is asked to jump again, however long that takes', () => {
+    const slots = { a: { state: 'modified', digest: A }, b: { state: 'valid', digest: B } } as const;
+    const { host, verdict, why } = judged(jumping, {
+      kind: 'staged',
+      digest: B,
+      slot: 'b',
+      bootId: 'boot-2',
+      slots,
+    });
+    expect([verdict, why]).toEqual([
+      'applied',
+      'the machine was restarted before it had jumped, and is to jump again',
+    ]);
+    expect(host.attempt).toMatchObject({
+      phase: 'staged',
+      phaseAt: NOW,
+      deadline: null,
+      workBootId: 'boot-2',
+      outcome: null,
+    });
+    const booted = reportWith({
+      kind: 'booted',
+      attempt: null,
+      digest: A,
+      slot: 'a',
+      bootId: 'boot-2',
+      seq: 9,
+      slots,
+    });
+    const after = applyReport(host, booted, KNOWN, NOW, PATIENCE).host;
+    expect(nextStep(after, 2)).toMatchObject({ action: 'switch', slot: 'b', digest: B });
+  });
+
+  test('the boot that is about to jump says nothing with it, nor does a trial, nor who speaks of another image', () => {
+    for (const [facts, said] of [
+      [{}, { bootId: 'boot-1' }],
+      [{ phase: 'confirming' }, {}],
+      [{}, { digest: C }],
+    ] as const) {
+      const word = { kind: 'staged', ...{ digest: B, bootId: 'boot-2' }, ...said } as const;
+      const { host } = judged({ ...jumping, ...facts }, word);
+      expect(host.attempt?.phase).toBe(facts.phase ?? 'switching');
+    }
   });
 });
 

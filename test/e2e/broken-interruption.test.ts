@@ -60,6 +60,22 @@ test.runIf(runsAll())('power cut between stage and switch: the new system', asyn
   expect(fetched).toEqual([]);
 });
 
+/** Safeguard: a jump that was made ready and not begun says nothing of the image, so it is asked for again. */
+test.runIf(runsAll())('power cut when the jump is made ready: the new system', async () => {
+  const image = await host.otherImage();
+  await rack.api.hold(host.guest.mac);
+  const ordered = await host.order({ image });
+  // The host waits for the answer to its word that it jumps.
+  meddle = (path, _, method) => (isReport(path, method) ? { kind: 'stall' } : undefined);
+  await rack.api.resume(host.guest.mac);
+  await host.until('the jump', 60, ({ attempt }) => attempt?.phase === 'switching');
+  await host.guest.powerOff();
+  meddle = () => undefined;
+  await host.guest.powerOn();
+  await host.says(/restarted before it had jumped/, ordered);
+  await host.ends(ordered, { outcome: 'succeeded', runs: image });
+});
+
 /** Safeguard: GRUB's default stays on the old slot until confirm. */
 test.runIf(runsAll())(
   'power cut during the trial: the old system, and the new one when it is tried again',

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Guest } from '../../lab/guest.ts';
 import { SERVER_ADDRESS } from '../../lab/network.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
 import { image, newGuest, startRack } from './support.ts';
+import { told } from './told.ts';
 
 /**
  * A host with files of its own stays the same host on both slots and over a reinstall. The guest is looked into by its own means:
@@ -41,30 +41,11 @@ before=$([ "$(stat -c %Y /etc/systemd/network/10-lan.network)" -le "$started" ] 
 echo "told slot=$1 id=$2 key=$3 made=$4 name=$5 address=$address file=$file seed=$seed before=$before set=$set pid1=$(cat /proc/1/comm) end" > /dev/ttyS0
 `;
 
-interface Told {
-  readonly [fact: string]: string;
-}
-
 let rack: Rack;
 beforeAll(async () => {
   rack = await startRack('identity');
 });
 afterAll(() => rack?.close());
-
-/** What the hook wrote since then. */
-async function told(guest: Guest, since: number, seconds = 60): Promise<Told> {
-  const { line } = await rack.feed.seen({
-    source: 'serial',
-    guest: guest.name,
-    since,
-    what: 'what the guest says of itself',
-    timeoutMs: rack.patience(seconds),
-    match: (seen) => /told slot=.* end/.test(seen.line),
-  });
-  return Object.fromEntries(
-    [...line.matchAll(/(\w+)=([^=]*?)(?= \w+=| end)/g)].map(([, key, value]) => [key, value]),
-  );
-}
 
 test.each(SECONDS)(
   'machine-id, host key, name and files are the same on %s as before and after a reinstall, and strangers get nothing',
@@ -86,7 +67,7 @@ test.each(SECONDS)(
 
     let since = rack.feed.mark();
     const installed = await story.install(first);
-    const one = await told(guest, since);
+    const one = await told(rack, guest, since);
     expect(one).toMatchObject({
       slot: 'a',
       made: 'new',
@@ -109,7 +90,7 @@ test.each(SECONDS)(
     await put('etc/set', 'two');
     since = rack.feed.mark();
     await story.reassign(second, { download: true, before: installed });
-    const two = await told(guest, since);
+    const two = await told(rack, guest, since);
     const same = {
       id: one.id,
       key: one.key,
@@ -123,7 +104,7 @@ test.each(SECONDS)(
 
     since = rack.feed.mark();
     await rack.api.reinstall(guest.mac);
-    const three = await told(guest, since, 240);
+    const three = await told(rack, guest, since, 240);
     expect(three).toMatchObject({ ...same, slot: 'a', set: 'two' });
   },
 );

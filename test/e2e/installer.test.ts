@@ -11,6 +11,7 @@ import { DISK_BUSES, type Machine } from '../../lab/machine.ts';
 import type { Rack } from '../../lab/rack.ts';
 import type { Story } from '../../lab/story.ts';
 import { runsAll } from '../all.ts';
+import { foreignDisk } from './foreign-disk.ts';
 import { endOfAttempt, image, newGuest, plan, startRack } from './support.ts';
 
 /**
@@ -28,17 +29,6 @@ interface Installed {
 
 let rack: Rack;
 const guests = new Map<string, Installed>();
-
-/** A disk with something on it: not empty, and nobody's that Warmboot knows. */
-async function foreignDisk(name: string, bytes: number): Promise<string> {
-  const path = join(plan().folder, name);
-  const file = await open(path, 'wx');
-  await file.truncate(bytes);
-  await file.write(Buffer.from("somebody's data"), 0, 15, 300_000);
-  await file.close();
-  await execa('/sbin/mke2fs', ['-q', '-F', '-t', 'ext4', '-E', 'offset=2097152', path, '64M']);
-  return path;
-}
 
 async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
@@ -104,7 +94,10 @@ async function takeData(disk: string): Promise<{ readonly file: string; readonly
 }
 
 beforeAll(async () => {
-  const [small, stick] = [await foreignDisk('foreign.img', GIB), await foreignDisk('stick.img', GIB / 4)];
+  const [small, stick] = [
+    await foreignDisk(join(plan().folder, 'foreign.img'), GIB),
+    await foreignDisk(join(plan().folder, 'stick.img'), GIB / 4),
+  ];
   rack = await startRack('installer');
   if (runsAll())
     await add('sas', {

@@ -17,6 +17,7 @@ export const e2eVariants = () => [
   { name: 'debian-13:xfs', of: 'debian-13', options: XFS },
   ...(runsAll()
     ? [
+        { name: 'debian-11:xfs', of: 'debian-11', options: XFS },
         { name: 'debian-12:xfs', of: 'debian-12', options: XFS },
         { name: 'debian-dracut', of: 'debian-dracut', options: ['--context', 'test/e2e/debian-dracut'] },
       ]

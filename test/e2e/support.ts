@@ -34,15 +34,25 @@ export function image(name: string): BuiltImage {
 
 let accelerator: Promise<Accelerator> | undefined;
 
-/** A rack with the images in it. `name` is the folder of its logs; `data` another data folder than that of all tests. */
-export async function startRack(
-  name: string,
-  options: Omit<RackOptions, 'folder' | 'data' | 'accelerator'> & { readonly data?: string } = {},
-): Promise<Rack> {
+interface TestRack extends Omit<RackOptions, 'folder' | 'data' | 'accelerator'> {
+  /** Another data folder than that of all tests. */
+  readonly data?: string;
+  /** How much longer than usual everything may take: for what runs for hours beside other things. */
+  readonly patience?: number;
+}
+
+/** A rack with the images in it. `name` is the folder of its logs. */
+export async function startRack(name: string, { patience = 1, ...options }: TestRack = {}): Promise<Rack> {
   accelerator ??= probeAccelerator();
+  const found = await accelerator;
   const folder = join(plan().folder, name);
   await mkdir(folder, { recursive: true });
-  return Rack.start({ folder, data: plan().data, accelerator: await accelerator, ...options });
+  return Rack.start({
+    folder,
+    data: plan().data,
+    accelerator: { ...found, slowness: patience * found.slowness },
+    ...options,
+  });
 }
 
 /** A machine nobody has seen before, and its story. */

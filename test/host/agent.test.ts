@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
@@ -58,6 +58,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([[], true]);
     });
 
+    test('it was confirmed in this boot: an agent that is started again is in no trial, though grubenv was lost', () => {
+      host.write('run/confirmed', '');
+      grubenv({});
+      expect(settle(`SLOT=b DIGEST=${NEW} TRIAL=300`)).toBe('[]');
+    });
+
     test('it was confirmed, but the power went before that could be told', () => {
       host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
       grubenv({ default: 'b', tries_b: '3' });
@@ -66,14 +72,37 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(read('requests')).toContain('attempt=att-2');
     });
 
-    test.each([
-      ['jumped', 'did not confirm'],
-      ['prepared', 'was never started'],
-    ])('back on the old slot after %s', (step, why) => {
-      host.write('run/state/trial', `att-2 b ${NEW} ${step} boot-0\n`);
+    test('back on the old slot after the jump', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
       expect(settle(':')).toBe('[]');
       expect([sent(), existsSync(host.path('run/state/trial'))]).toEqual([['rolled-back'], false]);
-      expect(read('requests')).toContain(why);
+      expect(read('requests')).toContain('did not confirm');
+      expect(read('run/state/refused')).toContain(NEW);
+    });
+
+    test('restarted before the jump: still staged, once an attempt, and nothing is held against the image', () => {
+      const prepared = (attempt: string, boot: string) => {
+        host.write('run/state/trial', `${attempt} b ${NEW} prepared ${boot}\n`);
+        host.write('requests', '');
+        settle(':');
+        expect([existsSync(host.path('run/state/trial')), read('run/state/refused')]).toEqual([false, '']);
+        return sent();
+      };
+      expect(prepared('att-2', 'boot-0')).toEqual(['staged']);
+      expect(read('requests')).toMatch(
+        new RegExp(`attempt=att-2 .*slot=b .*digest=${NEW} .*slots.b.state=valid`),
+      );
+      // The power went once more before this could be told.
+      expect(prepared('att-2', 'boot-0')).toEqual(['staged']);
+      expect(prepared('att-2', 'boot-00')).toEqual(['rolled-back']);
+      expect(read('requests')).toContain('was never started');
+      expect(prepared('att-3', 'boot-000')).toEqual(['staged']);
+    });
+
+    test('restarted before the jump, and that cannot be noted: no loop without an end', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} prepared boot-0\n`);
+      settle('put() { return 1; }');
+      expect(sent()).toEqual(['rolled-back']);
     });
 
     test('the agent was only started again before the jump', () => {
@@ -219,6 +248,26 @@ describe.each(SHELLS)('in %s', (...shell) => {
     },
   );
 
+  test('work that waits between two commands has no number of a process, which may be anybody’s by then', () => {
+    host.write('command', '#!/bin/sh\ncat "$T/run/work/pid" > "$T/seen"\nexit 3\n', 0o755);
+    expect(run('tracked "$T/command"; echo "$?"; drop_work > /dev/null; ls "$WB_RUN/work"')).toBe(
+      '3\ncommand.err\nunwanted',
+    );
+    expect(read('seen')).toMatch(/^\d+$/);
+  });
+
+  test('what a health hook has to say again and again does not fill the memory', () => {
+    host.write('hook', '#!/bin/sh\nhead -c 700000 /dev/zero; exit 1\n', 0o755);
+    run('for round in 1 2 3 4; do bounded "$T/hook"; done');
+    expect(statSync(host.path('run/log')).size).toBeLessThan(1_000_000);
+  });
+
+  test('a file that the power went away from is not kept beside the whole ones', () => {
+    for (const name of ['serial', 'serial.new', 'files/0a.tar', 'files/0b.tar.new', 'outbox/00000001.new'])
+      host.write(`run/state/${name}`, 'x');
+    expect(run('mount_state sda; cd "$STATE"; echo * */*')).toBe('files outbox serial files/0a.tar');
+  });
+
   describe('confirming', () => {
     const inTrial = `SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; healthy() { [ ! -e "$T/sick" ] || { REASON=sick; return 1; }; }
       gateway_answers() { [ -e "$T/gateway" ]; }\n`;
@@ -267,6 +316,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       host.write('bin/mount', '#!/bin/sh\nexit 32\n', 0o755);
       run(`${inTrial} try_to_confirm`);
       expect(existsSync(host.path('run/confirmed'))).toBe(false);
+      expect(read('run/state/trial')).toMatch(/ running boot-0 the boot default could not be moved here/);
     });
   });
 
@@ -288,7 +338,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
       for (const how of ['M_SWITCH=reboot', ':']) {
         host.write('calls', '');
         host.write('kexec', how === ':' ? '1' : '0');
+        host.write('requests', '');
         run(`${how}; switch`);
+        // What kexec has against it is told before the firmware takes its time.
+        expect(sent()).toEqual([...(how === ':' ? ['switching'] : []), 'switching', 'failed']);
+        expect(/phase=jump reason=kexec refuses the kernel of slot b/.test(read('requests'))).toBe(
+          how === ':',
+        );
         expect(calls('grubenv')).toContain('grubenv next=b');
         expect(calls('systemctl')).toEqual(['systemctl reboot']);
         expect(calls('kexec').at(-1)).toBe('kexec -u');
@@ -355,6 +411,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('writes the other slot', () => {
       stage(':');
       expect([calls('write'), sent()]).toEqual([['write /dev/sda5'], ['staged']]);
+    });
+
+    test('keeps nothing of the image in memory', () => {
+      host.write('run/work/index-a.json', '{}');
+      stage(':');
+      expect(existsSync(host.path('run/work/index-a.json'))).toBe(false);
     });
 
     test('with the service made light, and heavy again when it is done', () => {

@@ -175,7 +175,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       host.write('run/state/trial', `att-3 a ${OLD} prepared boot-0\n`);
       manifest({ ACTION: 'stage', SLOT: 'a' });
       host.write('run/work/phase', 'write\n');
-      host.write('run/work/pid', `${process.pid}\n`);
+      host.write('run/work/worker', `${process.pid}\n`);
       expect(status().next).toBe('slot a is being written: write');
       host.write('run/work/result', '');
       expect(status().next).toContain('is written to slot a');

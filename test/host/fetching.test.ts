@@ -341,3 +341,25 @@ test('work that is dropped in the middle of four streams leaves none of them', a
   await sleep(1000);
   expect(left()).toEqual([]);
 }, 60_000);
+
+test.each([
+  ['which is away, as its reports show, is waited for as long as it takes', 1, 0],
+  ['which takes reports and gives nothing is given up', 0, 1],
+] as const)(
+  'a server %s',
+  async (_, reported, end) => {
+    const began = Date.now();
+    const { url } = await between(({ request }) => {
+      if (Date.now() - began > 14_000) return undefined;
+      request.destroy();
+      return 'answered';
+    });
+    const { ended, log } = flash(first, url, `PATIENCE_SECONDS=8; report() { return ${reported}; }`);
+    expect(await ended).toBe(end);
+    if (end === 0) expect(written()).toBe(wholeOf(first));
+    else
+      expect(readFileSync(host.path('run/work/reason'), 'utf8')).toMatch(/^no data from the server for 8 s/);
+    expect(log()).toContain('the data ended behind byte');
+  },
+  90_000,
+);

@@ -107,6 +107,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(accept({ SERIAL: '8' })).toBe(0);
   });
 
+  test('a serial that cannot be kept is remembered: the manifest is no worse for it', () => {
+    host.write('run/state/host', '52:54:00:00:00:01\n');
+    host.write('run/state/serial.new/in-the-way', '');
+    const { status, out } = host.run(shell, 'serial_seen 9 || exit 1; serial_last');
+    expect([status, out.split('\n')[0]]).toEqual([0, '9']);
+  });
+
   test('takes its name from any of its ports', () => {
     host.write('sys/class/net/eth1/address', '52:54:00:00:00:99\n');
     expect(accept({ HOST: '52:54:00:00:00:99' })).toBe(0);

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
@@ -9,11 +10,12 @@ beforeEach(() => {
 afterEach(() => host.remove());
 
 /** As after some looks: the manifest of the last one is known. */
-const SELF = `ETAG=e1 LONG_POLL=15 HOLDS=55 AWAY=1 M_POLL=15 HTTP_STATUS=200
+const SELF = `ETAG=e1 LONG_POLL=15 HOLDS=55 AWAY=1 M_POLL=15 HTTP_STATUS=200 ASKED=yes
   at=100
-  uptime_seconds() { echo "$at"; }
+  read_uptime() { UPTIME=$at; }
   act() { echo acted; }
   jitter() { echo "$1"; }
+  chance() { CHANCE=$1; }
   : > "$WB_RUN/manifest.new"
 `;
 
@@ -51,6 +53,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       );
     // A refusal, or a server that is not there, says nothing of what lies between.
     expect(run('ask; ask; echo "$HOLDS"', answers(1, 0))).toMatch(/\n55$/);
+    expect(run('ask; ask; echo "$HOLDS"', answers(1, 15, "ASKED=''"))).toMatch(/\n55$/);
     expect(run('LONG_POLL=55; ask; echo "$HOLDS"', answers(4, 20, 'HTTP_STATUS=503'))).toMatch(/\n55$/);
   });
 
@@ -73,5 +76,15 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(run('ask; echo "$WAIT"', refused)).toBe('waits 15\n375');
     host.write('run/headers', 'HTTP/1.1 503 Service Unavailable\r\n\r\n');
     expect(run('ask; echo "$WAIT"', refused)).toBe('waits 15\n30');
+  });
+
+  test('who cuts an answer was there to be asked; who cannot be reached was not', async () => {
+    const cuts = createServer((socket) => socket.once('data', () => socket.destroy()));
+    await new Promise<void>((resolve) => cuts.listen(0, '127.0.0.1', resolve));
+    const SERVER = `http://127.0.0.1:${(cuts.address() as AddressInfo).port}`;
+    const ask = 'request 10 "$T/out" "$SERVER/"; echo "$? [$ASKED]"';
+    expect(await host.runForReal(shell, ask, { SERVER })).toBe('1 [yes]');
+    await new Promise((resolve) => cuts.close(resolve));
+    expect(await host.runForReal(shell, ask, { SERVER })).toBe('1 []');
   });
 });

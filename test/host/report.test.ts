@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeHost, SHELLS } from './shell.ts';
@@ -11,6 +12,8 @@ afterEach(() => host.remove());
 const requests = () =>
   existsSync(host.path('requests')) ? readFileSync(host.path('requests'), 'utf8').trim().split('\n') : [];
 const waiting = () => readdirSync(host.path('run/outbox')).filter((name) => /^\d/.test(name)).length;
+
+const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0;
 
 describe.each(SHELLS)('in %s', (...shell) => {
   test('a report names attempt, boot and number', () => {
@@ -31,6 +34,22 @@ describe.each(SHELLS)('in %s', (...shell) => {
   ])('status %s means %d', (status, result) => {
     host.write('status', status);
     expect(host.run(shell, 'report booted; echo $?').out).toBe(String(result));
+  });
+
+  test('on a disk that takes no writes reports wait in memory, with those of an earlier boot', () => {
+    host.write('status', '000');
+    host.write('run/state/outbox/00000004', 'kind=confirmed\nattempt=att-0\nbootId=boot-0\nseq=2\n');
+    host.run(shell, 'rmdir "$OUTBOX"; takes_writes() { return 1; }; open_outbox; report_keep booted');
+    expect(waiting()).toBe(2);
+    host.write('status', '200');
+    // The agent was started again: what is told is not taken up once more.
+    host.run(shell, 'takes_writes() { return 1; }; open_outbox; outbox_flush; open_outbox; outbox_flush');
+    expect(waiting()).toBe(0);
+    expect(requests().map((line) => /kind=(\S+)/.exec(line)?.[1])).toEqual([
+      'confirmed',
+      'confirmed',
+      'booted',
+    ]);
   });
 
   test('numbers rise, also over a restart of the program', () => {
@@ -70,6 +89,23 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.run(shell, 'outbox_flush');
     expect(requests().at(-1)).toContain('log@');
     expect(readdirSync(host.path('run/outbox'))).toEqual([]);
+  });
+
+  test.runIf(mayMount)('where /run is full nothing is lost, and the numbers go on', () => {
+    const script = `
+      WB_RUN=$T/small; mkdir "$WB_RUN"; /bin/mount -t tmpfs -o size=64k none "$WB_RUN"; cp "$T/run/curl.conf" "$WB_RUN" 2> /dev/null
+      report booted; report progress; : > "$WB_RUN/log"
+      rm "$WB_RUN/report"; command dd if=/dev/zero of="$WB_RUN/fill" bs=1k count=64 2> /dev/null
+      echo 000 > "$T/status"; report_keep confirmed slot=a
+      echo "$(ls "$OUTBOX" | grep -c '^0') waits"
+      rm "$WB_RUN/fill"; echo 200 > "$T/status"; outbox_flush; report progress`;
+    expect(host.run(['unshare', '-m', ...shell], script).out).toContain('1 waits');
+    const told = requests().map((line) => /kind=(\S+).* seq=(\d+)/.exec(line)?.slice(1).join(' '));
+    expect(told.slice(0, 2)).toEqual(['booted 1', 'progress 2']);
+    const numbers = told.map((each) => Number(each?.split(' ')[1]));
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    expect(told.at(-2)).toMatch(/^confirmed /);
+    expect(waiting()).toBe(0);
   });
 
   test('what cannot be kept is told all the same, and leaves nothing behind', () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeHost, SHELLS } from './shell.ts';
@@ -17,6 +18,15 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('a console that cannot be written stops nothing', () => {
     expect(host.run(shell, 'WB_CONSOLE=/nowhere/console; say hello; echo on').out).toBe('on');
+  });
+
+  test('a console that was told to stop holds nobody up', () => {
+    // Nobody reads from it, so who opens it to write waits.
+    execFileSync('mkfifo', [host.path('stopped')]);
+    const began = Date.now();
+    expect(host.run(shell, 'WB_CONSOLE=$T/stopped; say hello; echo on').out).toBe('on');
+    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(readFileSync(host.path('run/log'), 'utf8')).toBe('warmboot: hello\n');
   });
 
   test('jitter stays in its range and moves', () => {

@@ -51,13 +51,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('run/state/disk', 'guid\n');
     host.write('run/boot/grub/grubenv', 'default=a\n');
     host.validSlot('a', DIGEST);
-    expect(host.run(shell, 'slot_fields sda').out.split('\n').slice(0, 6)).toEqual([
+    host.write('run/state/files/slot-a', `${'ab'.repeat(32)}\n`);
+    expect(host.run(shell, 'slot_fields sda').out.split('\n').slice(0, 8)).toEqual([
       'disk=guid',
       'default=a',
       'slots.a.state=valid',
       `slots.a.digest=${DIGEST}`,
+      `slots.a.files=${'ab'.repeat(32)}`,
       'slots.b.state=empty',
       'slots.b.digest=',
+      'slots.b.files=',
     ]);
   });
 

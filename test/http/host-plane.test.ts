@@ -160,6 +160,9 @@ describe('reports', () => {
       'slots.a.digest': digest,
       'slots.b.state': 'empty',
       'slots.b.digest': '',
+      'slots.a.files': 'ab'.repeat(32),
+      'slots.c.state': 'empty',
+      'slots.c.files': '',
       trial: 'false',
       disk: DISK.toUpperCase(),
     });
@@ -168,7 +171,12 @@ describe('reports', () => {
     expect(answer.json).toMatchObject({ applied: true });
     const { observation } = (await server.admin(`/api/v1/hosts/${host.mac}`)).json;
     expect(observation).toMatchObject({ disk: DISK, trial: false, slot: null });
-    expect(observation.slots).toEqual({ a: { state: 'valid', digest }, b: EMPTY });
+    // An agent of before says nothing of files, which is not the same as none.
+    expect(observation.slots).toEqual({
+      a: { state: 'valid', digest, files: 'ab'.repeat(32) },
+      b: EMPTY,
+      c: { ...EMPTY, files: null },
+    });
   });
 
   const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -194,6 +202,7 @@ describe('reports', () => {
     ],
     ['negative bytes', { body: { bootId: 'b', seq: 1, kind: 'progress', bytesDone: -1 } }],
     ['an unknown slot state', { body: `${plain}&slots.a.state=broken`, headers: FORM }],
+    ['files that are no sha256', { body: `${plain}&slots.a.state=empty&slots.a.files=../x`, headers: FORM }],
     ['slots that are a text', { body: `${plain}&slots=a`, headers: FORM }],
     [
       'a slot that is a prototype',

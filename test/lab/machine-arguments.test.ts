@@ -79,3 +79,8 @@ test('a disk that fails is put behind what makes it fail', () => {
   expect(argumentsOf({}, { disk: 'read-only' })).toMatch(/-drive \S*readonly=on/);
   expect(argumentsOf({}, { clock: '2006-01-01T00:00:00' })).toContain('-rtc base=2006-01-01T00:00:00');
 });
+
+test('a watchdog resets the machine, and is there only where it is asked for', () => {
+  expect(argumentsOf({ watchdog: true })).toContain('-device i6300esb -action watchdog=reset');
+  expect(argumentsOf({})).not.toContain('i6300esb');
+});

@@ -3,18 +3,95 @@
 
 # partition_of_root: the partition the running system has mounted at /.
 partition_of_root() {
-  local number
-  number=$(awk '$5 == "/" { number = $3 } END { print number }' "$WB_PROC/self/mountinfo")
-  number=$(readlink -f "$WB_SYS/dev/block/$number") && [ -e "$number/partition" ] && echo "${number##*/}"
+  local path
+  mounted_at / && path=$(readlink -f "$WB_SYS/dev/block/$NUMBER") && [ -e "$path/partition" ] && echo "${path##*/}"
 }
 
 # Partitions have roles: warmboot-boot, warmboot-state, warmboot-a, …, warmboot-data. On GPT the role is the partition's name. An
 # msdos table has no names, there it follows from number and type: 1 boot, 2 state, slots 3 and 4, or from 5 on where 3
 # is an extended partition, and data behind them.
 
-# gpt_name NAME: its name in the GPT; nothing on other tables.
+# read_roles DISK: ROLES is what its partitions are, in words ROLE=NAME. Most of what is asked of a disk comes through here, so it starts
+# no process, but for tables without names: one for the table and one for each partition.
+read_roles() {
+  local path named
+  ROLES='' named=''
+  for path in "$WB_SYS/class/block/$1"/*/partition; do
+    path=${path%/partition}
+    read_gpt_name "${path##*/}"
+    case $GPT_NAME in
+      '') ;;
+      warmboot-*[!a-z-]*) named=yes ;;
+      warmboot-*) named=yes ROLES="$ROLES $GPT_NAME=${path##*/}" ;;
+      *) named=yes ;;
+    esac
+  done
+  if [ -z "$named" ]; then
+    read_table_fact "$1" PTTYPE
+    if [ "$FACT" = dos ]; then read_msdos_roles "$1"; fi
+  fi
+}
+
+read_msdos_roles() {
+  local path number all first name
+  all=' ' first=5
+  for path in "$WB_SYS/class/block/$1"/*/partition; do
+    number=''
+    { read -r number < "$path"; } 2> /dev/null
+    path=${path%/partition}
+    all="$all$number=${path##*/} "
+  done
+  case $all in *' 4='*) first=3 ;; esac
+  for number in 1 2 3 4 5 6 7 8 9 10 11 12 13; do
+    case $all in *" $number="*) ;; *) continue ;; esac
+    name=${all#*" $number="} name=${name%% *}
+    read_table_fact "$name" PART_ENTRY_TYPE
+    case $number/$FACT in
+      1/0xef) ROLES="$ROLES warmboot-boot=$name" ;;
+      2/0x83) ROLES="$ROLES warmboot-state=$name" ;;
+      */0x83)
+        if [ "$number" -ge "$first" ] && [ $((number - first)) -lt 8 ]; then
+          set -- a b c d e f g h
+          shift $((number - first))
+          ROLES="$ROLES warmboot-$1=$name"
+        fi ;;
+      # One of the logical ones. The second type is for while its filesystem is made; nobody else gives it.
+      [5-9]/0xda | 1?/0xda) ROLES="$ROLES warmboot-data=$name" ;;
+      [5-9]/0xd9 | 1?/0xd9) ROLES="$ROLES warmboot-data-new=$name" ;;
+    esac
+  done
+}
+
+# read_table_fact NAME TAG: FACT is what blkid reads there; these it writes in lower case.
+read_table_fact() {
+  name_node "$1"
+  FACT=$(blkid -p -o value -s "$2" "$NODE" 2> /dev/null)
+}
+
+# read_gpt_name NAME: GPT_NAME is its name in the GPT; nothing on other tables.
+read_gpt_name() {
+  local line
+  GPT_NAME=''
+  while IFS= read -r line; do
+    case $line in PARTNAME=*) GPT_NAME=${line#PARTNAME=} ;; esac
+  done < "$WB_SYS/class/block/$1/uevent"
+} 2> /dev/null
+
 gpt_name() {
-  sed -n 's/^PARTNAME=//p' "$WB_SYS/class/block/$1/uevent" 2> /dev/null
+  read_gpt_name "$1"
+  echo "$GPT_NAME"
+}
+
+# know_disk DISK: its roles are read once and for all: a running system's own disk, whose table nobody changes below it.
+know_disk() {
+  KNOWN_DISK=''
+  read_roles "$1"
+  KNOWN_ROLES=$ROLES KNOWN_DISK=$1
+}
+
+# roles_of DISK: ROLES, as they are known or read now.
+roles_of() {
+  if [ "$1" = "${KNOWN_DISK:-}" ]; then ROLES=$KNOWN_ROLES; else read_roles "$1"; fi
 }
 
 # probe NAME TAG: what blkid reads from that device now, lower case.
@@ -24,11 +101,12 @@ probe() {
 
 # partition_label NAME: its role; nothing when it has none.
 partition_label() {
-  local label disk role
+  local label disk word
   label=$(gpt_name "$1")
-  if [ -z "$label" ] && disk=$(disk_of "$1") && [ "$(probe "$disk" PTTYPE)" = dos ]; then
-    for role in boot state a b c d e f g h data; do
-      if [ "$(partition_on "$disk" "warmboot-$role")" = "$1" ]; then label=warmboot-$role; fi
+  if [ -z "$label" ] && disk=$(disk_of "$1"); then
+    roles_of "$disk"
+    for word in $ROLES; do
+      if [ "${word#*=}" = "$1" ]; then label=${word%%=*}; fi
     done
   fi
   echo "$label"
@@ -37,10 +115,12 @@ partition_label() {
 # find_myself: SLOT and DISK that this system runs from; 1 when they are not ours.
 find_myself() {
   local part
-  part=$(partition_of_root) && SLOT=$(partition_label "$part") || return 1
+  part=$(partition_of_root) && DISK=$(disk_of "$part") || return 1
+  know_disk "$DISK"
+  SLOT=$(partition_label "$part")
   case $SLOT in warmboot-[a-h]) SLOT=${SLOT#warmboot-} ;; *) return 1 ;; esac
   # On msdos a role is no more than a number: a system on any other disk must not be taken for ours.
-  DISK=$(disk_of "$part") && is_warmboot_disk "$DISK"
+  is_warmboot_disk "$DISK"
 }
 
 # disk_of NAME: the disk that a partition lies on.
@@ -51,58 +131,12 @@ disk_of() {
 
 # partition_on DISK ROLE: its name; 1 when the disk has none of that role.
 partition_on() {
-  local path
-  for path in "$WB_SYS/class/block/$1"/*/partition; do
-    path=${path%/partition}
-    if [ "$(gpt_name "${path##*/}")" = "$2" ]; then echo "${path##*/}"; return 0; fi
-  done
-  [ "$(probe "$1" PTTYPE)" = dos ] && msdos_partition "$1" "$2"
-}
-
-# msdos_partition DISK ROLE: the same on an msdos table.
-msdos_partition() {
-  local first number
-  first=5
-  if numbered "$1" 4 > /dev/null; then first=3; fi
-  case $2 in
-    warmboot-boot) typed 0xef "$1" 1 ;;
-    warmboot-state) typed 0x83 "$1" 2 ;;
-    warmboot-[a-h])
-      number=$(echo abcdefgh | sed "s/${2#warmboot-}.*//" | tr -d '\n' | wc -c)
-      typed 0x83 "$1" $((first + number)) ;;
-    warmboot-data) behind_slots 0xda "$1" ;;
-    # While its filesystem is made; no type that anybody else gives.
-    warmboot-data-new) behind_slots 0xd9 "$1" ;;
-    *) return 1 ;;
-  esac
-}
-
-# behind_slots TYPE DISK: the partition of that type, which may be any of the logical ones.
-behind_slots() {
-  local number
-  for number in 5 6 7 8 9 10 11 12 13; do
-    if typed "$1" "$2" "$number"; then return 0; fi
+  local word
+  roles_of "$1"
+  for word in $ROLES; do
+    if [ "${word%%=*}" = "$2" ]; then echo "${word#*=}"; return 0; fi
   done
   return 1
-}
-
-# numbered DISK NUMBER: the name of that partition.
-numbered() {
-  local path
-  for path in "$WB_SYS/class/block/$1"/*/partition; do
-    if [ "$(cat "$path" 2> /dev/null)" = "$2" ]; then
-      path=${path%/partition}
-      echo "${path##*/}"
-      return 0
-    fi
-  done
-  return 1
-}
-
-# typed TYPE DISK NUMBER: the same, if it is of that type.
-typed() {
-  local name
-  name=$(numbered "$2" "$3") && [ "$(probe "$name" PART_ENTRY_TYPE)" = "$1" ] && echo "$name"
 }
 
 # is_warmboot_disk DISK: any msdos disk may have such numbers and types; ours is known by the boot partition's label too.
@@ -127,14 +161,27 @@ partition_uuid() {
 
 # device NAME: its node. The kernel writes / in a device's name as ! in sysfs.
 device() {
-  echo "/dev/$1" | tr '!' '/'
+  name_node "$1"
+  echo "$NODE"
+}
+
+# name_node NAME: the same into NODE.
+name_node() {
+  NODE=/dev/$1
+  while :; do
+    case $NODE in
+      *'!'*) NODE=${NODE%%'!'*}/${NODE#*'!'} ;;
+      *) return 0 ;;
+    esac
+  done
 }
 
 # slots_on DISK: the letters of the slots it has.
 slots_on() {
   local slot
+  roles_of "$1"
   for slot in a b c d e f g h; do
-    if partition_on "$1" "warmboot-$slot" > /dev/null; then echo "$slot"; fi
+    case $ROLES in *" warmboot-$slot="*) echo "$slot" ;; esac
   done
 }
 
@@ -151,16 +198,41 @@ mount_state() {
   local part
   part=$(partition_on "$1" warmboot-state) || return 1
   mkdir -p "$STATE"
-  mount -t ext4 -o rw,sync,dirsync,nodev,nosuid,noexec "$(device "$part")" "$STATE"
+  mount -t ext4 -o rw,sync,dirsync,nodev,nosuid,noexec "$(device "$part")" "$STATE" || return 1
+  # What the power went away from before it was whole (`put`); a set of files has another name each time.
+  rm -f "$STATE"/*.new "$STATE"/*/*.new
+}
+
+# read_state DISK: the same, where it takes no writes any more: not even its journal is replayed.
+read_state() {
+  local part
+  part=$(partition_on "$1" warmboot-state) && mkdir -p "$STATE" || return 1
+  mount -t ext4 -o ro,noload,nodev,nosuid,noexec "$(device "$part")" "$STATE"
 }
 
 is_mounted() {
-  awk -v at="$1" '$5 == at { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
+  mounted_at "$1"
+}
+
+# mounted_at PLACE: NUMBER is that of the device that is mounted there, the last one of several; 1 when there is none.
+mounted_at() {
+  local number at
+  NUMBER=''
+  while read -r _ _ number _ at _; do
+    if [ "$at" = "$1" ]; then NUMBER=$number; fi
+  done < "$WB_PROC/self/mountinfo"
+  [ -n "$NUMBER" ]
 }
 
 # is_in_use PARTITION: mounted, wherever.
 is_in_use() {
-  awk -v number="$(cat "$WB_SYS/class/block/$1/dev")" '$3 == number { found = 1 } END { exit !found }' "$WB_PROC/self/mountinfo"
+  local device number
+  device=''
+  { read -r device < "$WB_SYS/class/block/$1/dev"; } 2> /dev/null || return 1
+  while read -r _ _ number _; do
+    if [ "$number" = "$device" ]; then return 0; fi
+  done < "$WB_PROC/self/mountinfo"
+  return 1
 }
 
 unmount_disk() {

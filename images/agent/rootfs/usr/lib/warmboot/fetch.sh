@@ -2,7 +2,8 @@
 # Files and parts of files from the server, or from a mirror. These functions run inside `watched` (work.sh); `fail` there ends
 # the work.
 
-# How long a server may be away, with not one byte coming, before the work is given up.
+# How long a server that takes reports may give not one byte, before the work is given up. One that is away is waited for as long as
+# that lasts: nobody could be told, and it is no fault of the image.
 PATIENCE_SECONDS=${PATIENCE_SECONDS:-3600}
 
 # fetched PATH HEADERS curl-arguments…: as `tracked`, from the server, or from the mirror that the manifest names until it fails
@@ -78,11 +79,17 @@ download() {
       # A full or failing disk shows here too: curl says so, and it will not get better.
       case $(last_error) in *'(23)'*) fail "writing ${2##*/}: $(last_error)" ;; esac
       if mirror_failed "$1" "$(last_error)"; then continue; fi
+      if server_is_away; then since=$(uptime_seconds); fi
       if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $(last_error)"; fi
     fi
     sleep $((delay + $(jitter 1)))
     delay=$(longer "$delay" 10)
   done
+}
+
+# server_is_away: it did not take the last report of this work.
+server_is_away() {
+  [ -e "$WB_RUN/work/away" ]
 }
 
 has_sha256() {
@@ -130,6 +137,7 @@ fetch_failed() {
   at='' refused=0
   if [ -s "$state" ]; then read -r at since delay empty refused < "$state"; fi
   if [ "$at" != "$2" ]; then since=$(uptime_seconds) delay=1 empty=0; fi
+  if server_is_away; then since=$(uptime_seconds); fi
   empty=$((empty + 1)) why=$(tail -n 1 "$4")
   note "the data ended behind byte $2: $why"
   case $status in

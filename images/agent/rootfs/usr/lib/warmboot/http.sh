@@ -27,24 +27,34 @@ curl_conf() {
 
 # conf_for URL: the file of curl's settings for it.
 conf_for() {
+  choose_conf "$1"
+  echo "$CONF"
+}
+
+# choose_conf URL: the same into CONF.
+choose_conf() {
+  local rest
   [ -e "$WB_RUN/curl.conf" ] || curl_conf
+  rest=${SERVER#*://}
   case $1 in
-    "$(resolve /)"*) echo "$WB_RUN/curl.conf" ;;
-    *) echo "$WB_RUN/curl-others.conf" ;;
+    "${SERVER%%://*}://${rest%%/*}/"*) CONF=$WB_RUN/curl.conf ;;
+    *) CONF=$WB_RUN/curl-others.conf ;;
   esac
 }
 
 # request SECONDS OUT curl-arguments… URL: HTTP_STATUS is the answer's status and 0 returned, or 1 when no answer came.
-# The answer's headers lie in $WB_RUN/headers.
+# The answer's headers lie in $WB_RUN/headers. ASKED is set when somebody was there to be asked, whether he answered or not.
 request() {
-  local limit out url
+  local limit out url said result
   limit=$1 out=$2
   shift 2
   for url in "$@"; do :; done
-  HTTP_STATUS=$(curl -q -g -sS -K "$(conf_for "$url")" --connect-timeout 5 --max-time "$limit" \
-    -o "$out" -D "$WB_RUN/headers" -w '%{http_code}' "$@" 2> "$WB_RUN/curl.err")
-  # shellcheck disable=SC2181 # the status of curl, in its own words
-  case $? in
+  choose_conf "$url"
+  said=$(curl -q -g -sS -K "$CONF" --connect-timeout 5 --max-time "$limit" \
+    -o "$out" -D "$WB_RUN/headers" -w '%{http_code} %{time_pretransfer}' "$@" 2> "$WB_RUN/curl.err")
+  result=$? HTTP_STATUS=${said%% *} ASKED=''
+  case ${said#* } in *[1-9]*) ASKED=yes ;; esac
+  case $result in
     0) TLS_REFUSAL=''; return 0 ;;
     35 | 51 | 60 | 77 | 90)
       # Before anything was sent: who is there cannot show a certificate of the authority that this host holds.

@@ -10,15 +10,15 @@ FILES_URL FILES_SHA256 FILES_BYTES"
 #   0 a manifest is in M_*   1 no answer   2 unchanged   3 not to be trusted   4 refused, see HTTP_STATUS
 # Where the server has moved, has another authority, or signs with a new key, its news of that are asked for: the next look is by those.
 manifest_fetch() {
-  local result status
+  local result status asked
   manifest_ask "$1"
-  result=$? status=$HTTP_STATUS
+  result=$? status=$HTTP_STATUS asked=${ASKED:-}
   case $result in
     0) if [ "${M_TRUST:-0}" -gt "${T_EDITION:-0}" ]; then trust_news; fi ;;
     3) trust_news ;;
     *) trust_lost ;;
   esac
-  HTTP_STATUS=$status
+  HTTP_STATUS=$status ASKED=$asked
   return "$result"
 }
 
@@ -158,7 +158,8 @@ serial_last() {
 serial_seen() {
   if [ "$1" -le "$(serial_last)" ]; then return 0; fi
   SERIAL_SEEN=$1
-  if [ -d "$STATE/lost+found" ] || [ -e "$STATE/host" ]; then echo "$1" | put "$STATE/serial"; fi
+  # What cannot be kept is remembered until the next boot, and the manifest is no worse for it.
+  if [ -d "$STATE/lost+found" ] || [ -e "$STATE/host" ]; then echo "$1" | put "$STATE/serial" || :; fi
 }
 
 # is_this_host MAC: the address asked for, one of this machine's ports, or the name kept on the state partition.

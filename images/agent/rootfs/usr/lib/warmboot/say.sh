@@ -4,8 +4,15 @@
 # say TEXT…: one line for the person at the console, for the lab that reads the serial port, and for the log.
 say() {
   printf 'warmboot: %s\n' "$*" >> "$WB_RUN/log"
-  { printf 'warmboot: %s\n' "$*" > "$WB_CONSOLE"; } 2> /dev/null || :
+  to_console "warmboot: $*"
   if [ -n "${WB_STDOUT:-}" ]; then printf '%s\n' "$*"; fi
+}
+
+# to_console LINE: a serial port that was told to stop (Ctrl-S, or its control lines) makes a writer wait for ever. The line is lost then,
+# and nothing else.
+to_console() {
+  # shellcheck disable=SC2016 # the inner shell's own words
+  timeout 2 sh -c 'printf "%s\n" "$1" > "$2"' sh "$1" "$WB_CONSOLE" 2> /dev/null || :
 }
 
 # note TEXT…: for the log alone, which goes to the server's reports.
@@ -27,14 +34,26 @@ trim_log() {
 
 # Seconds since this kernel started: unlike the wall clock it is never set back or forth.
 uptime_seconds() {
-  local up
-  read -r up _ < "$WB_PROC/uptime"
-  echo "${up%%.*}"
+  read_uptime
+  echo "$UPTIME"
+}
+
+# read_uptime: the same into UPTIME. What a host at rest does again and again starts no process, not even for `$(…)`.
+read_uptime() {
+  read -r UPTIME _ < "$WB_PROC/uptime"
+  UPTIME=${UPTIME%%.*}
 }
 
 # jitter N: a random whole number from 0 to N, so that five hundred hosts do not ask in the same second.
 jitter() {
   echo $(($(od -An -N2 -tu2 /dev/urandom) % ($1 + 1)))
+}
+
+# chance N: the same into CHANCE, of a sequence that begins somewhere else on each host.
+chance() {
+  if [ -z "${CHANCES:-}" ]; then CHANCES=$(od -An -N3 -tu4 /dev/urandom) || CHANCES=$$; fi
+  CHANCES=$(((CHANCES * 1103515245 + 12345) % 2147483648))
+  CHANCE=$((CHANCES / 65536 % ($1 + 1)))
 }
 
 # longer DELAY CAP: the next delay after one that did not help.

@@ -16,10 +16,9 @@ boot_readonly() {
 # when a file of it is synced. Syncing the partition does.
 boot_flush() {
   local part
-  part=$(awk -v at="$BOOT" '$5 == at { number = $3 } END { print number }' "$WB_PROC/self/mountinfo")
   # Not mounted: there is nothing to be flushed.
-  [ -n "$part" ] || return 0
-  part=$(readlink -f "$WB_SYS/dev/block/$part") && "$HELPER" sync "$(device "${part##*/}")" 2> /dev/null
+  mounted_at "$BOOT" || return 0
+  part=$(readlink -f "$WB_SYS/dev/block/$NUMBER") && "$HELPER" sync "$(device "${part##*/}")" 2> /dev/null
 }
 
 boot_sync() {
@@ -28,8 +27,11 @@ boot_sync() {
 
 # slot_record SLOT KEY: DIGEST, NAME, ATTEMPT or MODIFIED as noted when the slot became valid; 1 for an invalid slot.
 slot_record() {
+  local line
   [ -f "$BOOT/warmboot/$1/valid" ] || return 1
-  sed -n "s/^$2='\(.*\)'\$/\1/p" "$BOOT/warmboot/$1/valid"
+  while IFS= read -r line; do
+    case $line in "$2='"*\') line=${line#*\'}; echo "${line%\'}" ;; esac
+  done < "$BOOT/warmboot/$1/valid"
 }
 
 # slot_state SLOT: empty | invalid | valid | modified (valid, and run since it was written)
@@ -49,6 +51,7 @@ slot_fields() {
   for slot in $(slots_on "$1"); do
     echo "slots.$slot.state=$(slot_state "$slot")"
     echo "slots.$slot.digest=$(slot_record "$slot" DIGEST)"
+    echo "slots.$slot.files=$(cat "$STATE/files/slot-$slot" 2> /dev/null)"
   done
 }
 

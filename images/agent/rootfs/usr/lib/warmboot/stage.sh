@@ -2,7 +2,7 @@
 # Stage: an image onto a slot that does not run, while production goes on.
 
 stage() {
-  local part
+  local part result
   ATTEMPT=$M_ATTEMPT
   if ! stage_allowed; then refuse stage; return; fi
   # The server orders it only when it wants the bytes written; so only what this very order wrote needs no second time.
@@ -16,7 +16,10 @@ stage() {
   say "stage $M_IMAGE_NAME $M_IMAGE_DIGEST to slot $M_SLOT, attempt $ATTEMPT"
   forget_trial
   gently watched stage_work "$(device "$part")"
-  case $? in
+  result=$?
+  # What the image is made of lies in memory, some MiB, and the jump may be weeks away.
+  rm -f "$WB_RUN"/work/*.json
+  case $result in
     0) report_staged ;;
     2) ETAG='' ;;
     *) refuse "$(phase_now)" "$(cat "$WB_RUN/work/reason" 2> /dev/null || echo 'the work ended without a word')" ;;

@@ -129,7 +129,7 @@ action_words() {
 # work_goes_on: an image is being written now.
 work_goes_on() {
   [ -n "$AGENT_RUNS" ] && [ -e "$WB_RUN/work/phase" ] && [ ! -e "$WB_RUN/work/result" ] && [ ! -e "$WB_RUN/work/reason" ] \
-    && kill -0 "$(cat "$WB_RUN/work/pid" 2> /dev/null)" 2> /dev/null
+    && kill -0 "$(cat "$WB_RUN/work/worker" 2> /dev/null)" 2> /dev/null
 }
 
 work_slot() {

@@ -46,9 +46,19 @@ switch() {
   if [ "$M_SWITCH" != reboot ] && load_slot "$M_SLOT" "$M_APPEND $M_TRIAL$word"; then
     leave kexec
   else
-    if [ "$M_SWITCH" != reboot ]; then say "kexec refuses the kernel of slot $M_SLOT, going through the firmware"; fi
+    if [ "$M_SWITCH" != reboot ]; then tell_refusal; fi
     leave reboot
   fi
+}
+
+# tell_refusal: of kexec, while the machine still can: the firmware may take long. The jump goes on, so it is no failure.
+tell_refusal() {
+  local why
+  why="kexec refuses the kernel of slot $M_SLOT, going through the firmware"
+  REASON="$why: $(tail -n 1 "$WB_RUN/log")"
+  say "$why"
+  log_tail "$WB_RUN/log.tail"
+  report switching slot="$M_SLOT" digest="$M_IMAGE_DIGEST" phase=jump reason="$REASON" log@"$WB_RUN/log.tail"
 }
 
 switch_allowed() {

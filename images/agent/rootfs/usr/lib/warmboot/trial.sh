@@ -19,7 +19,8 @@ settle_trial() {
     # The default was moved, then the power went before it could be told.
     : > "$WB_RUN/confirmed"
     report_confirmed
-  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ]; then
+  # A system that was confirmed in this boot stays so, whatever became of grubenv since.
+  elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ] && [ ! -e "$WB_RUN/confirmed" ]; then
     IN_TRIAL=yes
     note_why 'it said nothing more'
     return
@@ -31,7 +32,10 @@ settle_trial() {
     exit 0
   elif [ -n "$slot" ] && [ "$slot" != "$SLOT" ]; then
     case $step in
-      prepared) report_rolled_back "slot $slot ($digest) was never started" ;;
+      prepared)
+        if may_jump_again "$from"; then report_still_staged "$slot" "$digest"
+        else report_rolled_back "slot $slot ($digest) was never started: the machine was restarted twice as it was about to jump"
+        fi ;;
       running) remember_failed "$digest" "$ATTEMPT" "$why"
         report_rolled_back "slot $slot ($digest) started and did not confirm: $why; $(how_it_came_back)" ;;
       *) remember_failed "$digest" "$ATTEMPT" 'it said nothing of itself'
@@ -45,6 +49,24 @@ settle_trial() {
     report_rolled_back "slot $default did not come up in its tries, so the boot loader took slot $SLOT"
   fi
   forget_trial
+}
+
+# may_jump_again BOOT: the machine was restarted before the jump that was made ready in that boot. That says nothing of the image, so the
+# jump is made ready anew; once an attempt, for a machine that dies of making it ready would do so for ever.
+may_jump_again() {
+  local attempt boot
+  attempt='' boot=''
+  { read -r attempt boot < "$STATE/interrupted"; } 2> /dev/null || :
+  if [ "$attempt" = "$ATTEMPT" ]; then [ "$boot" = "$1" ]; return; fi
+  echo "$ATTEMPT $1" | put "$STATE/interrupted"
+}
+
+# report_still_staged SLOT DIGEST: so the server orders the switch again; where the slot is not valid after all, what it says of the
+# slots makes that a stage.
+report_still_staged() {
+  say "the machine was restarted before it had jumped to slot $1 ($2)"
+  # shellcheck disable=SC2046 # one word a field
+  report_keep staged slot="$1" digest="$2" $(slot_fields "$DISK")
 }
 
 # way_back DEFAULT: WAY_BACK is the slot that this machine comes up with next, another than this one; 1 when there is none. Where
@@ -134,6 +156,37 @@ forget_trial() {
   fi
 }
 
+# network_comes: a system that has just started gets its network in a moment, and what asks before finds nobody. Waited for without a
+# process, and not for long: a host may have none, and that is for others to say.
+network_comes() {
+  local left
+  left=${NETWORK_LOOKS:-40} NETWORK_LOOKS=0
+  while [ "$left" -gt 0 ] && ! has_route; do
+    sleep 0.25
+    left=$((left - 1))
+  done
+}
+
+# has_route: to anywhere, by IPv4, or to everywhere by IPv6: its link-local ones are there from the beginning.
+has_route() {
+  local to length port
+  {
+    while read -r port _; do
+      case $port in Iface | lo) ;; *) return 0 ;; esac
+    done < "$WB_PROC/net/route"
+    while read -r to length _ _ _ _ _ _ _ port; do
+      case $to$length/$port in */lo) ;; *[!0]*/*) ;; *) return 0 ;; esac
+    done < "$WB_PROC/net/ipv6_route"
+  } 2> /dev/null
+  return 1
+}
+
+# trial_pause: seconds until the next try. What a system lacks it mostly gets in its first minute.
+trial_pause() {
+  read_uptime
+  if [ "$UPTIME" -lt "${TRIAL_HASTE:-120}" ]; then echo 1; else echo 3; fi
+}
+
 # try_to_confirm: 0 once this system is known to be good. Called again and again until then.
 try_to_confirm() {
   local former
@@ -173,6 +226,8 @@ bounded() {
   local result
   timeout -k 5 "$HOOK_SECONDS" "$1" >> "$WB_RUN/log" 2>&1
   result=$?
+  # It may be tried every few seconds for as long as a trial lasts.
+  trim_log
   case $result in
     124 | 137) ENDED="did not end within $HOOK_SECONDS s" ;;
     *) ENDED="ended with $result" ;;
@@ -183,6 +238,7 @@ bounded() {
 confirm() {
   if ! { boot_writable && grubenv_set "default=$SLOT" "tries_$SLOT=3" next= && boot_readonly; }; then
     say "the boot default cannot be moved to slot $SLOT"
+    note_why 'the boot default could not be moved here: the boot partition cannot be written'
     return 1
   fi
   : > "$WB_RUN/confirmed"

@@ -11,18 +11,22 @@ watched() {
   WORK_ORDER=$M_ATTEMPT/$M_ACTION
   mkdir -p "$WB_RUN/work"
   rm -f "$WB_RUN/work/phase.before" "$WB_RUN/work/reason" "$WB_RUN/work/unwanted" "$WB_RUN/work/result" \
-    "$WB_RUN/work/mirror-failed"
+    "$WB_RUN/work/mirror-failed" "$WB_RUN/work/away"
   (
     "$@"
     : > "$WB_RUN/work/result"
   ) &
   work=$!
+  # For the person who asks whether it goes on.
+  echo "$work" > "$WB_RUN/work/worker"
   reported=$(uptime_seconds) shown=$reported
   # The server says with `poll` how often it wants to be spoken to by those who work.
   usual=$((M_POLL > 5 ? M_POLL * 3 / 5 : 3)) every=$usual
   while [ ! -e "$WB_RUN/work/result" ] && kill -0 "$work" 2> /dev/null; do
     sleep 0.3
-    now=$(uptime_seconds)
+    note_memory
+    read_uptime
+    now=$UPTIME
     if [ $((now - shown)) -ge 5 ]; then
       shown=$now
       say "progress $(phase_now)$(progress_text)"
@@ -34,10 +38,10 @@ watched() {
       # shellcheck disable=SC2046 # one word a field
       report progress "$@" $(progress_fields)
       case $? in
-        0) every=$usual ;;
-        2) if is_superseded; then drop_work; fi ;;
+        0) every=$usual; rm -f "$WB_RUN/work/away" ;;
+        2) rm -f "$WB_RUN/work/away"; if is_superseded; then drop_work; fi ;;
         # So many hosts that work must not meet a server again, which was away, in the same second.
-        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))) ;;
+        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))); : > "$WB_RUN/work/away" ;;
       esac
     fi
   done
@@ -45,6 +49,17 @@ watched() {
   if [ -e "$WB_RUN/work/unwanted" ]; then return 2; fi
   [ -e "$WB_RUN/work/result" ] && [ ! -e "$WB_RUN/work/reason" ]
 }
+
+# note_memory: LEAST_MEMORY is the least that was free for programs while the work went on, in KiB. No program runs for it.
+note_memory() {
+  local key value rest
+  while read -r key value rest; do
+    if [ "$key" = MemAvailable: ]; then
+      if [ -z "${LEAST_MEMORY:-}" ] || [ "$value" -lt "$LEAST_MEMORY" ]; then LEAST_MEMORY=$value; fi
+      return
+    fi
+  done < "$WB_PROC/meminfo"
+} 2> /dev/null
 
 # is_superseded: only a signed manifest that orders something else stops work; a server that is away, or that calls a
 # report stale, does not.
@@ -55,7 +70,7 @@ is_superseded() {
 drop_work() {
   say "attempt $ATTEMPT is no longer wanted, its work stops"
   : > "$WB_RUN/work/unwanted"
-  kill "$(cat "$WB_RUN/work/pid")" 2> /dev/null
+  kill "$(cat "$WB_RUN/work/pid" 2> /dev/null)" 2> /dev/null
 }
 
 # --- inside the work -------------------------------------------------------------------------------------------
@@ -79,8 +94,13 @@ still_wanted() {
 
 # tracked COMMAND…: run so that drop_work can end it. Its errors go to a file of their own, see last_error.
 tracked() {
+  local result
   # shellcheck disable=SC2016,SC2086 # the inner shell's own words; GENTLY is a command and its options
   $GENTLY sh -c 'echo "$$" > "$1"; shift; exec "$@"' sh "$WB_RUN/work/pid" "$@" 2> "$WB_RUN/work/command.err"
+  result=$?
+  # From now on that number may be any other process's of this machine, and the work may be dropped while it waits for its turn.
+  rm -f "$WB_RUN/work/pid"
+  return "$result"
 }
 
 # last_error: the last line that the last tracked command had to say.

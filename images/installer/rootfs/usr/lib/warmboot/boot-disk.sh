@@ -57,18 +57,38 @@ boot_disk() {
 # jump SLOT COMMAND-LINE [reboot]: leaves this kernel. Where kexec does not work or is not wanted, the firmware finds
 # GRUB on the disk.
 jump() {
-  if [ "${3:-kexec}" = kexec ] && load_slot "$1" "$2"; then
+  local why digest
+  if [ "${3:-kexec}" = kexec ]; then
+    digest=$(slot_record "$1" DIGEST) || digest=''
+    if load_slot "$1" "$2"; then
+      unmount_disk
+      sync
+      say "kexec slot $1"
+      why=$(kexec -e 2>&1) || :
+      # Only a jump that did not take place comes here.
+      why="kexec does not leave this kernel: $(echo "$why" | tail -n 1)"
+    else
+      why="kexec does not load slot $1: $(tail -n 1 "$WB_RUN/log")"
+    fi
     unmount_disk
     sync
-    say "kexec slot $1"
-    kexec -e
+    say "$why; the machine starts again through its firmware in 30 s"
+    tell_jump "$1" "$digest" "$why; the machine goes through its firmware"
+    sleep 30
   fi
   unmount_disk
   sync
-  if [ "${3:-kexec}" = kexec ]; then
-    say "kexec does not start slot $1, the machine starts again in 30 s"
-    sleep 30
-  fi
   say "restart through the firmware"
   reboot -f
+}
+
+# tell_jump SLOT DIGEST WHY: before the reboot, for a firmware may take long and nobody would know what it is about. What was installed
+# stays installed, so that is what is said of the attempt, with the reason; without an attempt it is a failure that ends none.
+tell_jump() {
+  if [ -z "$SERVER" ] || [ -z "$HOST" ]; then return; fi
+  log_tail "$WB_RUN/log.tail"
+  if [ "${M_ACTION:-}" = install ]; then set -- installed phase=jump reason="$3" slot="$1" digest="$2"
+  else set -- failed phase=jump reason="$3"
+  fi
+  report_keep "$@" log@"$WB_RUN/log.tail" || say 'nobody took the report of it'
 }
