@@ -1,5 +1,5 @@
 /**
- * An image onto the other slot of a host that runs an older one: bytes over the wire beside what is new in it, compressed, and
+ * An image onto the other slot of a host that runs an older one: bytes over the wire, headers included, beside what is new in it, compressed, and
  * seconds from the assignment to "staged" beside a full flash. Then casync with the same pair (the old slot as its seed, chunks
  * over HTTP, the same loop device), and RAUC's adaptive mode, replayed (see rauc.ts). The host is a disk on a loop device with the
  * agent running from it; in turn, medians.
@@ -113,6 +113,7 @@ async function measure(from: ImageName, to: ImageName) {
       seen.staged.push(staged.seconds);
       seen.work.push(staged.workSeconds);
       [wire, all] = [staged.data, staged.all];
+      process.stderr.write(`${staged.requests} requests, ${wire} bytes of data, ${all} in all\n`);
       const seeded = await casync(host, to);
       seen.casync.push(seeded.seconds);
       casyncBytes = seeded.bytes;
@@ -177,14 +178,32 @@ async function stage(host: LoopHost, next: string) {
   const sent = [...log.split('\n')]
     .filter((line) => line.includes(`/boot/images/${next}/`))
     .map((line) => JSON.parse(line) as { path: string; bytes: number; time: number });
-  const sum = (all: typeof sent) => all.reduce((bytes, line) => bytes + line.bytes, 0);
+  // The log tells of bodies.
+  const headers = {
+    part: await headerBytes(`${url}/boot/images/${next}/data`, ['-r', '0-999999']),
+    whole: await headerBytes(`${url}/boot/images/${next}/index.json`),
+  };
+  const sum = (all: typeof sent) =>
+    all.reduce(
+      (bytes, { path, bytes: body }) => bytes + body + headers[path.endsWith('/data') ? 'part' : 'whole'],
+      0,
+    );
   const workBegan = Math.min(...sent.map(({ time }) => time));
   return {
     seconds: (at - began) / 1000,
     workSeconds: (at - workBegan) / 1000,
     data: sum(sent.filter(({ path }) => path.endsWith('/data'))),
     all: sum(sent),
+    requests: sent.length,
   };
+}
+
+/** Of an answer, from its status line to the empty one. */
+async function headerBytes(of: string, options: readonly string[] = []): Promise<number> {
+  const { stdout } = await execa('curl', ['-q', '-sSf', '-D', '-', '-o', '/dev/null', ...options, of], {
+    stripFinalNewline: false,
+  });
+  return stdout.length;
 }
 
 /** The other slot is blank, the old one the seed. */

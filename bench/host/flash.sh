@@ -14,8 +14,8 @@ device=$1 at=/boot/images/$2
 # What the manifest of an install says, and what the installer sets.
 # shellcheck disable=SC2034
 {
-  M_ATTEMPT=bench ATTEMPT=bench M_ACTION=install M_SLOT=b M_POLL=5 M_RATE='' M_MIRROR='' RATE_LIMIT=''
-  STREAMS=4 FRESH=yes
+  M_ATTEMPT=bench ATTEMPT=bench M_ACTION=install M_SLOT=b M_POLL=5 M_RATE=${RATE:-} M_MIRROR='' RATE_LIMIT=''
+  STREAMS=2 FRESH=yes
   M_IMAGE_NAME=bench M_IMAGE_DIGEST=$2 M_STAGE_INDEX=$at/index.json M_STAGE_FRAMES=$at/frames.json M_STAGE_DATA=$at/data
 }
 

@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { inCheckout } from '../../lab/paths.ts';
+import { placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
+import { AGENT, INSTALLER } from '../host/shell.ts';
+
+/**
+ * Production data on a disk as a kernel sees it, with the real table, partitions, filesystem and checks: made, kept, grown, and made
+ * anew after a power cut. The kernel is one that runs as a process, from the Debian package `user-mode-linux`.
+ */
+const MIB = 2 ** 20;
+let folder = '';
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'warmboot-data-'));
+  const lib = join(folder, 'lib');
+  for (const from of [AGENT, INSTALLER]) cpSync(from, lib, { recursive: true });
+  await execa('make', ['-s', '-j2', '-C', inCheckout('images/agent/helper'), `OUT=${folder}/made`, 'all']);
+  cpSync(join(folder, 'made/warmboot-helper'), join(lib, 'warmboot-helper'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+type Table = 'gpt' | 'msdos';
+
+/** The table that the server gives for a disk of this size. */
+function layout(table: Table, bytes: number): string {
+  const disk = { bytes, sectorBytes: 512 } as const;
+  const sizes = { bootBytes: 64 * MIB, stateBytes: 16 * MIB, slots: 2, slotBytes: MIB };
+  const guid = (name: string) =>
+    `00000000-0000-8000-8000-${Buffer.from(name.padEnd(6).slice(-6)).toString('hex')}`;
+  const placed = placePartitions({ name: 'x', table, ...sizes, data: true }, disk, ['a', 'b'], guid);
+  if (!('partitions' in placed)) throw new Error('too small');
+  return sfdiskScript(
+    table,
+    { guid: guid('disk'), signature: '0x12345678', identity: 'i' },
+    disk,
+    placed.partitions,
+  );
+}
+
+describe.each(['gpt', 'msdos'] as const)('%s', (table) => {
+  let megabytes = 400;
+  const disk = () => join(folder, 'disk');
+  const resize = (to: number) => {
+    megabytes = to;
+    truncateSync(disk(), to * MIB);
+  };
+  beforeEach(() => {
+    writeFileSync(disk(), '');
+    resize(400);
+  });
+
+  /** A machine with this disk does that. @returns what it says */
+  const run = async (job: 'install' | 'cut' | 'boot'): Promise<string> => {
+    const given = join(folder, 'layout');
+    writeFileSync(given, layout(table, megabytes * MIB));
+    const words = Object.entries({ LIB: join(folder, 'lib'), LAYOUT: given, JOB: job });
+    const init = join(folder, 'init');
+    writeFileSync(
+      init,
+      `#!/bin/sh\n${words.map(([name, value]) => `export ${name}='${value}'\n`).join('')}exec '${inCheckout('test/interop/data-machine.sh')}'\n`,
+    );
+    chmodSync(init, 0o755);
+    const kernel = ['mem=256M', 'quiet', 'panic=-1', 'con=null', 'con0=fd:0,fd:1', `ubd0=${disk()}`];
+    const { all } = await execa(
+      'setpriv',
+      [
+        ...['--pdeathsig', 'KILL', '--', 'timeout', '-k', '1', '100', '/usr/bin/linux.uml', ...kernel],
+        ...['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', `init=${init}`],
+      ],
+      { stdin: 'ignore', all: true, reject: false, cwd: folder },
+    );
+    const said = all.replaceAll('\r', '');
+    if (!/the job is done|the power goes/.test(said))
+      throw new Error(`the machine did not get that far: ${said}`);
+    return said;
+  };
+  const sizeIn = (said: string) => Number(/^size: (\d+)$/m.exec(said)?.[1]);
+  const seen = () => spawnSync('/sbin/sfdisk', ['-d', disk()], { encoding: 'utf8' }).stdout;
+
+  test('made by the install, kept by the next one, and grown to the end of a disk that has grown', async () => {
+    expect(await run('install')).toMatch(/made a filesystem in the data partition/);
+    const first = await run('boot');
+    expect(first).toMatch(/^mount: 0\nsystems: \nsize: \d+\nhealthy: 0\nstray: [^0]/m);
+
+    resize(900);
+    expect(await run('install')).toMatch(/reason: \n(?![\s\S]*made a filesystem)/);
+    const second = await run('boot');
+    expect(second).toMatch(/^systems: one $/m);
+    expect(sizeIn(second) - sizeIn(first)).toBeGreaterThan(450);
+  });
+
+  test('the power goes while its filesystem is made: no OS takes the partition for data, and the next try makes it', async () => {
+    // Of an earlier use of this disk: a filesystem right where the partition will be.
+    const start = /start=(\d+), size=\d+, type=(?:da|\S+, .*name=warmboot-data)$/m.exec(
+      layout(table, 400 * MIB),
+    );
+    const offset = `offset=${Number(start?.[1]) * 512}`;
+    await execa('/sbin/mke2fs', ['-q', '-F', '-t', 'ext4', '-L', 'older', '-E', offset, disk(), '100M']);
+    await run('cut');
+    expect(seen()).toMatch(table === 'gpt' ? /name="warmboot-data-new"/ : /type=d9/);
+    expect(await run('boot')).toMatch(/^mount: 0\nthe job is done/m);
+
+    expect(await run('install')).toMatch(/made a filesystem in the data partition/);
+    const after = await run('boot');
+    expect(after).toMatch(/^systems: \n[\s\S]*^healthy: 0$/m);
+    expect(sizeIn(after)).toBeGreaterThan(200);
+    expect(seen()).not.toMatch(/warmboot-data-new|type=d9/);
+  });
+});
