@@ -70,4 +70,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('blkid/PART_ENTRY_UUID-sda6', '77777777-06\n');
     expect(host.run(shell, `${node}partition_uuid sda6`).out).toBe('77777777-06');
   });
+
+  test.each([512, 4096])(
+    'the PARTUUID of a slot that cannot be read: from the table, sectors of %i bytes',
+    (sector) => {
+      host.disk('sda', { 'queue/logical_block_size': String(sector) }, ['warmboot-boot', 'warmboot-a']);
+      const table = Buffer.alloc(sector * 3);
+      Buffer.from('33221100554477668899aabbccddeeff', 'hex').copy(table, sector * 2 + 128 + 16);
+      host.writeBytes('table', table);
+      const node = 'device() { echo "$T/table"; }\n';
+      expect(host.run(shell, `${node}partition_uuid sda2`).out).toBe('00112233-4455-6677-8899-aabbccddeeff');
+    },
+  );
 });

@@ -147,7 +147,8 @@ is_warmboot_disk() {
 }
 
 # partition_uuid NAME: its PARTUUID, lower case. blkid of old systems does not know it for msdos: there it is the disk's
-# signature and the number.
+# signature and the number. On GPT blkid says nothing where what lies in the partition cannot be read, and such a slot is one that may be
+# written: there it is read from the table.
 partition_uuid() {
   local uuid disk
   uuid=$(probe "$1" PART_ENTRY_UUID)
@@ -155,8 +156,22 @@ partition_uuid() {
     # shellcheck disable=SC2046 # four bytes, the lowest first
     set -- $(cat "$WB_SYS/class/block/$1/partition") $(od -An -tx1 -j440 -N4 "$(device "$disk")")
     uuid=$(printf '%s%s%s%s-%02x' "$5" "$4" "$3" "$2" "$1")
+  elif [ -z "$uuid" ] && [ -n "$(gpt_name "$1")" ] && disk=$(disk_of "$1"); then
+    uuid=$(gpt_uuid "$(cat "$WB_SYS/class/block/$1/partition")" "$disk")
   fi
   echo "$uuid"
+}
+
+# gpt_uuid NUMBER DISK: entries of 128 bytes from the third sector on (UEFI specification 5.3.3), in them a GUID at byte 16.
+gpt_uuid() {
+  local sector
+  sector=$(cat "$WB_SYS/class/block/$2/queue/logical_block_size") || return 1
+  # shellcheck disable=SC2046 # its bytes; the first three fields have their lowest byte first
+  set -- $(od -An -v -tx1 -j$((sector * 2 + ($1 - 1) * 128 + 16)) -N16 "$(device "$2")" 2> /dev/null)
+  [ $# -eq 16 ] || return 1
+  printf '%s%s%s%s-%s%s-%s%s-%s%s-' "$4" "$3" "$2" "$1" "$6" "$5" "$8" "$7" "$9" "${10}"
+  shift 10
+  printf '%s' "$@"
 }
 
 # device NAME: its node. The kernel writes / in a device's name as ! in sysfs.

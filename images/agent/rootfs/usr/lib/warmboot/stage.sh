@@ -58,6 +58,10 @@ stage_allowed() {
 root_fits() {
   local uuid
   uuid=$(partition_uuid "$1")
+  if [ -z "$uuid" ]; then
+    REASON="the partition table of this disk cannot be read: look at the kernel's log and the disk"
+    return 1
+  fi
   if [ "$M_ROOT" != "PARTUUID=$uuid" ]; then
     REASON="the manifest's root is '$M_ROOT', slot $M_SLOT of this disk is 'PARTUUID=$uuid'"
     return 1
