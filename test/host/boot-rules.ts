@@ -77,6 +77,13 @@ export const BOOT_RULES: readonly BootRule[] = [
     after: { default: 'a' },
   },
   {
+    when: 'a number of tries that nobody writes, as a torn sector may hold it, counts as 3',
+    valid: ['a', 'b'],
+    grubenv: { default: 'a', tries_a: '33', tries_b: '3' },
+    boots: 'a',
+    after: { tries_a: '2', tries_b: '3' },
+  },
+  {
     when: 'there are eight slots',
     valid: ['c', 'h'],
     grubenv: { default: 'h', tries_h: '2' },

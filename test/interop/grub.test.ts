@@ -1,20 +1,15 @@
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOOT_RULES, type BootRule } from '../host/boot-rules.ts';
+import { BOOT_LBA, GRUB, makeGrubDisk, SECTOR } from './grub-disk.ts';
 
 /** The real GRUB of our disks, in the real firmware of a virtual machine, against the table that the installer obeys too. */
-const GRUB = fileURLToPath(new URL('../../images/installer/grub', import.meta.url));
 const OVMF = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
-const SECTOR = 512;
-const CORE_LBA = 2048;
-const BOOT_LBA = 4096;
-const BOOT_KIB = 65_536;
 
 let work: string;
 let loader: string;
@@ -61,77 +56,14 @@ async function holds(rule: BootRule, firmware: 'bios' | 'uefi'): Promise<void> {
     expect([key, after.get(key) ?? '']).toEqual([key, value]);
 }
 
-/** A disk with GRUB where the installer puts it, and slots whose kernels are none: GRUB's choice is what matters. */
-async function makeDisk(folder: string, { valid, grubenv }: BootRule): Promise<string> {
-  const disk = join(folder, 'disk.img');
-  const tree = join(folder, 'tree');
-  for (const name of ['EFI/BOOT', 'grub', 'warmboot']) mkdirSync(join(tree, name), { recursive: true });
-  cpSync(join(loader, 'BOOTX64.EFI'), join(tree, 'EFI/BOOT/BOOTX64.EFI'));
-  cpSync(join(loader, 'grub.cfg'), join(tree, 'grub/grub.cfg'));
-  if (grubenv) {
-    await execa('grub-editenv', [join(tree, 'grub/grubenv'), 'create']);
-    const pairs = Object.entries(grubenv).map(([key, value]) => `${key}=${value}`);
-    await execa('grub-editenv', [join(tree, 'grub/grubenv'), 'set', ...pairs]);
-  } else writeFileSync(join(tree, 'grub/grubenv'), 'a power cut left this');
-  for (const slot of valid) {
-    mkdirSync(join(tree, 'warmboot', slot));
-    const files = {
-      valid: '',
-      vmlinuz: 'none',
-      'initrd.img': 'none',
-      'slot.cfg': "set slot_append='x'\nset slot_trial='y'\n",
-    };
-    for (const [name, content] of Object.entries(files))
-      writeFileSync(join(tree, 'warmboot', slot, name), content);
-  }
-
-  writeFileSync(disk, '');
-  await execa('truncate', ['-s', '80M', disk]);
-  const table = `label: gpt
-start=${CORE_LBA}, size=${BOOT_LBA - CORE_LBA}, type=21686148-6449-6E6F-744E-656564454649, name=warmboot-bios
-start=${BOOT_LBA}, size=${(BOOT_KIB * 1024) / SECTOR}, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name=warmboot-boot\n`;
-  await execa('sfdisk', ['-q', disk], { input: table });
-  const write = (file: string, lba: number, size: string) =>
-    execa('dd', [
-      `if=${join(loader, file)}`,
-      `of=${disk}`,
-      'bs=1',
-      ...size.split(' '),
-      `seek=${lba * SECTOR}`,
-      'conv=notrunc',
-    ]);
-  await write('boot-gpt.img', 0, 'count=440');
-  await execa('dd', [
-    `if=${join(loader, 'core-gpt.img')}`,
-    `of=${disk}`,
-    `bs=${SECTOR}`,
-    `seek=${CORE_LBA}`,
-    'conv=notrunc',
-  ]);
-  await execa('mkfs.vfat', [
-    '-F',
-    '32',
-    '-n',
-    'WARMBOOT',
-    '--offset',
-    String(BOOT_LBA),
-    disk,
-    String(BOOT_KIB),
-  ]);
-  await execa(
-    'mcopy',
-    [
-      '-s',
-      '-i',
-      `${disk}@@${BOOT_LBA * SECTOR}`,
-      ...['EFI', 'grub', 'warmboot'].map((name) => join(tree, name)),
-      '::/',
-    ],
-    {
-      env: { MTOOLS_SKIP_CHECK: '1' },
-    },
-  );
-  return disk;
+/** Slots whose kernels are none: GRUB's choice is what matters. */
+function makeDisk(folder: string, { valid, grubenv }: BootRule): Promise<string> {
+  const slot = {
+    vmlinuz: 'none',
+    'initrd.img': 'none',
+    'slot.cfg': "set slot_append='x'\nset slot_trial='y'\n",
+  };
+  return makeGrubDisk(folder, loader, { valid, grubenv, files: () => slot });
 }
 
 /** What GRUB says first on the serial port about its choice. The machine is cut off then: what was saved is saved. */

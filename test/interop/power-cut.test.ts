@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runsAll } from '../all.ts';
-import { type Judged, judgeRecord } from '../power-cut/judge-record.ts';
+import { type Effort, type Judged, judgeRecord } from '../power-cut/judge-record.ts';
+import { PAYLOAD } from '../power-cut/payload.ts';
 import { type Mutation, makePrograms, record } from '../power-cut/record.ts';
 
 /**
  * The order of writes (docs/disk-layout.md). The real installer and the real agent work on a disk that records every write and every
- * flush: an install, a stage and a switch by kexec, a stage over what was valid and a switch through the firmware, a power-on. Then the
- * power is cut at each write of the record, and what is left is judged by GRUB's rules.
+ * flush: an install, a stage and a switch by kexec, a stage over what was valid and a switch through the firmware, a power-on, a way back by
+ * hand. Then the power is cut at each write of the record, and what is left is judged by GRUB's rules; and GRUB itself is started from it.
  */
 
 const MINUTES = 60_000;
@@ -23,30 +24,41 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 async function cutEverywhere(
   mutations: readonly Mutation[],
-  effort: { samples: number; stateEvery: number },
+  effort: Effort,
 ): Promise<Judged & { readonly said: string }> {
   const { log, said } = await record(mkdtempSync(join(folder, 'run-')), programs, mutations);
   const judging = mkdtempSync(join(folder, 'judged-'));
-  return { said, ...(await judgeRecord(log, judging, effort)) };
+  return { said, ...(await judgeRecord(log, judging, join(programs, PAYLOAD), effort)) };
 }
+
+const QUICK: Effort = { samples: 6, stateEvery: 20 };
+const ALL: Effort = { samples: 40, stateEvery: 1, boots: { every: 1, uefiEvery: 10, toTheEnd: true } };
 
 test(
   'whenever the power is cut, the old slot is booted with its own bytes, or the new one, whole and proved',
   async () => {
-    const effort = runsAll() ? { samples: 40, stateEvery: 1 } : { samples: 6, stateEvery: 20 };
-    const { said, wrong, marks, starts, cuts } = await cutEverywhere([], effort);
+    const { said, wrong, marks, starts, cuts, boots } = await cutEverywhere([], runsAll() ? ALL : QUICK);
     expect(said).toContain('ended: all orders were carried out');
     expect(marks).toEqual([
       ...['starts installer', 'leaves by kexec', 'starts agent a', 'healthy a'],
       ...['leaves by kexec', 'starts agent b', 'healthy b'],
       ...['leaves by reboot', 'starts installer', 'leaves by kexec', 'starts agent a', 'healthy a'],
       ...['starts installer', 'leaves by kexec', 'starts agent a', 'healthy a'],
+      ...[
+        'back to b',
+        'leaves by reboot',
+        'starts installer',
+        'leaves by kexec',
+        'starts agent b',
+        'healthy b',
+      ],
       'end all orders were carried out',
     ]);
     expect(Object.fromEntries(wrong)).toEqual({});
     // All ends that there may be were seen.
     expect(Object.keys(starts).sort()).toEqual(['a', 'a on trial', 'b', 'null']);
     expect(cuts).toBeGreaterThan(1500);
+    if (runsAll()) expect([boots.kinds > 6, boots.powerOns > 200]).toEqual([true, true]);
   },
   25 * MINUTES,
 );

@@ -15,6 +15,11 @@ export class DiskState {
       if (keeps(i)) this.#over.set(sector + i, data.subarray(i * SECTOR, (i + 1) * SECTOR));
   }
 
+  /** What lies over the flushed disk, sector by sector. */
+  unflushed(): Iterable<[sector: number, data: Buffer]> {
+    return this.#over;
+  }
+
   read(offset: number, bytes: number): Buffer {
     const first = Math.floor(offset / SECTOR);
     const last = Math.ceil((offset + bytes) / SECTOR);

@@ -24,6 +24,8 @@ export type FatVolume = {
   readonly entries: readonly FatFile[];
   /** The number in the FAT; 0 for a cluster that is free. */
   next(cluster: number): number;
+  /** Where on the disk. */
+  placeOf(cluster: number): { readonly offset: number; readonly bytes: number };
 };
 
 /** @param at where on the disk it begins @returns null when there is none */
@@ -37,6 +39,10 @@ export function readFat(disk: DiskState, at: number): FatVolume | null {
   const dataAt = fatAt + head.readUInt8(16) * fatBytes;
   const fat = disk.read(fatAt, fatBytes);
   const next = (cluster: number) => (cluster * 4 < fatBytes ? fat.readUInt32LE(cluster * 4) & 0x0fffffff : 0);
+  const placeOf = (cluster: number) => ({
+    offset: dataAt + (cluster - 2) * clusterBytes,
+    bytes: clusterBytes,
+  });
 
   const read = (first: number, bytes: number): Pick<FatFile, 'clusters' | 'content'> => {
     const clusters: number[] = [];
@@ -44,7 +50,7 @@ export function readFat(disk: DiskState, at: number): FatVolume | null {
     for (let cluster = first; clusters.length * clusterBytes < bytes; cluster = next(cluster)) {
       if (cluster < 2 || cluster >= END || clusters.includes(cluster)) return { clusters, content: null };
       clusters.push(cluster);
-      parts.push(disk.read(dataAt + (cluster - 2) * clusterBytes, clusterBytes));
+      parts.push(disk.read(placeOf(cluster).offset, clusterBytes));
     }
     return { clusters, content: Buffer.concat(parts).subarray(0, bytes) };
   };
@@ -70,7 +76,7 @@ export function readFat(disk: DiskState, at: number): FatVolume | null {
     }
   };
   walk('', head.readUInt32LE(44), 0);
-  return { files, entries, next };
+  return { files, entries, next, placeOf };
 }
 
 type Named = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BOOT_RULES } from '../host/boot-rules.ts';
-import { grubChoice, parseGrubenv } from './grub.ts';
+import { afterGrub, grubChoice, parseGrubenv } from './grub.ts';
 
 /** As grub-editenv writes it. */
 function block(variables: Readonly<Record<string, string>>): Buffer {
@@ -8,10 +8,15 @@ function block(variables: Readonly<Record<string, string>>): Buffer {
   return Buffer.from(`# GRUB Environment Block\n${lines.join('')}`.padEnd(1024, '#'));
 }
 
-describe.each(BOOT_RULES)('$when', ({ valid, grubenv, boots }) => {
+describe.each(BOOT_RULES)('$when', ({ valid, grubenv, boots, after = {} }) => {
   test('the model chooses as GRUB', () => {
     const { trial, slot } = grubChoice(valid, grubenv && parseGrubenv(block(grubenv)));
     expect(trial ? `${trial} trial` : slot).toBe(boots);
+  });
+  test('and leaves the same environment', () => {
+    const left = afterGrub(valid, grubenv && parseGrubenv(block(grubenv)));
+    for (const [key, value] of Object.entries(after))
+      expect([key, left?.get(key) ?? '']).toEqual([key, value]);
   });
 });
 

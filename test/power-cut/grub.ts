@@ -28,3 +28,15 @@ export function grubChoice(
   const other = [...valid].sort().find((slot) => slot !== byDefault && get(`tries_${slot}`) !== '0');
   return { trial, slot: other ?? byDefault };
 }
+
+/** What the environment holds when GRUB has made that choice; a variable that is empty is as good as none. */
+export function afterGrub(valid: readonly string[], grubenv: Grubenv | null): Grubenv | null {
+  if (grubenv === null) return null;
+  const { slot, trial } = grubChoice(valid, grubenv);
+  const after = new Map(grubenv);
+  if (grubenv.get('next')) after.set('next', '');
+  const tries = grubenv.get(`tries_${slot}`) ?? '0';
+  if (trial === null && !['', '0'].includes(tries))
+    after.set(`tries_${slot}`, /^[12]$/.test(tries) ? `${Number(tries) - 1}` : '2');
+  return after;
+}

@@ -1,9 +1,10 @@
 import { placePartitions } from '../../server/core/disk-layout.ts';
-import { storeImage } from '../fixtures/running-server.ts';
 import { cuts } from './cuts.ts';
 import { DiskState } from './disk-state.ts';
 import { readFat } from './fat.ts';
 import { firmwareFiles, judge, type Known, startOf } from './judge.ts';
+import { IMAGE_NAMES, powerCutImage } from './payload.ts';
+import { type BootEffort, RealBoots } from './real-boots.ts';
 import { DISK_BYTES, TINY } from './record.ts';
 import { readState, type StateFiles } from './state-partition.ts';
 import { type Entry, readWriteLog, SECTOR, type Write } from './write-log.ts';
@@ -18,24 +19,32 @@ export type Judged = {
   /** How many cuts leave a machine that starts this: a slot, a slot on trial, or nothing. */
   readonly starts: Readonly<Record<string, number>>;
   readonly states: number;
+  readonly boots: { readonly states: number; readonly kinds: number; readonly powerOns: number };
+};
+
+export type Effort = {
+  /** Random cuts between two flushes. */
+  readonly samples: number;
+  /** Of the cuts that touch the state partition, whose check takes long, only each so-many-th. */
+  readonly stateEvery: number;
+  /** What of it is really booted; nothing when left out. */
+  readonly boots?: BootEffort;
 };
 
 const MARK = 'warmboot mark: ';
 const MARK_SECTOR = DISK_BYTES / SECTOR - 1024;
 
-/**
- * @param folder an empty one
- * @param effort `samples`: random cuts between two flushes; `stateEvery`: of the cuts that touch the state partition, whose check
- * takes long, only each so-many-th
- */
+/** @param folder an empty one @param payload what the kernels of the run were made of */
 export async function judgeRecord(
   log: Buffer,
   folder: string,
-  { samples, stateEvery }: { readonly samples: number; readonly stateEvery: number },
+  payload: string,
+  { samples, stateEvery, boots }: Effort,
 ): Promise<Judged> {
   const entries = readWriteLog(log);
   const marks = marksOf(entries);
-  const known = await whatIsKnown(entries, folder);
+  const known = await whatIsKnown(entries, folder, payload);
+  const real = boots && new RealBoots(folder, known, boots);
   const stateAt = startOf(known, 'warmboot-state');
   const readStateOf = (disk: DiskState) => readState(folder, disk.read(stateAt, TINY.stateBytes));
   const inState = (index: number) => {
@@ -45,6 +54,7 @@ export async function judgeRecord(
 
   let [installed, isDefault] = [false, 'a'];
   let since = -1;
+  let flushedUntil = 0;
   let settled: StateFiles | undefined;
   const wrong = new Map<string, { first: string; count: number }>();
   const starts: Record<string, number> = {};
@@ -55,12 +65,16 @@ export async function judgeRecord(
     installed ||= boots !== null;
     const moved = boots !== null && boots !== isDefault && healthy(index).has(boots);
     if (moved) [isDefault, since] = [boots, index];
+    real?.flush(entries.slice(flushedUntil, index));
+    flushedUntil = index;
   };
+  // What proved itself since the default last moved, and where a person ordered it back to.
   const healthy = (until: number) =>
     new Set(
-      [...marks].flatMap(([at, text]) =>
-        at > since && at <= until && text.startsWith('healthy ') ? [text.slice(8)] : [],
-      ),
+      [...marks].flatMap(([at, text]) => {
+        const slot = /^(?:healthy|back to) ([a-h])$/.exec(text)?.[1];
+        return at > since && at <= until && slot ? [slot] : [];
+      }),
     );
   const find = (what: string, where: string): void => {
     const found = wrong.get(what);
@@ -75,6 +89,7 @@ export async function judgeRecord(
     for (const each of verdict.wrong) find(each, cut.name);
     const start = verdict.trial === null ? `${verdict.boots}` : `${verdict.trial} on trial`;
     starts[start] = (starts[start] ?? 0) + 1;
+    if (installed || verdict.boots !== null) await real?.see(cut.disk, cut.name);
     // What was flushed was looked at when it was all there.
     if (!installed || !cut.kept.some(inState)) continue;
     states += 1;
@@ -84,7 +99,10 @@ export async function judgeRecord(
     else if (settled === undefined) settled = state;
     else if (state.kept !== settled.kept) find(`the state partition has lost ${state.kept}`, cut.name);
   }
-  return { cuts: count, wrong, marks: [...marks.values()], starts, states };
+  await real?.end();
+  for (const { what, where } of real?.wrong ?? []) find(what, where);
+  const booted = { states: real?.states ?? 0, kinds: real?.kinds ?? 0, powerOns: real?.boots ?? 0 };
+  return { cuts: count, wrong, marks: [...marks.values()], starts, states, boots: booted };
 }
 
 function marksOf(entries: readonly Entry[]): Map<number, string> {
@@ -98,11 +116,11 @@ function marksOf(entries: readonly Entry[]): Map<number, string> {
 }
 
 /** The run's end is the measure for what was written once; the images are made here again. */
-async function whatIsKnown(entries: readonly Entry[], folder: string): Promise<Known> {
+async function whatIsKnown(entries: readonly Entry[], folder: string, payload: string): Promise<Known> {
   const end = new DiskState(Buffer.alloc(DISK_BYTES));
   for (const entry of entries) if (entry !== 'flush') end.put(entry);
   const images = [];
-  for (const name of ['one', 'two', 'three']) images.push(await storeImage(folder, name));
+  for (const name of IMAGE_NAMES) images.push(await powerCutImage(folder, name, payload));
   const disk = { bytes: DISK_BYTES, sectorBytes: SECTOR } as const;
   const placed = placePartitions({ name: 'tiny', ...TINY }, disk, ['a', 'b'], (_label, number) =>
     guidOf(end, number),

@@ -48,7 +48,11 @@ done
 END
 cat > /run/played/systemctl << 'END'
 #!/bin/sh
-leave "$1"
+case $1 in
+  # Another program of that system goes on: it must not end before it leaves.
+  stop) kill -STOP "-$(cat /run/session)" ;;
+  *) leave "$1" ;;
+esac
 END
 cat > /run/played/reboot << 'END'
 #!/bin/sh

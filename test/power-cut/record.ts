@@ -5,6 +5,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   truncateSync,
@@ -15,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { inCheckout } from '../../lab/paths.ts';
 import { AGENT, INSTALLER } from '../host/shell.ts';
+import { makePayload, PAYLOAD } from './payload.ts';
 
 /** A Linux kernel that runs as a process of ours, from the Debian package `user-mode-linux`. */
 const KERNEL = '/usr/bin/linux.uml';
@@ -32,11 +34,12 @@ export const TINY = {
   data: false,
 } as const;
 
-/** Helper and GRUB, made once for all recordings. @returns the folder they are in */
+/** Helper, GRUB and what stands in for Linux, made once for all recordings. @returns the folder they are in */
 export async function makePrograms(folder: string): Promise<string> {
   await execa('make', ['-s', '-j2', '-C', inCheckout('images/agent/helper'), `OUT=${folder}/made`, 'all']);
   mkdirSync(join(folder, 'grub'));
   await execa('sh', [inCheckout('images/installer/grub/make.sh'), join(folder, 'grub')]);
+  await makePayload(join(folder, PAYLOAD));
   return folder;
 }
 
@@ -51,7 +54,27 @@ export async function record(
   folder: string,
   programs: string,
   mutations: readonly Mutation[] = [],
-): Promise<{ readonly log: Buffer; readonly said: string }> {
+): Promise<Recorded> {
+  for (let left = MOST_CRASHES; ; left -= 1) {
+    const recorded = await recordOnce(mkdtempSync(join(folder, 'try-')), programs, mutations);
+    if (!CRASH.test(recorded.said) || left === 0) return recorded;
+  }
+}
+
+type Recorded = { readonly log: Buffer; readonly said: string };
+
+/**
+ * The kernel that runs as a process was seen to fall over by itself on a machine that was very busy, with these words. That says nothing
+ * of what is tried here.
+ */
+const CRASH = /bad: scheduling from the idle thread|Kernel panic/;
+const MOST_CRASHES = 2;
+
+async function recordOnce(
+  folder: string,
+  programs: string,
+  mutations: readonly Mutation[],
+): Promise<Recorded> {
   prepare(folder, programs, mutations);
   const socket = join(folder, 'disk.sock');
   const disk = startDisk(folder, socket);
@@ -76,6 +99,7 @@ function prepare(folder: string, programs: string, mutations: readonly Mutation[
   for (const from of [AGENT, INSTALLER]) cpSync(from, lib, { recursive: true });
   cpSync(join(programs, 'made/warmboot-helper'), join(lib, 'warmboot-helper'));
   cpSync(join(programs, 'grub'), join(lib, 'grub'), { recursive: true });
+  cpSync(join(programs, PAYLOAD), join(folder, PAYLOAD));
   // The one thing that cannot be true here: that the slot is mounted at /.
   const root = 'partition_of_root() { partition_on vda "warmboot-$(cmdline_value warmboot.slot)"; }';
   writeFileSync(join(lib, 'disk.sh'), `${readFileSync(join(lib, 'disk.sh'), 'utf8')}\n${root}\n`);
@@ -125,7 +149,7 @@ async function runMachine(folder: string, socket: string): Promise<string> {
   const uml = spawn(
     'setpriv',
     [
-      ...['--pdeathsig', 'KILL', '--', 'timeout', '-k', '1', '500', KERNEL],
+      ...['--pdeathsig', 'KILL', '--', 'timeout', '-k', '1', '700', KERNEL],
       ...['mem=768M', 'quiet', 'panic=-1', 'con=null', 'con0=fd:0,fd:1'],
       ...['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', `init=${join(folder, 'init')}`],
       `virtio_uml.device=${socket}:2`,
@@ -136,6 +160,7 @@ async function runMachine(folder: string, socket: string): Promise<string> {
   for (const stream of [uml.stdout, uml.stderr])
     stream.setEncoding('utf8').on('data', (text) => {
       said += text;
+      if (CRASH.test(said)) uml.kill();
     });
   await once(uml, 'close');
   return said.replaceAll('\r', '');

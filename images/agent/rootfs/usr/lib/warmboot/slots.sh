@@ -132,7 +132,11 @@ slot_to_boot() {
     done
   fi
   tries=$(grubenv_get "tries_$slot")
-  case $tries in [1-9]) grubenv_set "tries_$slot=$((tries - 1))" ;; esac
+  case $tries in
+    '' | 0) ;;
+    1 | 2) grubenv_set "tries_$slot=$((tries - 1))" ;;
+    *) grubenv_set "tries_$slot=2" ;;
+  esac
   BOOT_SLOT=$slot
 }
 
