@@ -192,9 +192,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
       grubenv({ default: 'b', tries_b: '0', tries_a: '2' });
       settle(':');
       expect(sent()).toEqual(['rolled-back']);
+      host.write('requests', '');
       run('reset_tries; grubenv_get default; grubenv_get tries_a');
       expect(read('run/boot/grub/grubenv')).toContain('default=a');
       expect(read('run/boot/grub/grubenv')).toContain('tries_a=3');
+      // For a server that thinks b the default there is no slot to stage to.
+      expect(sent()).toEqual(['booted']);
+      expect(read('requests')).toMatch(/default=a /);
+      grubenv({ default: 'a', tries_a: '2' });
+      run('reset_tries');
+      expect(sent()).toEqual(['booted']);
     });
   });
 
@@ -295,6 +302,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
         '50-hangs did not end within 1 s',
       );
       expect(Date.now() - began).toBeLessThan(30_000);
+    });
+
+    test('not where the system did not get its identity and files; a system without a way back goes on', () => {
+      host.write('run/early-cut', '');
+      run(`SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; try_to_confirm`);
+      expect([calls('grubenv'), read('run/state/trial')]).toEqual([
+        [],
+        expect.stringContaining('not put in place'),
+      ]);
+      expect(run('healthy && echo good')).toBe('good');
     });
 
     test('not while a health hook says no', () => {

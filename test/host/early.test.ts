@@ -329,6 +329,14 @@ describe.each(SHELLS)('init in %s', (...shell) => {
     return { status: done.status, order: read('order').trim().split('\n'), tookMs: Date.now() - began };
   }
 
+  test('that it was ended in the midst of its work is left for the agent, and said; what ends by itself is not', () => {
+    init('exit 1', '15');
+    expect(existsSync(host.path('run/wb/early-cut'))).toBe(false);
+    init('sleep 60');
+    expect(existsSync(host.path('run/wb/early-cut'))).toBe(true);
+    expect(said()).toContain('took too long');
+  });
+
   test('early first, then the real init with its arguments, at once', () => {
     const { status, order, tookMs } = init('sleep 0.2; echo early >> "$T/order"', '15');
     expect({ status, order }).toEqual({ status: 0, order: ['early', 'init single two words'] });

@@ -35,7 +35,7 @@ function layout(table: Table, bytes: number): string {
   if (!('partitions' in placed)) throw new Error('too small');
   return sfdiskScript(
     table,
-    { guid: guid('disk'), signature: '0x12345678', identity: 'i' },
+    { guid: guid('disk'), signature: '12345678', identity: 'i' },
     disk,
     placed.partitions,
   );

@@ -119,8 +119,6 @@ announce_again() {
   { read -r told < "$WB_RUN/announced"; } 2> /dev/null || :
   if [ "$told" = "$M_ANNOUNCE" ]; then return 1; fi
   say "the server was restored from a backup: telling it anew what runs here"
-  ATTEMPT=$BOOT_ATTEMPT
-  # shellcheck disable=SC2046 # one word a field
-  report_keep booted slot="$SLOT" digest="$DIGEST" trial=false $(slot_fields "$DISK")
+  report_booted
   printf '%s\n' "$M_ANNOUNCE" > "$WB_RUN/announced"
 }

@@ -211,6 +211,11 @@ try_to_confirm() {
 
 healthy() {
   local hook
+  # It may have another network than its own, and keys that nobody knows. Where there is no way back it goes on as it is.
+  if [ -n "${IN_TRIAL:-}" ] && [ -e "$WB_RUN/early-cut" ]; then
+    REASON='identity and files of this host were not put in place in time'
+    return 1
+  fi
   data_healthy "$DISK" || return 1
   for hook in "$WB_ETC"/health.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then
@@ -269,7 +274,17 @@ reset_tries() {
   if [ "$default" != "$SLOT" ] && { [ "$(grubenv_get "tries_$default")" = 0 ] || [ ! -f "$BOOT/warmboot/$default/valid" ]; }; then
     set -- "$@" "default=$SLOT"
   fi
-  if [ $# -gt 0 ]; then boot_writable && grubenv_set "$@" && boot_readonly; fi
+  if [ $# -eq 0 ]; then return 0; fi
+  boot_writable && grubenv_set "$@" && boot_readonly || return
+  # Without this word the server would spare the former default's slot, and would have none to write to.
+  case " $* " in *' default='*) if [ -n "$SERVER" ]; then report_booted || :; fi ;; esac
+}
+
+# report_booted: what runs here, once more: what is known of it has changed, or was forgotten.
+report_booted() {
+  ATTEMPT=$BOOT_ATTEMPT
+  # shellcheck disable=SC2046 # one word a field
+  report_keep booted slot="$SLOT" digest="$DIGEST" trial=false $(slot_fields "$DISK")
 }
 
 # Either the server or the gateway: one of them may be down without this system being to blame.
