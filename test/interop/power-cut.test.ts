@@ -31,7 +31,7 @@ async function cutEverywhere(
   return { said, ...(await judgeRecord(log, judging, join(programs, PAYLOAD), effort)) };
 }
 
-const QUICK: Effort = { samples: 6, stateEvery: 20 };
+const QUICK: Effort = { samples: 6, stateEvery: 20, boots: { every: 10, uefiEvery: 40, toTheEnd: false } };
 const ALL: Effort = { samples: 40, stateEvery: 1, boots: { every: 1, uefiEvery: 10, toTheEnd: true } };
 
 test(
@@ -58,7 +58,8 @@ test(
     // All ends that there may be were seen.
     expect(Object.keys(starts).sort()).toEqual(['a', 'a on trial', 'b', 'null']);
     expect(cuts).toBeGreaterThan(1500);
-    if (runsAll()) expect([boots.kinds > 6, boots.powerOns > 200]).toEqual([true, true]);
+    expect(boots.kinds).toBeGreaterThan(6);
+    expect(boots.powerOns).toBeGreaterThan(runsAll() ? 200 : 30);
   },
   25 * MINUTES,
 );
