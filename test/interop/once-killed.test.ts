@@ -13,6 +13,8 @@ import { ask, newMac, storeImage } from '../fixtures/running-server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const KILLS = runsAll() ? 40 : 6;
+/** A server has room for 64, and a fast machine sends more than that. */
+const MOST_WEBHOOKS = 60;
 
 /** Each POST that is told apart by what it leaves behind, however often it was sent. */
 type Sent = {
@@ -83,7 +85,8 @@ test(`POSTs with an Idempotency-Key and a server that is killed ${KILLS} times: 
           db.prepare('SELECT count(*) FROM webhooks WHERE url LIKE ?').pluck().get(`%/${name}`) as number,
       },
     ];
-    return { ...(kinds[at % kinds.length] as Omit<Sent, 'key'>), key };
+    const left = at < MOST_WEBHOOKS * kinds.length ? kinds : kinds.slice(0, -1);
+    return { ...(left[at % left.length] as Omit<Sent, 'key'>), key };
   }
 
   for (let kill = 0; kill < KILLS; kill += 1) {
