@@ -68,6 +68,7 @@ import { monitorPlane } from './http/operations-routes.ts';
 import { transfers } from './http/transfers.ts';
 import { openTlsFolder } from './keys/tls-folder.ts';
 import { newId, sha256Hex } from './keys/tokens.ts';
+import { pages } from './web/pages.ts';
 
 export type Running = {
   /** How the command line reaches it. */
@@ -290,6 +291,7 @@ async function join(
     clock: Date.now,
     lastSeen: seen.of,
     lastWord: words.of,
+    pages,
     stopping: stopping.signal,
     logger: room('admin'),
     // The one client of a server that a command starts for itself is that command: what it breaks off it says itself.
