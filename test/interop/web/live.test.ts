@@ -33,7 +33,7 @@ test('what is typed, ticked, selected and focused stays while the page changes',
   await page.getByLabel('Host').fill('half a ma');
   const before = await page.getByRole('row').count();
   await enrol();
-  await page.waitForFunction(`document.querySelectorAll('tr').length > ${before}`);
+  await expect.poll(() => page.getByRole('row').count()).toBeGreaterThan(before);
   expect(await page.getByLabel('Host').inputValue()).toBe('half a ma');
   expect(await page.evaluate('document.activeElement.id')).toBe('f-host');
 });
