@@ -21,6 +21,7 @@ import type {
   EventFeed,
   EventUseCases,
   HostUseCases,
+  ImageDetailUseCases,
   LifecycleUseCases,
   ProfileUseCases,
   StoreUseCases,
@@ -71,6 +72,7 @@ export type AdminPlane = Operations & {
   readonly builds: BuildUseCases;
   readonly contexts: ContextSpool;
   readonly images: StoreUseCases;
+  readonly details: ImageDetailUseCases;
   readonly uploads: UploadUseCases;
   readonly disks: DiskUseCases;
   readonly rollouts: RolloutUseCases;
