@@ -274,6 +274,7 @@ async function join(
     },
     uploads,
     disks,
+    layouts: context.layouts,
     rollouts: rolloutCases(context, engine, seen.of, onRolloutError),
     library,
     profiles: profileCases(context),
