@@ -217,10 +217,13 @@ describe('hosts', () => {
     expect(await list('label=kind&q=PAIR%3DX%3Dy')).toEqual([macs[1]]);
     const said = saidInventory({ system: { ...saidInventory().system, serial: 'SN-Zx%9', uuid: null } });
     await server.boot(`/boot/hosts/${macs[0]}/inventory`, { body: said });
-    for (const part of ['sn-zx', 'ZX%9', 'cn0001'])
+    for (const part of ['sn-zx', 'ZX%9', 'cn0001', 'dell inc. POWER', '0h28rr', '127.0.0'])
       expect(await list(`label=kind&q=${encodeURIComponent(part)}`)).toEqual([macs[0]]);
-    for (const part of ['z%9', 'sn_zx', "' OR 1=1 --"])
+    for (const part of ['z%9', 'sn_zx', "' OR 1=1 --", 'r640 sn-'])
       expect(await list(`label=kind&q=${encodeURIComponent(part)}`)).toEqual([]);
+    const compact = macs[0]?.replaceAll(':', '') ?? '';
+    expect(await list(`label=kind&q=${compact}`)).toEqual([macs[0]]);
+    expect(await list(`label=kind&q=${compact.match(/.{4}/g)?.join('.')}`)).toEqual([macs[0]]);
   });
   test('are listed by image: those that shall run it', async () => {
     const mac = await enrol({ image: 'two', labels: { kind: 'by-image' } });
