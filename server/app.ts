@@ -276,6 +276,7 @@ async function join(
     details: imageDetailCases({ store, library }),
     uploads,
     disks,
+    layouts: context.layouts,
     rollouts: rolloutCases(context, engine, seen.of, onRolloutError),
     library,
     profiles: profileCases(context),
