@@ -44,6 +44,7 @@ try {
     ['first 100 hosts', ({ server }) => server.admin('GET', '/hosts?limit=100')],
     ['all of a rack', ({ server }) => server.admin('GET', '/hosts?label=rack%3Dr7')],
     ['all failed', ({ server }) => server.admin('GET', '/hosts?state=failed')],
+    ['a text that no host has', ({ server }) => server.admin('GET', '/hosts?limit=100&q=no%20such')],
     ['every host, by pages of 1000', ({ server }) => everyHost(server), 'SELECT * FROM hosts'],
     ['one host', ({ server, mac }) => server.admin('GET', `/hosts/${mac}`)],
   ];

@@ -37,6 +37,7 @@ import { eventCases } from './control/events.ts';
 import { garbageWatch } from './control/garbage-watch.ts';
 import { hostFileCases } from './control/host-files.ts';
 import { hostCases } from './control/hosts.ts';
+import { imageDetailCases } from './control/image-details.ts';
 import { imageKeeper } from './control/image-keeper.ts';
 import { imageRemoval } from './control/images.ts';
 import { inventoryCases } from './control/inventories.ts';
@@ -273,8 +274,10 @@ async function join(
       remove: imageRemoval({ store, keeper }),
       check: storeCheck({ store, files, startChecker: checker }),
     },
+    details: imageDetailCases({ store, library }),
     uploads,
     disks,
+    layouts: context.layouts,
     rollouts: rolloutCases(context, engine, seen.of, onRolloutError),
     library,
     profiles: profileCases(context),

@@ -32,7 +32,10 @@ export function addHosts({ program, run }: Cli): void {
     )
     .option('--image <image>', 'only hosts that shall run this image, or run it')
     .option('--profile <name>', 'only hosts that have this profile')
-    .option('--search <text>', 'only hosts with this in a MAC or a label')
+    .option(
+      '--search <text>',
+      'only hosts with this in a MAC, a label, the name of their image, vendor, product, serial or address',
+    )
     .option('--watch', WATCH_HELP)
     .addHelpText('after', '\nExample: warmboot hosts --label "rack in (r1, r2),!spare" --state failed,hold')
     .action(({ watch: isWatched, ...filter }: HostFilter & { watch?: boolean }) =>

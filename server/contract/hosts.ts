@@ -224,7 +224,10 @@ export const hostQuerySchema = z.object({
     description: `any of these, with commas between or repeated: ${HOST_STATES.join(', ')}`,
   }),
   image: imageRef.optional().openapi({ description: 'hosts that shall run it, or run it' }),
-  q: z.string().max(128).optional().openapi({ description: 'a part of a MAC, of a label or of a serial' }),
+  q: z.string().max(128).optional().openapi({
+    description:
+      'a part of a MAC in any notation, of a label (NAME=VALUE), of the name of the image that it shall run or runs, or of its inventory: vendor, product and serial of system and board, and the address that it was sent from; in any case',
+  }),
   limit: z.coerce.number().int().min(1).max(HOSTS_ON_A_PAGE).optional(),
   profile: z.string().max(63).optional(),
   cursor: cursorParam,

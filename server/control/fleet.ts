@@ -2,7 +2,7 @@ import { parseImageRef } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { HostPlace } from '../core/fleet-port.ts';
 import type { Host } from '../core/host.ts';
-import { fits, type HostFilter, mayFit } from '../core/host-filter.ts';
+import { fits, type HostFilter, mayFit, searched } from '../core/host-filter.ts';
 import { HOST_STATES, type HostState } from '../core/host-state.ts';
 import { noImage } from '../core/no-image.ts';
 import type { Store } from '../core/ports.ts';
@@ -24,7 +24,7 @@ export async function hostFilter(
     states: states.flatMap((each) => each.split(',')).map(stateOf),
     image: image === undefined ? null : await digestOf(store, image),
     profile: profile ?? null,
-    text: text ? { part: text, bySerial: await store.lookups.hostsWithSerial(text) } : null,
+    text: text ? await textFilter(store, text) : null,
   };
 }
 
@@ -59,6 +59,14 @@ export async function* everyHost(
     if (hosts.length > 0) yield hosts;
     place = seen.next;
   } while (place !== null);
+}
+
+async function textFilter({ lookups }: Pick<Store, 'lookups'>, text: string): Promise<HostFilter['text']> {
+  const [byInventory, images] = await Promise.all([
+    lookups.hostsDescribedBy(text),
+    lookups.imagesNamed(text),
+  ]);
+  return { ...searched(text), byInventory, images };
 }
 
 /** @throws WarmbootError in the selector's own words */

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono';
 import { completed, document } from '../contract/openapi.ts';
 import type { BackupUseCases } from '../core/backup-port.ts';
 import type { ContextSpool } from '../core/build-ports.ts';
+import type { DiskLayout } from '../core/disk-layout.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { Host } from '../core/host.ts';
 import type { HostFileUseCases } from '../core/host-file-port.ts';
@@ -22,6 +23,7 @@ import type {
   EventFeed,
   EventUseCases,
   HostUseCases,
+  ImageDetailUseCases,
   LifecycleUseCases,
   ProfileUseCases,
   StoreUseCases,
@@ -40,6 +42,7 @@ import { addHostFileRoutes } from './host-file-routes.ts';
 import { addHostRoutes } from './host-routes.ts';
 import { addImageRoutes } from './image-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
+import { addLayoutRoutes } from './layout-routes.ts';
 import { addLifecycleRoutes } from './lifecycle-routes.ts';
 import { addMirrorRoutes } from './mirror-routes.ts';
 import { nothingHere } from './nothing-here.ts';
@@ -73,8 +76,10 @@ export type AdminPlane = Operations & {
   readonly builds: BuildUseCases;
   readonly contexts: ContextSpool;
   readonly images: StoreUseCases;
+  readonly details: ImageDetailUseCases;
   readonly uploads: UploadUseCases;
   readonly disks: DiskUseCases;
+  readonly layouts: ReadonlyMap<string, DiskLayout>;
   readonly rollouts: RolloutUseCases;
   readonly library: ImageLibrary;
   readonly profiles: ProfileUseCases;
@@ -141,6 +146,7 @@ export function adminPlane(plane: AdminPlane): AdminApp {
   addHostFileRoutes(app, plane.files);
   addDiscoveryRoutes(app, discovery, view);
   addLifecycleRoutes(app, plane.lifecycle, view);
+  addLayoutRoutes(app, plane.layouts);
   addMirrorRoutes(app, plane);
   addImageRoutes(app, plane, shownImage);
   addUploadRoutes(app, plane, shownImage);

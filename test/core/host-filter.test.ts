@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Host } from '../../server/core/host.ts';
-import { EVERY_HOST, fits, mayFit } from '../../server/core/host-filter.ts';
+import { EVERY_HOST, fits, mayFit, searched, type TextFilter } from '../../server/core/host-filter.ts';
 import { type HostState, hostState } from '../../server/core/host-state.ts';
 import { A, B, C, hostWith, macAt } from '../fixtures/hosts.ts';
 
@@ -37,6 +37,13 @@ test('an image that they shall run or run', () => {
   expect(found({ image: C })).toEqual([]);
 });
 
+const text = (part: string, more: Partial<TextFilter> = {}): TextFilter => ({
+  ...searched(part),
+  byInventory: new Set(),
+  images: new Set(),
+  ...more,
+});
+
 describe('text', () => {
   test.each([
     ['00:00:01', 'active'],
@@ -44,14 +51,33 @@ describe('text', () => {
     [macAt(1).toUpperCase(), 'active'],
     ['north', 'active'],
     ['ROOM=N', 'active'],
+    ['0000.0001', 'active'],
+    ['525400000001', 'active'],
+    ['5254', 'active'],
+    ['52-54', 'active'],
+    // Two digits are one byte: these are the halves of two.
+    ['25', undefined],
     ['b8', undefined],
+    [':', undefined],
+    ['.', undefined],
+    ['_', undefined],
     ['%', undefined],
-  ])('%s', (text, first) => {
-    expect(found({ text: { part: text, bySerial: new Set() } })[0]).toBe(first);
+  ])('%s', (part, first) => {
+    expect(found({ text: text(part) })[0]).toBe(first);
   });
-  test('a host that was found by its serial fits, and no other', () => {
-    expect(found({ text: { part: 'no label', bySerial: new Set(['host-1']) } })).toContain('active');
-    expect(found({ text: { part: 'no label', bySerial: new Set(['host-2']) } })).toEqual([]);
+  test('a host that was found by its inventory fits, and no other', () => {
+    expect(found({ text: text('no label', { byInventory: new Set(['host-1']) }) })).toContain('active');
+    expect(found({ text: text('no label', { byInventory: new Set(['host-2']) }) })).toEqual([]);
+  });
+  test('the image that it shall run, and the one that it runs', () => {
+    const running = hostWith({ enrolment: { assignment: { ref: 'Web:v2', digest: A } } });
+    const fitsText = (filter: TextFilter) => fits({ ...EVERY_HOST, text: filter }, running);
+    expect(fitsText(text('web:V'))).toBe(true);
+    expect(fitsText(text('web:v3'))).toBe(false);
+    expect(fitsText(text('nothing else', { images: new Set([running.observation?.digest ?? C]) }))).toBe(
+      true,
+    );
+    expect(fitsText(text('nothing else', { images: new Set([C]) }))).toBe(false);
   });
 });
 
@@ -59,7 +85,8 @@ test('what the first record refuses never fits', () => {
   const filters = [
     {},
     { states: ['ignored', 'active'] as HostState[] },
-    { text: { part: 'b7', bySerial: new Set<string>() } },
+    { text: text('b7') },
+    { text: text('no label', { images: new Set([B]) }) },
     { selector: [{ key: 'rack', operator: 'exists' as const, values: [] }] },
   ];
   for (const some of filters)

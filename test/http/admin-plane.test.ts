@@ -217,10 +217,13 @@ describe('hosts', () => {
     expect(await list('label=kind&q=PAIR%3DX%3Dy')).toEqual([macs[1]]);
     const said = saidInventory({ system: { ...saidInventory().system, serial: 'SN-Zx%9', uuid: null } });
     await server.boot(`/boot/hosts/${macs[0]}/inventory`, { body: said });
-    for (const part of ['sn-zx', 'ZX%9', 'cn0001'])
+    for (const part of ['sn-zx', 'ZX%9', 'cn0001', 'dell inc. POWER', '0h28rr', '127.0.0'])
       expect(await list(`label=kind&q=${encodeURIComponent(part)}`)).toEqual([macs[0]]);
-    for (const part of ['z%9', 'sn_zx', "' OR 1=1 --"])
+    for (const part of ['z%9', 'sn_zx', "' OR 1=1 --", 'r640 sn-'])
       expect(await list(`label=kind&q=${encodeURIComponent(part)}`)).toEqual([]);
+    const compact = macs[0]?.replaceAll(':', '') ?? '';
+    expect(await list(`label=kind&q=${compact}`)).toEqual([macs[0]]);
+    expect(await list(`label=kind&q=${compact.match(/.{4}/g)?.join('.')}`)).toEqual([macs[0]]);
   });
   test('are listed by image: those that shall run it', async () => {
     const mac = await enrol({ image: 'two', labels: { kind: 'by-image' } });
@@ -367,7 +370,27 @@ test('images are shown as the schema says', async () => {
   expect(images.map(({ tags }) => tags)).toEqual([['one:latest'], ['two:latest'], ['installer:latest']]);
   expect(images[0]).toMatchObject({ digest: server.one.digest, kind: 'os', os: 'Test one', chunks: 3 });
   for (const name of ['one', 'one:latest', server.one.digest])
-    expect((await server.admin(`/api/v1/images/${name}`)).json).toEqual(images[0]);
+    expect((await server.admin(`/api/v1/images/${name}`)).json).toEqual({
+      ...images[0],
+      filesystem: 'ext4',
+      append: 'console=ttyS0,115200n8',
+      // It came without.
+      layers: null,
+    });
+});
+
+test('hosts of an image are counted', async () => {
+  const count = async () => (await server.admin('/api/v1/images/two')).json.hosts.assigned;
+  const before = await count();
+  await enrol({ image: 'two' });
+  expect(await count()).toBe(before + 1);
+});
+
+test('what images share', async () => {
+  const { json } = await server.admin('/api/v1/images/one/shared');
+  expect(json).toEqual({ digest: server.one.digest, contentBytes: 13 * 4096, images: [] });
+  expect((await server.admin('/api/v1/images/installer/shared')).json.images).toEqual([]);
+  expect((await server.admin('/api/v1/images/nothing/shared')).status).toBe(404);
 });
 
 test('images and builds are given a page at a time', async () => {
