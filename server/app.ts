@@ -37,6 +37,7 @@ import { eventCases } from './control/events.ts';
 import { garbageWatch } from './control/garbage-watch.ts';
 import { hostFileCases } from './control/host-files.ts';
 import { hostCases } from './control/hosts.ts';
+import { imageDetailCases } from './control/image-details.ts';
 import { imageKeeper } from './control/image-keeper.ts';
 import { imageRemoval } from './control/images.ts';
 import { inventoryCases } from './control/inventories.ts';
@@ -68,6 +69,7 @@ import { monitorPlane } from './http/operations-routes.ts';
 import { transfers } from './http/transfers.ts';
 import { openTlsFolder } from './keys/tls-folder.ts';
 import { newId, sha256Hex } from './keys/tokens.ts';
+import { pages } from './web/pages.ts';
 
 export type Running = {
   /** How the command line reaches it. */
@@ -272,6 +274,7 @@ async function join(
       remove: imageRemoval({ store, keeper }),
       check: storeCheck({ store, files, startChecker: checker }),
     },
+    details: imageDetailCases({ store, library }),
     uploads,
     disks,
     layouts: context.layouts,
@@ -291,6 +294,7 @@ async function join(
     clock: Date.now,
     lastSeen: seen.of,
     lastWord: words.of,
+    pages,
     stopping: stopping.signal,
     logger: room('admin'),
     // The one client of a server that a command starts for itself is that command: what it breaks off it says itself.

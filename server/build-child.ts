@@ -9,7 +9,7 @@ import { draftImage } from './blobs/image-draft.ts';
 import { BuildError } from './build/build-error.ts';
 import { buildFolderOf } from './build/build-folder.ts';
 import { buildImage, type ChunkLookup } from './build/build-image.ts';
-import { maskOf } from './build/mask.ts';
+import { maskChecks, maskLayers, maskOf } from './build/mask.ts';
 import type { BuildProgress, BuildResult, FromChild, ToChild } from './build/messages.ts';
 
 /** Chunks in one message: some 100 bytes each. */
@@ -79,7 +79,9 @@ async function run({ request, dataDir, imagesDir }: Extract<ToChild, { type: 'st
       signal: stopping.signal,
     });
     note({ end: result.kind === 'tool' ? result.reference : result.digest });
-    await sendResult(result);
+    await sendResult(
+      result.kind === 'tool' ? result : { ...result, layers: maskLayers(result.layers, mask) },
+    );
     process.exitCode = 0;
   } catch (error) {
     const failure = explain(error);
@@ -89,7 +91,7 @@ async function run({ request, dataDir, imagesDir }: Extract<ToChild, { type: 'st
     } catch {
       // The log lies on the disk that may be what failed.
     }
-    await send({ type: 'failed', code: failure.code, what });
+    await send({ type: 'failed', code: failure.code, what, checks: maskChecks(failure.checks, mask) });
     process.exitCode = 1;
   }
   // Sockets to Docker may still be open; nothing of value is.

@@ -3,9 +3,9 @@ import { BuildError } from '../build/build-error.ts';
 import { runBuild } from '../build/builder.ts';
 import type { BuildRequest } from '../build/messages.ts';
 import type { Builder, BuildOrder } from '../core/build-ports.ts';
+import { BuildRefused } from '../core/build-refused.ts';
 import type { Digest } from '../core/digest.ts';
 import type { DiskLayout } from '../core/disk-layout.ts';
-import { WarmbootError } from '../core/errors.ts';
 
 /** Builds as forked children, with what the data folder and the layouts say. */
 export function dockerBuilder(
@@ -28,12 +28,13 @@ export function dockerBuilder(
         signal,
       });
       if (built.kind === 'tool') return { kind: 'tool', dockerImage: built.dockerImage };
-      const { kind, packBytes, chunks } = built;
-      return { kind: 'image', draft: { id, digest: built.digest as Digest, kind, packBytes, chunks } };
+      const { kind, packBytes, chunks, layers, checks } = built;
+      const draft = { id, digest: built.digest as Digest, kind, packBytes, chunks, layers };
+      return { kind: 'image', draft, checks };
     } catch (error) {
       // What a Dockerfile or a full disk causes is told to the user; only our own mistakes keep their stack.
       if (error instanceof BuildError && error.code !== 'internal')
-        throw new WarmbootError('unavailable', error.message);
+        throw new BuildRefused(error.message, error.checks);
       throw error;
     }
   };

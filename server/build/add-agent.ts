@@ -6,8 +6,7 @@ import { BuildError } from './build-error.ts';
 import { type DockerImage, findImage, NO_OPTIONS } from './docker/docker.ts';
 import { buildFolder } from './docker/docker-build.ts';
 import type { Report } from './messages.ts';
-import { saveLayers } from './tree/layers.ts';
-import type { FileRegion } from './tree/tar-scan.ts';
+import { type SavedLayer, saveLayers } from './tree/layers.ts';
 
 /** Builds images/agent, whose layers can be put on top of any image. */
 export async function buildAgent(
@@ -37,9 +36,10 @@ export async function saveAgent(
   agent: DockerImage,
   work: string,
   { report, signal }: { report: Report; signal: AbortSignal },
-): Promise<FileRegion[]> {
+): Promise<SavedLayer[]> {
   report({ phase: 'layers', message: 'the image has no agent: adding it as the last layer' });
   const folder = join(work, 'agent');
   await mkdir(folder);
-  return saveLayers(docker, agent, folder, report, signal);
+  const layers = await saveLayers(docker, agent, folder, report, signal);
+  return layers.map((layer) => ({ ...layer, madeBy: 'the agent, added by the builder' }));
 }

@@ -1,3 +1,5 @@
+import type { BuildChecks } from '../core/build-ports.ts';
+
 /**
  * The ways in which a build ends without an image. All are shown to the user without a stack trace.
  *
@@ -30,9 +32,12 @@ export type BuildErrorCode =
 export class BuildError extends Error {
   override readonly name = 'BuildError';
   readonly code: BuildErrorCode;
+  /** Of a `check`: what they found. */
+  readonly checks: BuildChecks | null;
 
-  constructor(code: BuildErrorCode, message: string) {
+  constructor(code: BuildErrorCode, message: string, checks: BuildChecks | null = null) {
     super(message);
     this.code = code;
+    this.checks = checks;
   }
 }

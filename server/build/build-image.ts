@@ -3,23 +3,25 @@ import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
 import type { Recipe } from '../contract/image-json.ts';
+import type { BuildChecks } from '../core/build-ports.ts';
 import { CHUNKING } from '../core/chunks.ts';
 import type { Digest } from '../core/digest.ts';
 import type { ImageDraft } from '../core/file-ports.ts';
 import { type ImageIndex, parseIndex, serializeIndex } from '../core/image-index.ts';
 import type { FileTree } from '../filesystems/file-tree.ts';
-import type { CheckFailure } from './accept/check.ts';
 import { checkInstallerImage, checkOsImage } from './accept/checks.ts';
 import { ext4ProfileFor } from './accept/filesystem-profile.ts';
 import { findKernel } from './accept/kernel.ts';
 import { readOsRelease } from './accept/os-release.ts';
 import { labelTree } from './accept/selinux/label-tree.ts';
+import { verdictOf } from './accept/verdict.ts';
 import { buildAgent, hasAgent, saveAgent } from './add-agent.ts';
 import { argumentsWithInit } from './agent-init.ts';
 import { BuildError } from './build-error.ts';
 import { buildFolderOf } from './build-folder.ts';
 import { connectDocker, type DockerImage, findImage, requireDocker } from './docker/docker.ts';
 import { dockerReference } from './docker/docker-build.ts';
+import { recordLayers } from './layer-record.ts';
 import type { BuildRequest, BuildResult, Report } from './messages.ts';
 import { FILESYSTEM_UUID, planFilesystem } from './plan-filesystem.ts';
 import { roomNote } from './room-note.ts';
@@ -30,7 +32,7 @@ import { storeLoader } from './store-loader.ts';
 import { type StoredPartition, storePartition } from './store-partition.ts';
 import { copyOut } from './tree/copy-file.ts';
 import { countFiles } from './tree/count-files.ts';
-import { addLayers, mergeLayers, saveLayers } from './tree/layers.ts';
+import { addLayers, mergeLayers, type SavedLayer, saveLayers } from './tree/layers.ts';
 
 /** Frame lengths (`bytes`) of the chunks that are stored; the others are not in the map. */
 export type ChunkLookup = (
@@ -89,12 +91,15 @@ async function buildIn(
     const layers = await saveLayers(docker, image, work, report, signal);
     report({ phase: 'layers', message: `merging ${layersOf(layers.length)}` });
     const tree = mergeLayers(layers);
-    if (agent && !hasAgent(tree))
-      addLayers(tree, await saveAgent(docker, agent, work, around), layers.length);
+    if (agent && !hasAgent(tree)) {
+      const more = await saveAgent(docker, agent, work, around);
+      addLayers(tree, more, layers.length);
+      layers.push(...more);
+    }
     const files = countFiles(tree);
     spareMemory(files);
     report({ phase: 'layers', message: `${layersOf(layers.length)}, ${files} files` });
-    return await storeTree({ request, recipe, image, tree, draft }, around);
+    return await storeTree({ request, recipe, image, tree, layers, draft }, around);
   } catch (error) {
     await draft.discard();
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw await noSpace(dataDir, image.bytes);
@@ -107,11 +112,12 @@ interface Making {
   readonly recipe: Exclude<Recipe, { kind: 'tool' }>;
   readonly image: DockerImage;
   readonly tree: FileTree;
+  readonly layers: readonly SavedLayer[];
   readonly draft: ImageDraft;
 }
 
 async function storeTree(making: Making, around: BuildSurroundings): Promise<BuildResult> {
-  const { request, recipe, image, tree, draft } = making;
+  const { request, recipe, image, tree, layers, draft } = making;
   const { lookup, report, signal } = around;
   const kernel = findKernel(tree);
   const os = readOsRelease(tree);
@@ -128,21 +134,17 @@ async function storeTree(making: Making, around: BuildSurroundings): Promise<Bui
           })),
         ]
       : await checkInstallerImage({ tree, kernel, os });
-  if (failures.length > 0 || !kernel?.initrd) throw checkError(request.name, failures);
+  const checks = verdictOf(recipe.kind, failures);
+  if (failures.length > 0 || !kernel?.initrd) throw checkError(request.name, checks);
 
   const kernelFile = await copyOut(kernel.kernel.inode, join(draft.folder, 'kernel'));
   const initrdFile = await copyOut(kernel.initrd.inode, join(draft.folder, 'initrd'));
   const loader = recipe.kind === 'installer' ? await storeLoader(tree, join(draft.folder, 'loader')) : null;
-  const partition =
+  const plan =
     recipe.kind === 'os'
-      ? await storePartition(
-          planFilesystem(tree, recipe.filesystem, ext4ProfileFor(tree, kernel.release)),
-          lookup,
-          draft.append,
-          report,
-          signal,
-        )
-      : NO_PARTITION;
+      ? planFilesystem(tree, recipe.filesystem, ext4ProfileFor(tree, kernel.release))
+      : null;
+  const partition = plan ? await storePartition(plan, lookup, draft.append, report, signal) : NO_PARTITION;
   const { chunks, packed } = partition;
   const index: ImageIndex = {
     version: 1,
@@ -182,6 +184,8 @@ async function storeTree(making: Making, around: BuildSurroundings): Promise<Bui
     reusedChunks: partition.different - packed.length,
     packBytes,
     chunks: packed,
+    layers: plan && recordLayers(layers, tree, plan),
+    checks,
   };
 }
 
@@ -192,12 +196,13 @@ function layersOf(count: number): string {
 /** An installer has none. */
 const NO_PARTITION: StoredPartition = { chunks: [], packed: [], different: 0, dataBytes: 0 };
 
-function checkError(name: string, failures: readonly CheckFailure[]): BuildError {
-  const lines = failures.map(({ check, message, line }) => `  ${check}: ${message}.\n    add: ${line}`);
-  const lacksAgent = failures.some(({ check }) => check === 'agent');
+function checkError(name: string, checks: BuildChecks): BuildError {
+  const lines = checks.failed.map(({ check, message, line }) => `  ${check}: ${message}.\n    add: ${line}`);
+  const lacksAgent = checks.failed.some(({ check }) => check === 'agent');
   if (lacksAgent)
     lines.push('  The builder puts the agent in itself with --add-agent, or "agent": true in image.json.');
-  return new BuildError('check', [`The image ${name} was built, but is not accepted:`, ...lines].join('\n'));
+  const what = [`The image ${name} was built, but is not accepted:`, ...lines].join('\n');
+  return new BuildError('check', what, checks);
 }
 
 /** The layers and a pack of about half of them lie on the disk at the same time. */

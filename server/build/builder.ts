@@ -77,7 +77,7 @@ function conversation(child: ChildProcess, start: ToChild, options: BuilderOptio
           outcome = message.result.kind === 'tool' ? message.result : { ...message.result, chunks };
           break;
         case 'failed':
-          outcome = new BuildError(message.code, message.what);
+          outcome = new BuildError(message.code, message.what, message.checks);
           break;
         default:
           message satisfies never;

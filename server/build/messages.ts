@@ -1,4 +1,5 @@
-import type { BuildProgress as PhasedProgress, RecipeOverrides } from '../core/build-ports.ts';
+import type { BuildChecks, BuildProgress as PhasedProgress, RecipeOverrides } from '../core/build-ports.ts';
+import type { ImageLayer } from '../core/image-layers.ts';
 import type { BuildErrorCode } from './build-error.ts';
 
 /** What happens during a build, in this order; `base` and `docker` may repeat for images that others copy from. */
@@ -59,6 +60,9 @@ export interface BuiltImage {
   /** Length of the pack of new frames; 0 and no pack when every chunk was stored already. */
   readonly packBytes: number;
   readonly chunks: readonly PackedChunk[];
+  /** Base first; null of an installer, which has no partition. */
+  readonly layers: readonly ImageLayer[] | null;
+  readonly checks: BuildChecks;
 }
 
 /** An image that is only used by other Dockerfiles. */
@@ -88,4 +92,9 @@ export type FromChild =
   | { readonly type: 'packed'; readonly chunks: readonly PackedChunk[] }
   /** `chunks` is empty here: the parent puts in what `packed` brought. */
   | { readonly type: 'done'; readonly result: BuildResult }
-  | { readonly type: 'failed'; readonly code: BuildErrorCode; readonly what: string };
+  | {
+      readonly type: 'failed';
+      readonly code: BuildErrorCode;
+      readonly what: string;
+      readonly checks: BuildChecks | null;
+    };

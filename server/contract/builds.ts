@@ -7,6 +7,7 @@ import {
   digest,
   json,
   next,
+  orNull,
   problems,
   refused,
   stream,
@@ -71,6 +72,19 @@ export type NewBuild = z.input<typeof newBuildSchema>;
 
 export const contextSchema = z.object({ digest, bytes: z.number().int() }).openapi('Context');
 
+export const buildChecksSchema = z
+  .object({
+    passed: z.array(z.string()).openapi({ description: 'those that were made and found nothing' }),
+    failed: z.array(
+      z.object({
+        check: z.string(),
+        message: z.string(),
+        line: z.string().openapi({ description: 'to add to the Dockerfile' }),
+      }),
+    ),
+  })
+  .openapi('BuildChecks');
+
 export const buildSchema = z
   .object({
     id: z.string(),
@@ -81,6 +95,9 @@ export const buildSchema = z
       .openapi({ description: 'queued: it waits until others have ended' }),
     digest: digest.nullable(),
     error: z.string().nullable(),
+    checks: orNull(buildChecksSchema).optional().openapi({
+      description: 'what the checks of the image found; null: the build has not come so far, or is older',
+    }),
     startedAt: time.openapi({ description: 'while it is queued, when it was ordered' }),
     endedAt: time.nullable(),
   })

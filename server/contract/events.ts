@@ -2,6 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { EVENT_KINDS } from '../core/events.ts';
 import { problems, refused, repeated, time } from './route.ts';
 
+export { EVENT_KINDS } from '../core/events.ts';
+
 /** The event log. */
 
 export const eventSchema = z

@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { PARTS } from '../core/image-layers.ts';
 import {
   cursorParam,
   digest,
@@ -28,10 +29,64 @@ export const imageSchema = z
       .boolean()
       .openapi({ description: 'a check found damage; build, import or push the image again' }),
     createdAt: time,
+    hosts: z
+      .object({ assigned: z.number().int(), running: z.number().int() })
+      .optional()
+      .openapi({ description: 'how many hosts shall run it, and how many do; left out where it just came' }),
   })
   .openapi('Image');
 
 export type ImageView = z.infer<typeof imageSchema>;
+
+export const layerSchema = z
+  .object({
+    madeBy: z.string().nullable().openapi({ description: 'the instruction, as far as Docker knows' }),
+    files: z.number().int().openapi({ description: 'of the image, those that it brought' }),
+    contentBytes: z.number().openapi({ description: 'their content on the partition, in whole blocks' }),
+    offset: z
+      .number()
+      .nullable()
+      .openapi({ description: 'where it begins on the partition; null: it brought no content' }),
+    bytes: z.number().openapi({ description: 'of the chunks from there to the next layer' }),
+  })
+  .openapi('Layer');
+
+/** One image, with how it was made. */
+export const imageDetailSchema = imageSchema
+  .extend({
+    filesystem: z.string().nullable().optional().openapi({ description: 'ext4 or xfs' }),
+    append: z.string().optional().openapi({ description: 'kernel arguments of its own' }),
+    layers: z.array(layerSchema).nullish().openapi({
+      description:
+        'base first; null: not recorded, as of an image that came as a file or from another server',
+    }),
+    bytesBefore: z
+      .number()
+      .optional()
+      .openapi({ description: 'of the chunks before the first layer: the filesystem itself' }),
+  })
+  .openapi('ImageDetail');
+
+export const sharedSchema = z
+  .object({
+    digest,
+    contentBytes: z.number().openapi({ description: 'of all its chunks, uncompressed' }),
+    images: z
+      .array(
+        z.object({
+          digest,
+          tags: z.array(z.string()),
+          chunks: z.number().int().openapi({ description: 'different chunks that both have' }),
+          dataBytes: z.number().openapi({ description: 'their length as hosts fetch them' }),
+          bytes: z.number().openapi({ description: 'uncompressed' }),
+          parts: z.array(z.number().int()).openapi({
+            description: `how much is shared, 0 to 100, of each of ${PARTS} equal parts of the content, in the order of the partition`,
+          }),
+        }),
+      )
+      .openapi({ description: 'other images with chunks of it, those with most first' }),
+  })
+  .openapi('Shared');
 
 export const imageListSchema = z
   .object({ images: z.array(imageSchema), next: next.optional() })
@@ -86,7 +141,20 @@ export const getImage = createRoute({
   method: 'get',
   path: '/api/v1/images/{image}',
   request: { params: imageParam },
-  responses: { 200: json(imageSchema, 'the image'), ...problems },
+  responses: { 200: json(imageDetailSchema, 'the image'), ...problems },
+});
+
+export const getShared = createRoute({
+  operationId: 'getShared',
+  method: 'get',
+  path: '/api/v1/images/{image}/shared',
+  summary: 'What other images have of it: so much need not be fetched by a host that has one of them',
+  request: { params: imageParam },
+  responses: {
+    200: json(sharedSchema, 'what is shared'),
+    ...problems,
+    503: refused('its index is damaged'),
+  },
 });
 
 export const removeImage = createRoute({

@@ -55,6 +55,7 @@ export const newSessionSchema = z.strictObject({ token: z.string().max(512) }).o
 export const sessionSchema = z
   .object({ name: z.string(), role: roleOf, expiresAt: time.nullable() })
   .openapi('Session');
+export type SessionView = z.infer<typeof sessionSchema>;
 
 const idParam = z.object({ id: z.string() });
 

@@ -6,6 +6,7 @@ import type {
   BuildRecord,
   ContextSpool,
 } from '../core/build-ports.ts';
+import { BuildRefused } from '../core/build-refused.ts';
 import type { Actor, By } from '../core/by.ts';
 import { parseImageRef } from '../core/digest.ts';
 import { explained } from '../core/disk-trouble.ts';
@@ -80,7 +81,8 @@ export function buildCases(context: BuildContext): BuildUseCases {
       const what = { id: build.id, order, contextPath: held?.path ?? null };
       const built = await builder(what, { lookup, onProgress, signal });
       const digest = built.kind === 'image' ? built.draft.digest : null;
-      const ended: BuildRecord = { ...build, status: 'succeeded', digest, endedAt: clock() };
+      const checks = built.kind === 'image' ? (built.checks ?? null) : null;
+      const ended: BuildRecord = { ...build, status: 'succeeded', digest, checks, endedAt: clock() };
       const events = [told('server', build, 'build-ended', 'succeeded', { digest })];
       if (built.kind !== 'image') await store.putBuild(ended, events);
       else {
@@ -93,7 +95,8 @@ export function buildCases(context: BuildContext): BuildUseCases {
       const message = error instanceof Error ? error.message : String(error);
       const status = signal.aborted ? 'interrupted' : 'failed';
       if (!signal.aborted && !(error instanceof WarmbootError)) context.onError(error);
-      const ended: BuildRecord = { ...build, status, error: message, endedAt: clock() };
+      const checks = error instanceof BuildRefused ? error.checks : null;
+      const ended: BuildRecord = { ...build, status, error: message, checks, endedAt: clock() };
       await store.putBuild(ended, [told('server', build, 'build-ended', status, { error: message })]);
     } finally {
       lease.release();
@@ -147,6 +150,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
         status: buildsBefore > 0 ? 'queued' : 'running',
         digest: null,
         error: null,
+        checks: null,
         startedAt: clock(),
         endedAt: null,
       };

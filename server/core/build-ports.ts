@@ -73,9 +73,23 @@ export type BuildLogs = {
   keepOnly(isKept: (id: string) => boolean): Promise<void>;
 };
 
+/** What the checks of a build found: the names of those that passed, and why the others did not. */
+export type BuildChecks = {
+  readonly passed: readonly string[];
+  readonly failed: readonly FailedCheck[];
+};
+
+export type FailedCheck = {
+  readonly check: string;
+  /** What is wrong and what it would lead to; one sentence without a full stop. */
+  readonly message: string;
+  /** A line for the Dockerfile. */
+  readonly line: string;
+};
+
 /** What a build leaves: an image to commit, or a tool that only Docker keeps. */
 export type Built =
-  | { readonly kind: 'image'; readonly draft: SealedDraft }
+  | { readonly kind: 'image'; readonly draft: SealedDraft; readonly checks?: BuildChecks | null }
   | { readonly kind: 'tool'; readonly dockerImage: string };
 
 /** Runs a build to its end, outside the server's own process. */
@@ -99,6 +113,8 @@ export type BuildRecord = {
   readonly status: BuildStatus;
   readonly digest: Digest | null;
   readonly error: string | null;
+  /** Null: the build has not come so far, was none of an image, or is older than that they are recorded. */
+  readonly checks: BuildChecks | null;
   /** When it began; while it is queued, when it was ordered. */
   readonly startedAt: number;
   readonly endedAt: number | null;

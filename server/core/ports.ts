@@ -8,7 +8,9 @@ import type { Event, NewEvent } from './events.ts';
 import type { PackedSet } from './file-set.ts';
 import type { Fleet } from './fleet-port.ts';
 import type { Host } from './host.ts';
+import type { ImageDetailStore } from './image-details-port.ts';
 import type { ImageFrames, ImageIndex } from './image-index.ts';
+import type { ImageLayer } from './image-layers.ts';
 import type { HostLookups } from './lookup-port.ts';
 import type { Mac } from './mac.ts';
 import type { MirrorStore } from './mirrors-port.ts';
@@ -142,6 +144,8 @@ export type NewImage = {
     readonly bytes: number;
     readonly rawBytes: number;
   }[];
+  /** What its build recorded of its layers; left out where it came without. */
+  readonly layers?: readonly ImageLayer[] | null;
   /** Every different chunk of its index. */
   readonly uses: readonly { readonly sha256: string; readonly rawBytes: number }[];
 };
@@ -207,6 +211,7 @@ export type Store = {
     build?: BuildRecord,
   ): Promise<ImageCommit>;
   chunks(sha256s: readonly string[]): Promise<ReadonlyMap<string, ChunkPlace>>;
+  readonly imageDetails: ImageDetailStore;
   packIds(): Promise<readonly string[]>;
   readonly trust: TrustStore;
   readonly upkeep: StoreUpkeep;

@@ -9,6 +9,8 @@ import type { Event, EventKind } from './events.ts';
 import type { HostPlace } from './fleet-port.ts';
 import type { Assignment, Host } from './host.ts';
 import type { HostBoot } from './host-script.ts';
+import type { ImageDetailStore } from './image-details-port.ts';
+import type { ImageLayer, SharedWith } from './image-layers.ts';
 import type { SaidInventory } from './inventory.ts';
 import type { Manifest } from './manifest.ts';
 import type { NextStep } from './next-step.ts';
@@ -280,6 +282,17 @@ export type BuildUseCases = {
   image(ref: string): Promise<StoredImage>;
   /** Ends what runs and what waits, and waits for it. */
   stop(): Promise<void>;
+};
+
+export type ImageDetailUseCases = {
+  hostCounts: ImageDetailStore['hostCounts'];
+  /** `bytes`: of chunks, from the layer's start to the next one's; `bytesBefore` the first. Null: no build recorded them here. */
+  layers(digest: Digest): Promise<{
+    readonly bytesBefore: number;
+    readonly layers: readonly (ImageLayer & { readonly bytes: number })[];
+  } | null>;
+  /** What other images have of it, most first. `contentBytes`: of all its chunks, at each place where one lies. */
+  shared(digest: Digest): Promise<{ readonly contentBytes: number; readonly images: readonly SharedWith[] }>;
 };
 
 /** What a removal came to. */

@@ -47,16 +47,18 @@ export function countFailures(clock: Clock, logger: Logger): Failures {
 /**
  * Who may come in: every route needs the role that its contract names (`x-role`), or by default a viewer for GET and an
  * operator for all else; only those with `security: []` need nothing. What is not described needs a token, too.
+ * @param open `METHOD /path` of routes that need nothing and are no part of the contract
  */
 export function access(
   app: AdminApp,
   tokens: Pick<TokenUseCases, 'owner' | 'ofSession'>,
   failures: Failures,
+  open: readonly string[] = [],
 ): MiddlewareHandler<AdminEnv> {
   let needs: ReadonlyMap<string, Role | null> | null = null;
   return async (c, next) => {
     // Routes are added after this one.
-    needs ??= neededRoles(app);
+    needs ??= new Map([...neededRoles(app), ...open.map((route) => [route, null] as const)]);
     const needed = neededBy(c, needs);
     if (needed === null) return next();
 
@@ -141,7 +143,7 @@ function forbidden(c: Context, { name, role }: Principal, needed: Role): Respons
  * Whether a page of this server asks. Browsers say it themselves (Fetch Metadata); old ones name their page's origin, which must
  * be what they asked. A program that sends neither has a token, and needs no cookie.
  */
-export function isSameOrigin(c: Context<AdminEnv>): boolean {
+export function isSameOrigin(c: Pick<Context, 'req'>): boolean {
   const site = c.req.header('sec-fetch-site');
   if (site !== undefined) return site === 'same-origin';
   const origin = c.req.header('origin');

@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import { completed, document } from '../contract/openapi.ts';
 import type { BackupUseCases } from '../core/backup-port.ts';
 import type { ContextSpool } from '../core/build-ports.ts';
@@ -22,13 +23,14 @@ import type {
   EventFeed,
   EventUseCases,
   HostUseCases,
+  ImageDetailUseCases,
   LifecycleUseCases,
   ProfileUseCases,
   StoreUseCases,
   UploadUseCases,
   WebhookUseCases,
 } from '../core/use-cases.ts';
-import { access, countFailures } from './access.ts';
+import { access, countFailures, isSameOrigin } from './access.ts';
 import { accessLog } from './access-log.ts';
 import type { AdminApp, AdminEnv } from './admin-app.ts';
 import { addBackupRoutes } from './backup-routes.ts';
@@ -46,6 +48,7 @@ import { addMirrorRoutes } from './mirror-routes.ts';
 import { nothingHere } from './nothing-here.ts';
 import { once } from './once.ts';
 import { addMetricsRoute, addProbeRoutes, type Operations } from './operations-routes.ts';
+import { innerRequests, type MakePages, openRoutes, problemsAsPages } from './page-routes.ts';
 import { refuseCodedBodies } from './plain-bodies.ts';
 import { refusalOf } from './plain-words.ts';
 import { problemOf } from './problem.ts';
@@ -73,6 +76,7 @@ export type AdminPlane = Operations & {
   readonly builds: BuildUseCases;
   readonly contexts: ContextSpool;
   readonly images: StoreUseCases;
+  readonly details: ImageDetailUseCases;
   readonly uploads: UploadUseCases;
   readonly disks: DiskUseCases;
   readonly layouts: ReadonlyMap<string, DiskLayout>;
@@ -88,6 +92,8 @@ export type AdminPlane = Operations & {
   lastSeen(macs: readonly string[]): number | null;
   lastWord(macs: readonly string[]): TokenWord | null;
   readonly meters: HttpMeters;
+  /** Null: there is the API alone. */
+  readonly pages: MakePages | null;
   /** Ends what streams for ever when the server stops. */
   readonly stopping: AbortSignal;
   readonly logger: Logger;
@@ -98,7 +104,7 @@ export type AdminPlane = Operations & {
 /** What is answered to the end, also while the server stops. */
 const PROBES = ['/healthz', '/readyz', '/metrics'];
 
-/** What operators and their programs ask for: `/api/v1`, described by `/api/v1/openapi.json`. */
+/** What operators and their programs ask for: `/api/v1`, described by `/api/v1/openapi.json`; and the pages, which ask it too. */
 export function adminPlane(plane: AdminPlane): AdminApp {
   const { hosts, discovery, library, logger } = plane;
   const app = new OpenAPIHono<AdminEnv>({
@@ -107,7 +113,16 @@ export function adminPlane(plane: AdminPlane): AdminApp {
       throw refusalOf(result.error, result.target === 'json' ? 'the body' : 'the request');
     },
   });
-  app.use(requestId, accessLog(plane.requests, { plane: 'admin', meters: plane.meters }));
+  const inner = innerRequests();
+  const log = accessLog(plane.requests, { plane: 'admin', meters: plane.meters });
+  app.use(inner.not(requestId as MiddlewareHandler), inner.not(log as MiddlewareHandler));
+  const pages =
+    plane.pages?.({
+      ask: (request, env) => inner.ask(app, request, env),
+      isSameOrigin,
+      clock: plane.clock,
+    }) ?? null;
+  if (pages) app.use(inner.not(problemsAsPages(pages)));
   app.use(refuseWhenStopping(plane.stopping, PROBES));
   app.use('/api/*', onceSettled(plane.settled));
   app.onError((error, c) => problemOf(c, error, logger));
@@ -120,7 +135,7 @@ export function adminPlane(plane: AdminPlane): AdminApp {
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   const failures = countFailures(plane.clock, logger);
-  app.use(access(app, plane.tokens, failures));
+  app.use(access(app, plane.tokens, failures, pages ? openRoutes(pages) : []));
   app.use(refuseCodedBodies);
   app.use(limitBodies);
   app.use(once(plane.once));
@@ -143,6 +158,7 @@ export function adminPlane(plane: AdminPlane): AdminApp {
   addTokenRoutes(app, plane.tokens, failures);
   addKeyRoutes(app, plane.keys);
   addBackupRoutes(app, plane);
+  if (pages) app.route('/', pages.app);
   return app;
 
   function view(host: Host) {

@@ -9,7 +9,7 @@ const MIB = 1024 * KIB;
 
 /** What is read whole before it is looked at, in bytes. Anybody may log in; all else was asked by somebody with a token. */
 const LIMITS: readonly { readonly at: RegExp; readonly maxBytes: number }[] = [
-  { at: /^\/api\/v1\/session$/, maxBytes: 4 * KIB },
+  { at: /^\/(api\/v1\/session|login)$/, maxBytes: 4 * KIB },
   { at: /^\/api\/v1\/hosts\/[^/]+\/files\//, maxBytes: MOST_FILE_BYTES },
   // With the secrets that Docker takes, each 500 KiB at most.
   { at: /^\/api\/v1\/builds$/, maxBytes: 16 * MIB },

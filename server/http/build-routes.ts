@@ -8,6 +8,7 @@ import { orderOf } from './build-order.ts';
 import { cursorOf, placeOf } from './cursor.ts';
 import { lastEventId } from './last-event-id.ts';
 import { sse } from './sse.ts';
+import { buildView } from './views.ts';
 
 /** Builds, their logs, and the contexts they are made from. */
 export function addBuildRoutes(
@@ -17,7 +18,7 @@ export function addBuildRoutes(
   const { builds, contexts } = plane;
 
   app.openapi(routes.startBuild, async (c) => {
-    return c.json(await builds.start(byOf(c), orderOf(c.req.valid('json'))), 202);
+    return c.json(buildView(await builds.start(byOf(c), orderOf(c.req.valid('json')))), 202);
   });
   app.openapi(routes.listBuilds, async (c) => {
     const { limit = 20, cursor } = c.req.valid('query');
@@ -26,7 +27,7 @@ export function addBuildRoutes(
     const page = found.slice(-limit);
     const oldest = found.length > limit ? page[0] : undefined;
     const next = cursorOf(oldest ? { createdAt: oldest.startedAt, id: oldest.id } : null);
-    return c.json({ builds: page, next }, 200);
+    return c.json({ builds: page.map(buildView), next }, 200);
   });
   app.openapi(routes.getContext, async (c) => {
     const { digest } = c.req.valid('param');
@@ -46,7 +47,9 @@ export function addBuildRoutes(
     );
     return c.json({ digest, ...stored }, 201);
   });
-  app.openapi(routes.getBuild, async (c) => c.json(await builds.find(c.req.valid('param').id), 200));
+  app.openapi(routes.getBuild, async (c) =>
+    c.json(buildView(await builds.find(c.req.valid('param').id)), 200),
+  );
   app.openapi(routes.getBuildLog, async (c) => {
     const build = await builds.find(c.req.valid('param').id);
     // Who was cut off has the entries up to this one.
@@ -63,7 +66,7 @@ export function addBuildRoutes(
         await stream.writeSSE({ id: String(number), event: 'entry', data: JSON.stringify(entry) });
       }
       if (!signal.aborted)
-        await stream.writeSSE({ event: 'end', data: JSON.stringify(await builds.find(build.id)) });
+        await stream.writeSSE({ event: 'end', data: JSON.stringify(buildView(await builds.find(build.id))) });
     }) as never;
   });
 }

@@ -1,8 +1,10 @@
+import type { BuildView } from '../contract/builds.ts';
 import type { EventView } from '../contract/events.ts';
 import type { HostView } from '../contract/hosts.ts';
 import type { ImageView } from '../contract/images.ts';
 import type { InventoryView } from '../contract/inventory.ts';
 import type { Attempt } from '../core/attempt.ts';
+import type { BuildRecord } from '../core/build-ports.ts';
 import type { Event } from '../core/events.ts';
 import type { Host, Observation } from '../core/host.ts';
 import { hostState } from '../core/host-state.ts';
@@ -80,7 +82,7 @@ export function imageView(image: StoredImage, index: ImageIndex | null): ImageVi
   return {
     digest: image.digest,
     kind: image.kind,
-    tags: image.tags.map(({ name, tag }) => `${name}:${tag}`),
+    tags: tagsOf(image),
     os: index?.os.name ?? '',
     kernel: index?.kernel.release ?? '',
     filesystemBytes: index?.filesystem?.bytes ?? null,
@@ -89,6 +91,15 @@ export function imageView(image: StoredImage, index: ImageIndex | null): ImageVi
     damaged: image.missingChunks > 0 || image.filesDamaged,
     createdAt: image.createdAt,
   };
+}
+
+export function tagsOf({ tags }: StoredImage): string[] {
+  return tags.map(({ name, tag }) => `${name}:${tag}`);
+}
+
+export function buildView({ checks, ...build }: BuildRecord): BuildView {
+  const failed = checks?.failed.map((each) => ({ ...each })) ?? [];
+  return { ...build, checks: checks && { passed: [...checks.passed], failed } };
 }
 
 export function eventView({ hostId, ...event }: Event): EventView {

@@ -18,7 +18,10 @@ export function imageRows(db: Db, now: () => number) {
     'SELECT name, tag, updated_at AS updatedAt FROM tags WHERE digest = ? ORDER BY name, tag',
   );
   const digests = db.prepare('SELECT digest FROM images ORDER BY created_at, digest').pluck();
-  const putImage = db.prepare('INSERT INTO images VALUES (?, ?, ?, ?, 0)');
+  const putImage = db.prepare(
+    'INSERT INTO images (digest, kind, created_at, chunk_set, files_damaged) VALUES (?, ?, ?, ?, 0)',
+  );
+  const putLayers = db.prepare('UPDATE images SET layers = ? WHERE digest = ?');
   const filesMended = db.prepare('UPDATE images SET files_damaged = 0 WHERE digest = ?');
   const putSet = db.prepare('INSERT INTO chunk_sets VALUES (NULL, 0, 0)');
   const setState = db.prepare('SELECT missing_chunks FROM chunk_sets WHERE id = ?').pluck();
@@ -106,7 +109,7 @@ export function imageRows(db: Db, now: () => number) {
     },
     /** Makes it visible. @param set null where the image existed when the commit began */
     finish(
-      { digest, kind }: NewImage,
+      { digest, kind, layers = null }: NewImage,
       set: number | null,
       { name, tag }: { readonly name: string; readonly tag: string },
     ): Digest | null {
@@ -115,6 +118,8 @@ export function imageRows(db: Db, now: () => number) {
       if ((known ? known.missing : setState.get(set)) !== 0) throw missing(digest, 'of a damaged pack');
       if (known) filesMended.run(digest);
       else putImage.run(digest, kind, now(), set);
+      // The same bytes may come of another Dockerfile; who brings them as a file does not know.
+      if (layers !== null) putLayers.run(JSON.stringify(layers), digest);
       const before = digestOf.get(name, tag) as Digest | undefined;
       putTag.run(name, tag, digest, now());
       return before === undefined || before === digest ? null : before;

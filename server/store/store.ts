@@ -10,6 +10,7 @@ import { eventRows } from './event-rows.ts';
 import { fileRows } from './file-rows.ts';
 import { sqliteFleet } from './fleet.ts';
 import { hostRows } from './host-rows.ts';
+import { imageDetailRows } from './image-detail-rows.ts';
 import { imageRows } from './image-rows.ts';
 import { journalOf } from './journal.ts';
 import { lookupRows } from './lookup-rows.ts';
@@ -159,6 +160,7 @@ export function sqliteStore(db: Db, clock: Clock, onCommit?: OnCommit): Store {
       }
       return found;
     },
+    imageDetails: imageDetailRows(db),
     packIds: async () => images.packIds(),
     trust: trustRows(db, group, events.add),
     upkeep: upkeepRows(db, group, {

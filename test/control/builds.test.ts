@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { BuildLog } from '../../server/control/build-log.ts';
 import { type BuildContext, buildCases } from '../../server/control/builds.ts';
 import type { Builder, BuildOrder, ContextSpool } from '../../server/core/build-ports.ts';
+import { BuildRefused } from '../../server/core/build-refused.ts';
 import { WarmbootError } from '../../server/core/errors.ts';
 import type { BuildNews } from '../../server/core/use-cases.ts';
 import { A, ALICE, NOW } from '../fixtures/hosts.ts';
@@ -72,6 +73,24 @@ test('a Dockerfile that fails is no error of ours; a bug is', async () => {
   const broken = builds(() => Promise.reject(new TypeError('x is not a function')));
   await read(broken.cases.log((await broken.cases.start(ALICE, order())).id, never));
   expect(broken.errors).toHaveLength(1);
+});
+
+test('what the checks found is kept, whether the image was accepted or not', async () => {
+  const passed = { passed: ['kernel', 'curl'], failed: [] };
+  const good = builds(async () => ({ kind: 'image', draft, checks: passed }));
+  const first = await good.cases.start(ALICE, order());
+  await read(good.cases.log(first.id, never));
+  expect((await good.cases.find(first.id)).checks).toEqual(passed);
+  const failed = { passed: ['kernel'], failed: [{ check: 'curl', message: 'is missing', line: 'RUN true' }] };
+  const bad = builds(() => Promise.reject(new BuildRefused('not accepted', failed)));
+  const second = await bad.cases.start(ALICE, order());
+  await read(bad.cases.log(second.id, never));
+  expect(await bad.cases.find(second.id)).toMatchObject({
+    status: 'failed',
+    error: 'not accepted',
+    checks: failed,
+  });
+  expect((await bad.cases.list(9))[0]?.checks).toEqual(failed);
 });
 
 test('stopping ends what runs and waits for it', async () => {
@@ -150,6 +169,7 @@ test('a log of a build that has ended comes from where its process wrote it', as
     tag: 'y',
     digest: null,
     error: 'gone',
+    checks: null,
     startedAt: NOW,
     endedAt: NOW,
   };
@@ -167,7 +187,14 @@ test('so many builds are remembered, the newest, in their order', async () => {
   };
   const { cases, store } = builds(async () => ({ kind: 'image', draft }), { logs });
   for (let i = 0; i < 102; i += 1) {
-    const ended = { status: 'failed', digest: null, error: '', startedAt: NOW, endedAt: NOW } as const;
+    const ended = {
+      status: 'failed',
+      digest: null,
+      error: '',
+      checks: null,
+      startedAt: NOW,
+      endedAt: NOW,
+    } as const;
     await store.putBuild({ id: `old-${i}`, name: 'x', tag: 'y', ...ended }, []);
   }
   const { id } = await cases.start(ALICE, order());

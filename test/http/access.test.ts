@@ -67,6 +67,7 @@ function plane() {
       clock: () => (time += 60_000),
       instance: 'i',
       settled: () => null,
+      pages: null,
       stopping: new AbortController().signal,
       meters: new Proxy({}, { get: () => quiet }),
       logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },

@@ -370,7 +370,27 @@ test('images are shown as the schema says', async () => {
   expect(images.map(({ tags }) => tags)).toEqual([['one:latest'], ['two:latest'], ['installer:latest']]);
   expect(images[0]).toMatchObject({ digest: server.one.digest, kind: 'os', os: 'Test one', chunks: 3 });
   for (const name of ['one', 'one:latest', server.one.digest])
-    expect((await server.admin(`/api/v1/images/${name}`)).json).toEqual(images[0]);
+    expect((await server.admin(`/api/v1/images/${name}`)).json).toEqual({
+      ...images[0],
+      filesystem: 'ext4',
+      append: 'console=ttyS0,115200n8',
+      // It came without.
+      layers: null,
+    });
+});
+
+test('hosts of an image are counted', async () => {
+  const count = async () => (await server.admin('/api/v1/images/two')).json.hosts.assigned;
+  const before = await count();
+  await enrol({ image: 'two' });
+  expect(await count()).toBe(before + 1);
+});
+
+test('what images share', async () => {
+  const { json } = await server.admin('/api/v1/images/one/shared');
+  expect(json).toEqual({ digest: server.one.digest, contentBytes: 13 * 4096, images: [] });
+  expect((await server.admin('/api/v1/images/installer/shared')).json.images).toEqual([]);
+  expect((await server.admin('/api/v1/images/nothing/shared')).status).toBe(404);
 });
 
 test('images and builds are given a page at a time', async () => {

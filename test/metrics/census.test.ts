@@ -100,6 +100,7 @@ test('builds are told when they end', async () => {
     status: 'running',
     digest: null,
     error: null,
+    checks: null,
     startedAt: NOW,
     endedAt: null,
   } as const;

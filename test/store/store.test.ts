@@ -316,6 +316,7 @@ test('builds that ran when the server ended are interrupted, once', async () => 
     status: 'running',
     digest: null,
     error: null,
+    checks: null,
     startedAt: NOW,
     endedAt: null,
   } as const;
@@ -336,6 +337,7 @@ test('builds that waited are interrupted too, are not forgotten before, and begi
     status: 'queued',
     digest: null,
     error: null,
+    checks: null,
     startedAt: NOW,
     endedAt: null,
   } as const;

@@ -1,16 +1,11 @@
+import type { FailedCheck } from '../../core/build-ports.ts';
 import type { FilesystemType } from '../../core/image-index.ts';
 import type { FileTree } from '../../filesystems/file-tree.ts';
 import type { KernelPair } from './kernel.ts';
 import type { OsRelease } from './os-release.ts';
 
 /** Why an image would not boot, be adopted or be safe, and what to add to its Dockerfile. */
-export interface CheckFailure {
-  readonly check: string;
-  /** What is wrong and what it would lead to; one sentence without a full stop. */
-  readonly message: string;
-  /** A line for the Dockerfile. */
-  readonly line: string;
-}
+export type CheckFailure = FailedCheck;
 
 /** What the checks look at: an installer has this, */
 export interface Bootable {

@@ -12,8 +12,12 @@ import type { DockerImage } from '../docker/docker.ts';
 import type { Report } from '../messages.ts';
 import { alignRuns } from './align-runs.ts';
 import { removeContainerLeftovers } from './container-leftovers.ts';
+import { madeByOf } from './made-by.ts';
 import { TarError } from './tar-format.ts';
 import { type FileRegion, scanTar } from './tar-scan.ts';
+
+/** A layer's tar, with the instruction that made it; null: nobody knows. */
+export type SavedLayer = FileRegion & { readonly madeBy: string | null };
 
 /** Bytes between two progress messages. */
 const REPORT_EVERY = 32 * 1024 * 1024;
@@ -28,7 +32,7 @@ export async function saveLayers(
   work: string,
   report: Report,
   signal: AbortSignal,
-): Promise<FileRegion[]> {
+): Promise<SavedLayer[]> {
   const path = join(work, 'saved.tar');
   const stream = (await docker.getImage(image.id).get()) as Readable;
   await pipeline(stream, countBytes(image.bytes, report), fileSink(path), { signal });
@@ -36,7 +40,7 @@ export async function saveLayers(
 }
 
 /** The layers named in a saved image's manifest.json, which both of Docker's formats (its own and OCI) have. */
-export async function findLayers(saved: string, work: string): Promise<FileRegion[]> {
+export async function findLayers(saved: string, work: string): Promise<SavedLayer[]> {
   const members = new Map<string, FileRegion>();
   const links = new Map<string, string>();
   try {
@@ -50,18 +54,32 @@ export async function findLayers(saved: string, work: string): Promise<FileRegio
     }
     const manifest = members.get('manifest.json');
     if (!manifest) throw new TarError('manifest.json is missing');
-    const [{ Layers }] = JSON.parse(readRegion(manifest)) as [{ Layers: string[] }];
-    const layers: FileRegion[] = [];
+    const [{ Layers, Config }] = JSON.parse(readRegion(manifest)) as [{ Layers: string[]; Config?: string }];
+    const madeBy = madeByOf(historyIn(members.get(Config ?? '')), Layers.length);
+    const layers: SavedLayer[] = [];
     for (const [i, name] of Layers.entries()) {
       const layer = members.get(name) ?? members.get(links.get(name) ?? '');
       if (!layer) throw new TarError(`${name} is missing`);
-      layers.push(await uncompressed(layer, join(work, `layer-${i}.tar`)));
+      const region = await uncompressed(layer, join(work, `layer-${i}.tar`));
+      layers.push({ ...region, madeBy: madeBy[i] ?? null });
     }
     return layers;
   } catch (error) {
     if (error instanceof TarError)
       throw new BuildError('layers', `What Docker saved can't be read: ${error.message}. Save it again.`);
     throw error;
+  }
+}
+
+/** A configuration that cannot be read says nothing; the image is what its layers are. */
+function historyIn(config: FileRegion | undefined): unknown {
+  if (!config) return null;
+  try {
+    // `readRegion` gives bytes, the configuration is UTF-8.
+    const text = Buffer.from(readRegion(config), 'latin1').toString('utf8');
+    return (JSON.parse(text) as { history?: unknown } | null)?.history;
+  } catch {
+    return null;
   }
 }
 

@@ -48,6 +48,29 @@ test('layers in the order of the manifest, plain, gzip and zstd', async () => {
   expect(readText(tree, 'z')).toBe('z');
 });
 
+test('what made each layer, where the configuration says it', async () => {
+  const config = {
+    history: [
+      { created_by: 'COPY base / # buildkit' },
+      { created_by: 'ENV A=é', empty_layer: true },
+      { created_by: 'RUN /bin/sh -c echo é # buildkit' },
+    ],
+  };
+  const files = {
+    'blobs/a': layer('a'),
+    'blobs/b': layer('b'),
+    'manifest.json': manifest('blobs/a', 'blobs/b'),
+  };
+  const madeBy = async (name: string, more: Record<string, Buffer>) =>
+    (await findLayers(saved(name, { ...files, ...more }), folder)).map((each) => each.madeBy);
+  expect(await madeBy('with-config', { c: Buffer.from(JSON.stringify(config)) })).toEqual([
+    'COPY base /',
+    'RUN echo é',
+  ]);
+  expect(await madeBy('bad-config', { c: Buffer.from('{') })).toEqual([null, null]);
+  expect(await madeBy('no-config', {})).toEqual([null, null]);
+});
+
 test('a layer that an older Docker saved as a link to another', async () => {
   const path = saved(
     'old',

@@ -1,0 +1,81 @@
+import type { Digest } from './digest.ts';
+import type { IndexChunk } from './image-index.ts';
+
+/** A layer of a Dockerfile as it lies on the partition: what a build records of it, outside the digest. */
+export type ImageLayer = {
+  /** The instruction that made it, as far as Docker knows; null: it does not say. */
+  readonly madeBy: string | null;
+  /** Files of the image whose content it brought. */
+  readonly files: number;
+  /** Their content on the partition, in whole blocks. */
+  readonly contentBytes: number;
+  /** Where the first of it lies on the partition; null: it has none, as a layer that only removes or links. */
+  readonly offset: number | null;
+};
+
+/** How much of one image another one has. */
+export type SharedWith = {
+  readonly digest: Digest;
+  /** Different chunks that both have, and their length as hosts fetch them. */
+  readonly chunks: number;
+  readonly dataBytes: number;
+  /** Uncompressed, at each place where one lies. */
+  readonly bytes: number;
+  /** Of each equal part of the image's content, from the start of the partition on, how much is shared: 0 to 100. */
+  readonly parts: readonly number[];
+};
+
+/** As fine as somebody can see. */
+export const PARTS = 200;
+
+/**
+ * Bytes of chunks that lie from each layer's start up to the next one's: its files, and what the filesystem keeps beside them.
+ * @returns in the order of `layers`, with what lies before the first as `before`
+ */
+export function bytesByLayer(
+  chunks: readonly Pick<IndexChunk, 'offset' | 'bytes'>[],
+  layers: readonly Pick<ImageLayer, 'offset'>[],
+): { readonly before: number; readonly layers: readonly number[] } {
+  const bytes = layers.map(() => 0);
+  /** Layers that have content, in the order in which it lies; one that begins before the one before it adds nothing here. */
+  const starts = layers
+    .flatMap(({ offset }, layer) => (offset === null ? [] : [{ offset, layer }]))
+    .sort((a, b) => a.offset - b.offset || a.layer - b.layer);
+  let before = 0;
+  let next = 0;
+  for (const chunk of chunks) {
+    // A chunk may begin in one layer and end in the next one: it counts where it ends.
+    while ((starts[next]?.offset ?? Number.POSITIVE_INFINITY) < chunk.offset + chunk.bytes) next += 1;
+    const layer = starts[next - 1]?.layer;
+    if (layer === undefined) before += chunk.bytes;
+    else bytes[layer] = (bytes[layer] ?? 0) + chunk.bytes;
+  }
+  return { before, layers: bytes };
+}
+
+/** Which equal parts of the content are shared, told chunk by chunk in the order of the index. */
+export class SharedParts {
+  readonly #partBytes: number;
+  readonly #bytes: number[];
+
+  /** @param contentBytes of all chunks of the index together */
+  constructor(contentBytes: number, parts: number = PARTS) {
+    this.#partBytes = contentBytes / parts;
+    this.#bytes = Array.from({ length: parts }, () => 0);
+  }
+
+  /** @param at bytes of chunks before it */
+  add(at: number, bytes: number): void {
+    for (let done = 0; done < bytes; ) {
+      const part = Math.min(this.#bytes.length - 1, Math.floor((at + done) / this.#partBytes));
+      const end = part === this.#bytes.length - 1 ? at + bytes : (part + 1) * this.#partBytes;
+      const here = Math.max(1, Math.min(bytes - done, end - at - done));
+      this.#bytes[part] = (this.#bytes[part] ?? 0) + here;
+      done += here;
+    }
+  }
+
+  percents(): number[] {
+    return this.#bytes.map((bytes) => Math.min(100, Math.round((100 * bytes) / this.#partBytes)));
+  }
+}

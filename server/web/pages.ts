@@ -1,0 +1,47 @@
+import type { Context, Hono } from 'hono';
+import type { Problem } from './api.ts';
+import { errorPage } from './error-page.ts';
+import { addLogin, toLogin } from './login.ts';
+import { addEvents } from './pages/events.ts';
+import { addOverview } from './pages/overview.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { type Backstage, createSite } from './site.ts';
+import { addStatic } from './static.ts';
+import type { WebEnv } from './visit.ts';
+
+/**
+ * The pages for people. They know and change nothing by themselves: what they show they ask of the API, with the session of the
+ * browser and so with its role, and what a form sends becomes a call of the API.
+ *
+ * How to add a page (`pages/events.ts` is the shortest):
+ * 1. `pages/NAME.ts` has `addNAME({ look, change }: Site)`, which is called below.
+ * 2. `look('/things/:id', async (visit) => …)` asks `visit.api.get(at`/api/v1/things/${id}`, schema)`, and answers
+ *    `visit.refusal(told)` when that was refused, else `visit.page({ title, body, live })`. Bodies are made with html`…` and what
+ *    `parts/` has: `table`, `filterForm`, `pager`, `badge`, `facts`, `section`, `progress`, times and amounts.
+ * 3. What shall follow the fleet stands in `live('id', …)`; rows and other things that come and go have `data-key`.
+ * 4. `change('/things/:id/stop', async (sent) => …)` calls `sent.api.post(…, { once: sent.once })`, and answers with
+ *    `sent.done('/things/ID', { tone, text })`, which redirects, or `sent.refusal(told)`. Its button is `button(visit, …)`, shown only
+ *    when `visit.mayOperate`. What is wide or cannot be taken back has a page with `confirm(visit, …)` before it.
+ */
+export function pages(backstage: Backstage): Pages {
+  const site = createSite(backstage);
+  addStatic(site.app);
+  addLogin(site);
+  addOverview(site);
+  addEvents(site);
+  return {
+    app: site.app,
+    explain(c, problem) {
+      const answer = problem.status === 401 ? toLogin(c) : errorPage(c, problem, null);
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.headers.set(name, value);
+      answer.headers.set('cache-control', 'no-store');
+      return answer;
+    },
+  };
+}
+
+export type Pages = {
+  readonly app: Hono<WebEnv>;
+  /** What was refused before a page could answer, as a page. */
+  explain(c: Context, problem: Pick<Problem, 'status' | 'detail'>): Response;
+};
