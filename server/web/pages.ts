@@ -3,6 +3,8 @@ import type { Problem } from './api.ts';
 import { errorPage } from './error-page.ts';
 import { addLogin, toLogin } from './login.ts';
 import { addEvents } from './pages/events.ts';
+import { addHost } from './pages/host.ts';
+import { addHosts } from './pages/hosts.ts';
 import { addOverview } from './pages/overview.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { type Backstage, createSite } from './site.ts';
@@ -28,6 +30,8 @@ export function pages(backstage: Backstage): Pages {
   addStatic(site.app);
   addLogin(site);
   addOverview(site);
+  addHosts(site);
+  addHost(site);
   addEvents(site);
   return {
     app: site.app,
