@@ -83,7 +83,7 @@ function stepLine({ id, at, kind, reason, data, by, actor }: EventView, { create
     told === 'rolled-back' ||
     data.outcome === 'failed' ||
     data.outcome === 'rolled-back';
-  return html`<li data-key="${id}"${isBad && html` class="bad"`}><span class="when">${clockTime(at)} <span class="quiet">+${duration(Math.max(0, at - createdAt))}</span></span> <strong>${name}</strong>${kind === 'report-stale' && html` <span class="tag">not taken</span>`} <span>${words ?? reason}</span> <span class="quiet">${by ?? actor}${words !== null && reason !== '' && words !== reason && `: ${reason}`}</span>${
+  return html`<li data-key="${id}"${isBad && html` class="bad"`}><span class="when">${clockTime(at)} <span class="quiet">+${duration(Math.max(0, at - createdAt))}</span></span> <strong>${name}</strong>${kind === 'report-stale' && html` <span class="tag">not taken</span>`} <span>${words ?? reason}</span> <span class="quiet">by ${by ?? actor}${words !== null && reason !== '' && words !== reason && `: ${reason}`}</span>${
     log !== null &&
     html`<details${isBad && html` open`}><summary>The last lines of its log</summary><pre tabindex="0">${log}</pre></details>`
   }</li>`;

@@ -64,5 +64,5 @@ export function deedLinks(host: HostView): Html {
     },
     ...DEEDS.filter((deed) => deed.fits(host)),
   ].filter((link) => link !== false);
-  return html`${links.map(({ name, label, tone }) => html`<a class="button ${tone}" href="${hostPath(host, name)}" data-key="${name}">${label}…</a> `)}`;
+  return html`${links.map(({ name, label, tone }) => html`<a class="button ${tone === 'primary' && tone}" href="${hostPath(host, name)}" data-key="${name}">${label}…</a> `)}`;
 }

@@ -70,8 +70,8 @@ export const DEEDS: readonly Deed[] = [
     tone: 'danger',
     fits: (host) => takesPart(host) && host.image !== null,
     what: async ({ image, layout, disk, mac }) =>
-      html`<p>At its <strong>next netboot</strong> the installer writes ${image && imageLink(image.digest, image.ref)} anew: the partition table (layout ${layout}, disk rule <code>${disk}</code>), the boot partition and slot a. Both slots are lost with all that was written in them; machine-id, SSH host keys and its own files stay. A <code>data</code> partition stays where it lies as before. Until it netboots the host goes on as it is.</p>
-<p>Without wiping, a disk that holds somebody else's data is refused and nothing on it is touched. With wiping it is overwritten: <strong>all that is on the disk is lost</strong>.</p>
+      html`<p>At its <strong>next netboot</strong> the installer writes ${image && imageLink(image.digest, image.ref)} anew: the partition table (layout ${layout}, disk rule <code>${disk}</code>), the boot partition and slot a. Both slots are lost with all that was written in them; machine-id, SSH host keys and its own files stay. A <code>data</code> partition stays as it is. Until it netboots the host goes on as it is.</p>
+<p>Without wiping, a disk that holds somebody else's data, or a layout in which <code>data</code> would not stay where it is, is refused and nothing on the disk is touched. With wiping it is overwritten: <strong>what it holds is lost</strong>; only this host's own <code>data</code> is kept, where it can stay in its place.</p>
 <p class="quiet">To wipe, tick it and type the host's name: ${mac}</p>`,
     fields: ({ mac }) => html`${checkbox('wipe', 'Wipe: the disk may hold foreign data, which is lost')}
 ${textField('name', "The host's name, to wipe", '', html` placeholder="${mac}"`)}`,

@@ -29,8 +29,10 @@ export type SlotPiece = {
   readonly written: number | null;
 };
 
-/** Narrower could not be seen, nor read. */
-const LEAST_WIDTH = 0.06;
+/** Narrower could not be seen, nor read: a slot says more than the others, and eight of them leave them room. */
+const LEAST_WIDTH = 0.07;
+const LEAST_SLOT_WIDTH = 0.16;
+const MOST_FOR_SLOTS = 0.6;
 /** What nobody knows the size of. */
 const UNKNOWN_WIDTH = 0.12;
 /** The first MiB holds the partition table, the last one its backup. */
@@ -49,7 +51,15 @@ export function diskMap(host: HostView, layout: LayoutView, diskBytes: number | 
     .filter(({ name }) => name !== 'bios')
     .map(({ name, bytes }) => ({ name, bytes: bytes ?? rest }));
   if (!hasData && rest !== 0) parts.push({ name: 'unused', bytes: rest });
-  const widths = widthsOf(parts.map(({ bytes }) => bytes));
+  const kinds = parts.map(({ name }) => kindOf(host, name));
+  const slots = kinds.filter(({ kind }) => kind === 'slot').length;
+  const leastOfSlots = Math.min(LEAST_SLOT_WIDTH, MOST_FOR_SLOTS / slots);
+  const widths = widthsOf(
+    parts.map(({ bytes }, place) => ({
+      bytes,
+      least: kinds[place]?.kind === 'slot' ? leastOfSlots : LEAST_WIDTH,
+    })),
+  );
   let from = 0;
   return parts.map(({ name, bytes }, place) => {
     const width = widths[place] ?? 0;
@@ -80,25 +90,29 @@ function slotOf({ observation: seen, next, attempt }: HostView, name: string): S
   };
 }
 
+type Wanted = { readonly bytes: number | null; readonly least: number };
+
 /** To scale, but for those that could not be seen: they are as wide as can be read, and the others share what is left. */
-function widthsOf(sizes: readonly (number | null)[]): readonly number[] {
-  const unknown = sizes.filter((bytes) => bytes === null).length;
-  const room = 1 - unknown * UNKNOWN_WIDTH;
-  let small: ReadonlySet<number> = new Set();
+function widthsOf(wanted: readonly Wanted[]): readonly number[] {
+  const sum = (some: readonly number[]) => some.reduce((total, each) => total + each, 0);
+  const room = 1 - UNKNOWN_WIDTH * wanted.filter(({ bytes }) => bytes === null).length;
+  const known = wanted.filter((each): each is Wanted & { bytes: number } => each.bytes !== null);
+  let small: readonly Wanted[] = [];
+  let scale = 0;
   for (;;) {
-    const free = room - small.size * LEAST_WIDTH;
-    const total = sizes.reduce<number>((sum, bytes, place) => sum + (small.has(place) ? 0 : (bytes ?? 0)), 0);
-    const widthOf = (bytes: number) => (total > 0 ? (bytes / total) * free : 0);
-    const found = sizes.flatMap((bytes, place) =>
-      bytes !== null && widthOf(bytes) < LEAST_WIDTH ? [place] : [],
-    );
-    const more = new Set([...small, ...found]);
-    if (more.size === small.size || more.size === sizes.length - unknown)
-      return sizes.map((bytes, place) =>
-        bytes === null ? UNKNOWN_WIDTH : small.has(place) ? LEAST_WIDTH : widthOf(bytes),
-      );
-    small = more;
+    const rest = known.filter((each) => !small.includes(each));
+    const free = room - sum(small.map(({ least }) => least));
+    scale = free / Math.max(1, sum(rest.map(({ bytes }) => bytes)));
+    const narrow = rest.filter(({ bytes, least }) => bytes * scale < least);
+    // With nobody left who could give, all are as wide as they have to be.
+    if (narrow.length === 0 || narrow.length === rest.length) break;
+    small = [...small, ...narrow];
   }
+  const widths = wanted.map((each) =>
+    each.bytes === null ? UNKNOWN_WIDTH : small.includes(each) ? each.least : Math.max(each.bytes * scale, 0),
+  );
+  const total = sum(widths);
+  return widths.map((width) => width / total);
 }
 
 /** The disk that a host was installed on, where its inventory leaves no doubt. */

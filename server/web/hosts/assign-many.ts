@@ -181,7 +181,7 @@ function fromWords(host: HostView, names: ImageNames, to: Html): Html {
       ? html`from ${imageLink(seen.digest, names(seen.digest, host))}`
       : html`without an OS of ours`;
   const open = isOpen(host) && attempt !== null;
-  return html`${from} to ${to}${open && html`; the order for ${attempt.image} that is under way ends${attempt.rollout && html`, and they leave rollout <a href="/rollouts/${attempt.rollout}">${attempt.rollout}</a>`}`}${host.held !== null && html`; held by an operator, so it waits until they are resumed`}`;
+  return html`${from} to ${to}${open && html`; the order for ${attempt.image} that is under way ends${attempt.rollout && html`, and they leave rollout <a href="/rollouts/${attempt.rollout}">${attempt.rollout}</a>`}`}${host.held !== null && html`; held: the order waits until the host is resumed`}`;
 }
 
 type LeftOut = { readonly byMac: ReadonlyMap<string, string> } | Problem;

@@ -1,5 +1,4 @@
 import { type Html, html } from '../html.ts';
-import { count } from '../parts/amounts.ts';
 import { hiddenField } from '../parts/form.ts';
 import { filterFields, type HostFilter, isFiltered } from './filter.ts';
 import { CHOSEN } from './host-table.ts';
@@ -30,9 +29,4 @@ ${filterFields(filter)}${cursor !== '' && hiddenField('cursor', cursor)}
 </fieldset>
 <div class="buttons"><button>Assign image…</button> <button formaction="/hosts/rollout">Start rollout…</button> <button formaction="/hosts/label">Label…</button></div>
 </form>`;
-}
-
-/** Above a plan: who was chosen. */
-export function chosenWords(number: number, who: string): string {
-  return `${count(number, 'host')} (${who})`;
 }

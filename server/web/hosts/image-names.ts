@@ -45,8 +45,10 @@ function isDigest(ref: string): boolean {
 
 /** `debian-13 1f9a03bc`, as a link to the image. */
 export function imageLink(digest: string, name: string | null): Html {
+  // `latest` is what a name alone means.
+  const plain = name?.replace(/:latest$/, '') ?? null;
   const short = html`<code class="digest" title="${digest}">${shortDigest(digest)}</code>`;
-  return html`<a class="image" href="/images/${encodeURIComponent(digest)}">${name !== null && html`${name} `}${short}</a>`;
+  return html`<a class="image" href="/images/${encodeURIComponent(digest)}">${plain !== null && html`${plain} `}${short}</a>`;
 }
 
 export function shortDigest(digest: string): string {

@@ -35,7 +35,9 @@ export function why(host: HostView): Html {
   const moves = attempt !== null && isOpen(host) ? attempt.progress : null;
   if (moves !== null && moves.bytesTotal > 0)
     return html`${moves.phase || attempt?.phase} ${progress(`${moves.phase} of ${host.mac}`, moves.bytesDone, moves.bytesTotal)}${hint}`;
-  const reason = attempt !== null && isOpen(host) ? attempt.reason || next.reason : next.reason;
+  const held =
+    state === 'hold' && host.held !== null && !next.reason.startsWith('held') ? `held: ${host.held}` : null;
+  const reason = held ?? (attempt !== null && isOpen(host) ? attempt.reason || next.reason : next.reason);
   return html`${TROUBLED.includes(state) || isOpen(host) ? html`<span>${reason}</span>` : html`<span class="quiet">${reason}</span>`}${hint}`;
 }
 

@@ -1,24 +1,25 @@
 import { nextSchema } from '../../contract/discovery.ts';
 import { eventListSchema } from '../../contract/events.ts';
 import { hostFileListSchema } from '../../contract/host-files.ts';
-import { attemptListSchema, hostDetailSchema } from '../../contract/hosts.ts';
+import { attemptListSchema, type HostView, hostDetailSchema } from '../../contract/hosts.ts';
 import { layoutListSchema } from '../../contract/layouts.ts';
-import { at, queryText } from '../api.ts';
+import { at, type Problem, queryText } from '../api.ts';
 import { everyPage } from '../every-page.ts';
-import { attemptFacts, attemptTable, timeline } from '../host/attempt.ts';
+import { type AttemptView, attemptFacts, attemptTable, timeline } from '../host/attempt.ts';
 import { addDeeds, deedLinks } from '../host/deed-pages.ts';
 import { diskDrawing } from '../host/disk.ts';
 import { fileTable } from '../host/files.ts';
 import { hostEvents } from '../host/host-events.ts';
-import { inventoryFacts } from '../host/inventory.ts';
+import { inventoryFacts, maker } from '../host/inventory.ts';
 import { nextFacts } from '../host/next.ts';
 import { settingFacts } from '../host/settings.ts';
 import { imageNames } from '../hosts/image-names.ts';
 import { hostPath } from '../hosts/words.ts';
-import { html } from '../html.ts';
+import { type Html, html, type Part } from '../html.ts';
 import { count } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 import { live, section } from '../parts/facts.ts';
+import { nothing } from '../parts/table.ts';
 import type { Site } from '../site.ts';
 import type { Visit } from '../visit.ts';
 
@@ -56,37 +57,40 @@ async function hostPage(visit: Visit): Promise<Response> {
   ]);
   const earlier = (attempts.ok ? attempts.value : []).filter(({ id }) => id !== attempt?.id).toReversed();
   const isWorking = attempt?.outcome === null && attempt.progress !== null;
-  const part = (
-    id: string,
-    heading: string,
-    content: Parameters<typeof section>[2],
-    actions?: Parameters<typeof section>[3],
-  ) => live(id, section(id, heading, content, actions));
   return page({
     title: `Host ${host.mac}`,
     heading: html`<span class="mac">${host.mac}</span> <span data-live="state">${badge(host.state)}</span>`,
     actions: mayOperate && html`<span data-live="deeds">${deedLinks(host)}</span>`,
-    body: html`<div class="host-page">
+    body: html`<div class="host-page"><div>
 ${part('next', 'Next', nextFacts(host, next.ok ? next.value : null, names, now))}
-${part('disk', 'Disk', layouts.ok ? diskDrawing(host, layouts.value.layouts, names) : html`<p class="notice bad">${layouts.detail}</p>`)}
+${part('disk', 'Disk', layouts.ok ? diskDrawing(host, layouts.value.layouts, names) : refused(layouts))}
 ${part('attempt', attempt?.outcome === null ? 'Attempt under way' : 'Last attempt', [
   attemptFacts(host, now),
   attempt && steps?.ok && timeline(attempt, steps.value.events),
 ])}
-${live(
-  'earlier',
-  earlier.length > 0 &&
-    section('earlier', 'Earlier attempts', [
-      attemptTable(earlier.slice(0, ATTEMPTS_SHOWN), now),
-      earlier.length > ATTEMPTS_SHOWN &&
-        html`<p class="quiet">and ${count(earlier.length - ATTEMPTS_SHOWN, 'older one')}: <code>warmboot host ${host.mac}</code></p>`,
-    ]),
-)}
+${live('earlier', earlier.length > 0 && earlierAttempts(host, earlier, now))}
+</div><div>
 ${part('settings', 'Settings', settingFacts(host, now), mayOperate && html`<a href="${hostPath(host, 'settings')}">Change…</a>`)}
-${part('files', 'Files of its own', files.ok ? fileTable(host, files.value.files) : html`<p class="notice bad">${files.detail}</p>`)}
-${part('inventory', 'Inventory', inventory ? html`<details id="all-inventory"><summary>What it says of itself</summary>${inventoryFacts(inventory, now)}</details>` : html`<p class="nothing">It has not said what it is.</p>`)}
-${part('events', 'Events', events.ok ? hostEvents(events.value.events.toReversed()) : html`<p class="notice bad">${events.detail}</p>`, html`<a href="/events${queryText({ host: mac })}">All of them</a>`)}
-</div>`,
+${part('files', 'Files of its own', files.ok ? fileTable(host, files.value.files) : refused(files))}
+</div></div>
+${part('inventory', 'Inventory', inventory ? html`<details id="all-inventory"><summary>${maker(inventory.system)}</summary>${inventoryFacts(inventory, now)}</details>` : nothing('It has not said what it is.'))}
+${part('events', 'Events', events.ok ? hostEvents(events.value.events.toReversed()) : refused(events), html`<a href="/events${queryText({ host: mac })}">All of them</a>`)}`,
     live: { events: { host: mac }, everyMs: isWorking ? WORKING_MS : undefined },
   });
+}
+
+function part(id: string, heading: string, content: Part, actions: Part = null): Html {
+  return live(id, section(id, heading, content, actions));
+}
+
+function refused({ detail }: Problem): Html {
+  return html`<p class="notice bad">${detail}</p>`;
+}
+
+function earlierAttempts({ mac }: HostView, earlier: readonly AttemptView[], now: number): Html {
+  const more = earlier.length - ATTEMPTS_SHOWN;
+  return section('earlier', 'Earlier attempts', [
+    attemptTable(earlier.slice(0, ATTEMPTS_SHOWN), now),
+    more > 0 && html`<p class="quiet">and ${count(more, 'older one')}: <code>warmboot host ${mac}</code></p>`,
+  ]);
 }
