@@ -98,7 +98,9 @@ export async function refusalOf(answer: Response): Promise<Problem> {
 
 /** An address with values in it: at`/api/v1/hosts/${mac}/next`. */
 export function at(strings: TemplateStringsArray, ...values: readonly string[]): string {
-  return String.raw({ raw: strings }, ...values.map((value) => encodeURIComponent(value)));
+  // A colon may stand in a path as it is, and MACs have many.
+  const encoded = values.map((value) => encodeURIComponent(value).replaceAll('%3A', ':'));
+  return String.raw({ raw: strings }, ...encoded);
 }
 
 /** `?state=active&state=hold`, or nothing. */

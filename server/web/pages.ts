@@ -6,6 +6,8 @@ import { addApproval } from './pages/approval.ts';
 import { addDiscovery } from './pages/discovery.ts';
 import { addDiscoveryRules } from './pages/discovery-rules.ts';
 import { addEvents } from './pages/events.ts';
+import { addHost } from './pages/host.ts';
+import { addHosts } from './pages/hosts.ts';
 import { addNewRollout } from './pages/new-rollout.ts';
 import { addOverview } from './pages/overview.ts';
 import { addProfiles } from './pages/profiles.ts';
@@ -38,6 +40,8 @@ export function pages(backstage: Backstage): Pages {
   addStatic(site.app);
   addLogin(site);
   addOverview(site);
+  addHosts(site);
+  addHost(site);
   addEvents(site);
   addRollouts(site);
   addNewRollout(site);

@@ -37,7 +37,7 @@ export function addOverview({ look }: Site): void {
       title: 'Overview',
       live: {},
       body: html`${live('troubles', [troubleList(told.value), damagedImages(damaged)])}
-${live('hosts', section('hosts', 'Hosts', hostCounts(hosts)))}
+${live('states', section('states', 'Hosts', hostCounts(hosts)))}
 <div class="grid halves">
 ${live('rollouts', section('rollouts', 'Rollouts under way', rolloutList(rollouts)))}
 ${live('waiting', section('waiting', 'Machines that wait for approval', waitingList(waiting.ok ? waiting.value.hosts : [], hosts.discovered, now)))}

@@ -44,7 +44,7 @@ export function addRollout({ look }: Site): void {
       live: { events: { kind: ROLLOUT_EVENTS }, ...(!isOver && { everyMs: LOOK_EVERY_MS }) },
       body: html`${live('now', standing(rollout))}
 ${live('waves', section('waves', 'Waves', [legend(rollout.states), waveTable(rollout, leftOut.length, now)]))}
-${live('hosts', section('hosts', 'Hosts', rolloutHosts(rollout, hosts.value, { path, state, cursor, now })))}
+${live('members', section('members', 'Hosts', rolloutHosts(rollout, hosts.value, { path, state, cursor, now })))}
 <div class="grid">${live('story', section('story', 'What happened', storyOf(events, leftOut)))}
 ${live('facts', section('terms', 'Terms', terms(rollout, now)))}</div>`,
     });

@@ -42,7 +42,7 @@ ${pager(path, { state }, { isFirst: cursor === '', next })}`;
 function states({ states: counts, hosts }: RolloutView, path: string, chosen: string): Html {
   const shown = STATES.filter((state) => counts[state] > 0 || state === chosen);
   const link = (state: string, count: number, label: Html) =>
-    html`<li data-key="${state}"><a href="${path}${queryText({ state })}#h-hosts"${state === chosen && html` aria-current="true"`}><strong>${count}</strong> ${label}</a></li>`;
+    html`<li data-key="${state}"><a href="${path}${queryText({ state })}#h-members"${state === chosen && html` aria-current="true"`}><strong>${count}</strong> ${label}</a></li>`;
   return html`<nav aria-label="Hosts by state"><ul class="counts">${link('', hosts, html`all`)}${shown.map((state) => link(state, counts[state], badge(state)))}</ul></nav>`;
 }
 
