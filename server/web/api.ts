@@ -60,9 +60,9 @@ export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api 
     if (method !== 'GET') headers.set('sec-fetch-site', 'same-origin');
     if (body !== undefined)
       headers.set('content-type', method === 'PATCH' ? 'application/merge-patch+json' : JSON_TYPE);
-    if (revision) headers.set('if-match', `"${revision}"`);
+    if (revision) headers.set('if-match', quoted(revision));
     if (isNew) headers.set('if-none-match', '*');
-    if (once) headers.set('idempotency-key', `"${once}"`);
+    if (once) headers.set('idempotency-key', quoted(once));
     const request = new Request(new URL(path, 'http://localhost'), {
       method,
       headers,
@@ -88,6 +88,11 @@ export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api 
   };
 }
 
+/** Of a form, which may hold anything: what no header takes becomes another revision, or number, that nobody has. */
+function quoted(text: string): string {
+  return `"${text.replaceAll(/[^\x21\x23-\x5b\x5d-\x7e]/g, '_')}"`;
+}
+
 const NOTHING: Schema<null> = { parse: () => null };
 
 export async function refusalOf(answer: Response): Promise<Problem> {
@@ -98,8 +103,12 @@ export async function refusalOf(answer: Response): Promise<Problem> {
 
 /** An address with values in it: at`/api/v1/hosts/${mac}/next`. */
 export function at(strings: TemplateStringsArray, ...values: readonly string[]): string {
-  // A colon may stand in a path as it is, and MACs have many.
-  const encoded = values.map((value) => encodeURIComponent(value).replaceAll('%3A', ':'));
+  // A colon may stand in a path as it is, and MACs have many. Dots alone would lead up, also as %2e: nothing is named so.
+  const encoded = values.map((value) =>
+    /^\.{1,2}$/.test(value)
+      ? value.replaceAll('.', '%252e')
+      : encodeURIComponent(value).replaceAll('%3A', ':'),
+  );
   return String.raw({ raw: strings }, ...encoded);
 }
 

@@ -10,6 +10,7 @@ import { comeAgain, comesFromElsewhere, toLogin } from './login.ts';
 import { type Notices, notices } from './notices.ts';
 import { secured } from './security-headers.ts';
 import { forgetSession, sessionCookie } from './session-cookie.ts';
+import { onceEach } from './twice.ts';
 import type { Sent, Visit, WebEnv } from './visit.ts';
 
 /** What the pages are given by the plane that they stand on. */
@@ -38,6 +39,7 @@ const AGAIN = 'warmboot-again';
 export function createSite(backstage: Backstage): Site {
   const app = new Hono<WebEnv>();
   const left = notices(backstage.clock);
+  const clicks = onceEach();
 
   return {
     app,
@@ -56,10 +58,11 @@ export function createSite(backstage: Backstage): Site {
         const type = c.req.header('content-type') ?? '';
         if (!type.startsWith('application/x-www-form-urlencoded'))
           return visit.refusal({ status: 415, detail: 'This takes a form as pages send it. Use the page.' });
-        const form = new URLSearchParams(await c.req.text());
+        const body = await c.req.text();
+        const form = new URLSearchParams(body);
         if (!isFormToken(form.get('form'), sessionCookie(c) ?? ''))
           return visit.refusal({ status: 403, detail: FOREIGN_FORM });
-        return act({
+        const sent: Sent = {
           ...visit,
           field: (name) => form.get(name)?.trim() ?? '',
           fields: (name) => form.getAll(name),
@@ -68,7 +71,8 @@ export function createSite(backstage: Backstage): Site {
             left.leave(visit.formToken, new URL(to, 'http://localhost').pathname, notice);
             return c.redirect(to, 303);
           },
-        });
+        };
+        return sent.once ? clicks([visit.formToken, c.req.path, body], () => act(sent)) : act(sent);
       });
     },
   };
@@ -95,7 +99,8 @@ async function begin(
     api.get('/api/v1/session', sessionSchema),
     isLook ? api.get('/api/v1/events', eventListSchema, { limit: 1 }) : null,
   ]);
-  if (!who.ok && who.status === 401) {
+  // Too many wrong ones came from this address: this one is wrong as well, for a right one is never refused so.
+  if (!who.ok && (who.status === 401 || who.status === 429)) {
     forgetSession(c);
     return toLogin(c);
   }

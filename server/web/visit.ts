@@ -16,7 +16,7 @@ export type PageParts = {
   /** Buttons and links at the right of the heading. */
   readonly actions?: Html | false | undefined;
   readonly body: Html;
-  readonly status?: 200 | 400 | 404 | 409 | 412 | 422 | 500;
+  readonly status?: 200 | 400 | 403 | 404 | 409 | 412 | 422 | 500 | 503;
   /** Left out: the page follows nothing and never changes by itself. */
   readonly live?: Live;
 };

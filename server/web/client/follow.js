@@ -15,7 +15,7 @@ export class LoggedOut extends Error {}
  * @param {string} url
  * @param {string | null} lastId the last event that was seen; null: as the address says
  * @param {AbortSignal} signal
- * @param {{ opened(): void, event(id: string | null, kind: string): void }} told
+ * @param {{ opened(answer: Response): void, event(id: string | null, kind: string): void }} told
  * @throws LoggedOut, or what broke it
  */
 export async function follow(url, lastId, signal, told) {
@@ -29,7 +29,7 @@ export async function follow(url, lastId, signal, told) {
     });
     if (answer.status === 401) throw new LoggedOut();
     if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
-    told.opened();
+    told.opened(answer);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
     for (;;) {

@@ -1,6 +1,6 @@
 import { follow, LoggedOut } from './follow.js';
 import { takeOver } from './take-over.js';
-import { clock, dressTimes } from './times.js';
+import { clock, dressTimes, setClockBy } from './times.js';
 
 /**
  * Keeps a page as the fleet is: it follows the events that the page names, and at each asks for the same page once more and takes
@@ -71,6 +71,9 @@ const loggedOut = () =>
     'Log in',
   );
 
+let failures = 0;
+/** Ends the wait after a look that failed. */
+let tryNow = () => {};
 let isLooking = false;
 let isWanted = false;
 
@@ -99,6 +102,7 @@ async function load() {
     if (answer.type === 'opaqueredirect') return loggedOut();
     if (answer.status === 404) return end('What this page shows is gone.', location.href, 'Load it again');
     if (!answer.ok) throw new Error(`status ${answer.status}`);
+    setClockBy(answer);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
     dressTimes(page);
     for (const part of document.querySelectorAll('[data-live]')) {
@@ -110,10 +114,13 @@ async function load() {
     dataOf = new Date(Number(page.body.dataset.at));
     document.dispatchEvent(new Event('warmboot:news'));
     isBehind = false;
+    failures = 0;
   } catch {
     isBehind = true;
     isWanted = true;
-    await pause(FIRST_WAIT_MS);
+    // A server that is in trouble is not helped by many who ask.
+    const waitMs = Math.min(MOST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures++) * (0.75 + Math.random() / 2);
+    await Promise.race([pause(waitMs), new Promise((resolve) => (tryNow = () => resolve(undefined)))]);
   }
   say();
 }
@@ -126,9 +133,12 @@ async function connect() {
     const stopWatching = abortWhenHidden(hidden);
     try {
       await follow(stream, lastId, hidden.signal, {
-        opened() {
+        opened(answer) {
           isFollowing = true;
           waitMs = FIRST_WAIT_MS;
+          tryNow();
+          setClockBy(answer);
+          dressTimes(document);
           // What happened in between is told by the stream, but not what happened to the log itself.
           if (!isFirst) look();
           say();

@@ -29,9 +29,20 @@ function two(number) {
   return String(number).padStart(2, '0');
 }
 
-/** The server's clock is not the reader's: what is a little ahead is now. @param {Date} at */
+/** By how much the server's clock is ahead of the reader's, in milliseconds. */
+let aheadMs = 0;
+/** An answer says its time in whole seconds, and takes a moment to come. */
+const SAME_MS = 3_000;
+
+/** @param {Response} answer of the server, just now */
+export function setClockBy(answer) {
+  const ahead = Date.parse(answer.headers.get('date') ?? '') - Date.now();
+  if (!Number.isNaN(ahead)) aheadMs = Math.abs(ahead) < SAME_MS ? 0 : ahead;
+}
+
+/** By the server's clock, which is not the reader's: what is a little ahead is now. @param {Date} at */
 function ago(at) {
-  const ms = Date.now() - at.getTime();
+  const ms = Date.now() + aheadMs - at.getTime();
   const seconds = Math.round(Math.abs(ms) / 1000);
   if (seconds < 1 || (ms < 0 && seconds < 5)) return 'now';
   return ms < 0 ? `in ${coarse(seconds)}` : `${coarse(seconds)} ago`;

@@ -2,7 +2,7 @@ import { type HostView, hostDetailSchema } from '../../contract/hosts.ts';
 import { at, type Problem } from '../api.ts';
 import { type Html, html } from '../html.ts';
 import { badge } from '../parts/badge.ts';
-import type { Visit } from '../visit.ts';
+import type { PageParts, Visit } from '../visit.ts';
 
 /** With the host that the address names. */
 export async function withHost(visit: Visit, show: (host: HostView) => Promise<Response>): Promise<Response> {
@@ -31,7 +31,7 @@ export function deedFrame({ page }: Visit, { title, host, problem, body }: Frame
   });
 }
 
-function statusOf(problem: Problem | undefined): 200 | 400 | 404 | 409 | 412 | 422 | 500 {
-  const known = [400, 404, 409, 412, 422, 500] as const;
+function statusOf(problem: Problem | undefined): NonNullable<PageParts['status']> {
+  const known = [400, 403, 404, 409, 412, 422, 500, 503] as const;
   return problem === undefined ? 200 : (known.find((each) => each === problem.status) ?? 422);
 }

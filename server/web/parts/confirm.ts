@@ -21,8 +21,15 @@ export function confirm(
   visit: Visit,
   { action, deed, tone = 'primary', what, fields, back }: Confirmation,
 ): Html {
+  const deeds = visit.mayOperate
+    ? form(
+        visit,
+        action,
+        html`${fields}<div class="buttons"><button class="${tone}">${deed}</button> <a href="${back}">Leave it</a></div>`,
+      )
+    : html`<p class="notice warn">You are logged in with a token of role viewer, which only looks. An operator does this. <a href="${back}">Back</a></p>`;
   return html`<section class="confirm ${tone}" aria-label="What will happen">
 <div class="what">${what}</div>
-${form(visit, action, html`${fields}<div class="buttons"><button class="${tone}">${deed}</button> <a href="${back}">Leave it</a></div>`)}
+${deeds}
 </section>`;
 }
