@@ -22,6 +22,8 @@ export type Change = {
   readonly body?: unknown;
   /** Only while the thing has this revision. */
   readonly revision?: string | null | undefined;
+  /** Only if there is none yet. */
+  readonly isNew?: boolean | undefined;
   /** Carried out once, however often it comes under this key; of a POST. */
   readonly once?: string | null | undefined;
 };
@@ -48,7 +50,11 @@ const JSON_TYPE = 'application/json';
 
 /** @param session what the browser's cookie says; null: nobody is logged in */
 export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api {
-  async function raw(method: string, path: string, { body, revision, once }: Change = {}): Promise<Response> {
+  async function raw(
+    method: string,
+    path: string,
+    { body, revision, isNew, once }: Change = {},
+  ): Promise<Response> {
     const headers = new Headers({ accept: JSON_TYPE });
     if (session !== null) headers.set('cookie', `${SESSION_COOKIE}=${session}`);
     // Whoever comes so far was looked at: a change carries the token of a form that this server made.
@@ -56,6 +62,7 @@ export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api 
     if (body !== undefined)
       headers.set('content-type', method === 'PATCH' ? 'application/merge-patch+json' : JSON_TYPE);
     if (revision) headers.set('if-match', `"${revision}"`);
+    if (isNew) headers.set('if-none-match', '*');
     if (once) headers.set('idempotency-key', `"${once}"`);
     const request = new Request(new URL(path, 'http://localhost'), {
       method,

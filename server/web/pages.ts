@@ -5,8 +5,20 @@ import { addAssets } from './assets.ts';
 import { formToken } from './csrf.ts';
 import { errorPage } from './error-page.ts';
 import { addLogin, toLogin } from './login.ts';
+import { addApproval } from './pages/approval.ts';
+import { addDiscovery } from './pages/discovery.ts';
+import { addDiscoveryRules } from './pages/discovery-rules.ts';
 import { addEvents } from './pages/events.ts';
+import { addHost } from './pages/host.ts';
+import { addHosts } from './pages/hosts.ts';
+import { addNewRollout } from './pages/new-rollout.ts';
 import { addOverview } from './pages/overview.ts';
+import { addProfiles } from './pages/profiles.ts';
+import { addRollout } from './pages/rollout.ts';
+import { addRolloutDeeds } from './pages/rollout-deeds.ts';
+import { addRollouts } from './pages/rollouts.ts';
+import { addSettings } from './pages/settings.ts';
+import { addTokens } from './pages/tokens.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { sessionCookie } from './session-cookie.ts';
 import { type Backstage, createSite } from './site.ts';
@@ -31,7 +43,19 @@ export function pages(backstage: Backstage): Pages {
   addAssets(site.app, site.assets);
   addLogin(site);
   addOverview(site);
+  addHosts(site);
+  addHost(site);
   addEvents(site);
+  addRollouts(site);
+  addNewRollout(site);
+  addRolloutDeeds(site);
+  addRollout(site);
+  addDiscovery(site);
+  addApproval(site);
+  addDiscoveryRules(site);
+  addSettings(site);
+  addProfiles(site);
+  addTokens(site);
   return {
     app: site.app,
     explain(c, problem, who) {

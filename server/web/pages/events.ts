@@ -50,7 +50,7 @@ function eventFilter({ host, kind, actor, by, attempt }: Filter): Html {
   );
 }
 
-export function eventTable(events: readonly EventView[]): Html {
+function eventTable(events: readonly EventView[]): Html {
   return table(
     'Events, newest first',
     [
