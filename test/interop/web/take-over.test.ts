@@ -22,11 +22,11 @@ function becomes<T>(now: string, wanted: string, doing = '', asked = 'part.inner
     const $ = (selector) => part.querySelector(selector);
     const before = { a: $('[data-key=a]'), b: $('[data-key=b]'), c: $('[data-key=c]') };
     ${doing};
-    const fresh = new DOMParser().parseFromString('<main id="main">' + wanted + '</main>', 'text/html');
+    const fresh = new DOMParser().parseFromString('<main id="main" tabindex="-1">' + wanted + '</main>', 'text/html');
     takeOver(part, fresh.querySelector('main'));
     return ${asked};
   }`;
-  return page.evaluate(script, [now, wanted]) as Promise<T>;
+  return page.evaluate(`(${script})(${JSON.stringify([now, wanted])})`) as Promise<T>;
 }
 
 const row = (key: string, text = key) => `<p data-key="${key}"><a href="/${key}">${text}</a></p>`;
@@ -67,7 +67,12 @@ test('whatever a part was, it becomes what it shall be', async () => {
 describe('what a user has done stays', () => {
   test('rows that stay are the same elements, wherever they went', async () => {
     expect(
-      await becomes(rows('abc'), rows('xcay'), '', `[$('[data-key=a]') === before.a, $('[data-key=c]') === before.c]`),
+      await becomes(
+        rows('abc'),
+        rows('xcay'),
+        '',
+        `[$('[data-key=a]') === before.a, $('[data-key=c]') === before.c]`,
+      ),
     ).toEqual([true, true]);
   });
 
@@ -87,7 +92,15 @@ describe('what a user has done stays', () => {
       $('[name=c]').checked = true; $('textarea').value = 'mine'; $('select').selectedIndex = 1`;
     const asked = `[$('[name=t]').value, $('[name=t]').selectionStart, $('[name=t]').selectionEnd, $('[name=c]').checked,
       $('textarea').value, $('select').value, document.activeElement.name]`;
-    expect(await becomes(form(''), form('new'), doing, asked)).toEqual(['half', 1, 3, true, 'mine', 'two', 't']);
+    expect(await becomes(form(''), form('new'), doing, asked)).toEqual([
+      'half',
+      1,
+      3,
+      true,
+      'mine',
+      'two',
+      't',
+    ]);
   });
 
   test('what nobody touched follows', async () => {
@@ -113,5 +126,7 @@ describe('what a user has done stays', () => {
 
 test('no script of a new part runs', async () => {
   const evil = `<p>new</p><script>window.ran = 1</script>`;
-  expect(await becomes('', evil, '', `new Promise((r) => setTimeout(() => r(window.ran ?? 'nothing'), 200))`)).toBe('nothing');
+  expect(
+    await becomes('', evil, '', `new Promise((r) => setTimeout(() => r(window.ran ?? 'nothing'), 200))`),
+  ).toBe('nothing');
 });
