@@ -1,5 +1,5 @@
 import { follow, LoggedOut } from './follow.js';
-import { takeOver } from './take-over.js';
+import { isTouched, takeOver } from './take-over.js';
 import { clock, dressTimes, setClockBy } from './times.js';
 
 /**
@@ -17,7 +17,7 @@ const MOST_WAIT_MS = 8_000;
 /** Somebody who looks elsewhere for a moment keeps the connection; browsers have few of them for a server. */
 const HIDDEN_MS = 10_000;
 
-const { stream = '', at = '' } = document.body.dataset;
+const { stream = '', at = '', build } = document.body.dataset;
 const status = /** @type {HTMLElement} */ (document.getElementById('live'));
 /** When the server read what is shown. */
 let dataOf = new Date(Number(at));
@@ -64,6 +64,13 @@ function end(text, href, label) {
   say();
 }
 
+/** The server was updated: what this page is made of no longer fits. What somebody has begun to write is left to them. */
+function renew() {
+  const fields = [...document.querySelectorAll('input, textarea, select')];
+  if (!fields.some(isTouched)) return location.reload();
+  end('The server was updated.', location.href, 'Load the page again');
+}
+
 const loggedOut = () =>
   end(
     'The session is over.',
@@ -71,6 +78,7 @@ const loggedOut = () =>
     'Log in',
   );
 
+/** Looks that failed, one after the other. */
 let failures = 0;
 /** Ends the wait after a look that failed. */
 let tryNow = () => {};
@@ -86,7 +94,8 @@ async function look() {
     isWanted = false;
     const began = performance.now();
     await load();
-    await pause(Math.max(LEAST_PAUSE_MS, 2 * (performance.now() - began)));
+    if (failures > 0) await untilBetter();
+    else await pause(Math.max(LEAST_PAUSE_MS, 2 * (performance.now() - began)));
   }
   isLooking = false;
 }
@@ -104,6 +113,7 @@ async function load() {
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     setClockBy(answer);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    if (page.body.dataset.build !== build) return renew();
     dressTimes(page);
     for (const part of document.querySelectorAll('[data-live]')) {
       const fresh = page.querySelector(`[data-live="${part.getAttribute('data-live')}"]`);
@@ -118,11 +128,18 @@ async function load() {
   } catch {
     isBehind = true;
     isWanted = true;
-    // A server that is in trouble is not helped by many who ask.
-    const waitMs = Math.min(MOST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures++) * (0.75 + Math.random() / 2);
-    await Promise.race([pause(waitMs), new Promise((resolve) => (tryNow = () => resolve(undefined)))]);
+    failures += 1;
   }
   say();
+}
+
+/** A server in trouble is not helped by many who ask. */
+function untilBetter() {
+  const waitMs = Math.min(MOST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
+  const isConnected = new Promise((resolve) => {
+    tryNow = () => resolve(undefined);
+  });
+  return Promise.race([pause(waitMs), isConnected]);
 }
 
 async function connect() {

@@ -36,7 +36,7 @@ test('a server in trouble is asked less and less often, and at once when it is w
     .getByText(/Reconnecting/)
     .waitFor();
   await page.waitForTimeout(8_000);
-  expect(asked).toBeLessThan(7);
+  expect(asked).toBeLessThan(6);
   await page.unroute('**/events');
   await page.getByRole('rowheader').first().waitFor();
   await page.getByRole('link', { name: mac }).first().waitFor();
