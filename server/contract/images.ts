@@ -79,6 +79,10 @@ export const sharedSchema = z
           chunks: z.number().int().openapi({ description: 'different chunks that both have' }),
           dataBytes: z.number().openapi({ description: 'their length as hosts fetch them' }),
           bytes: z.number().openapi({ description: 'uncompressed' }),
+          layerBytes: z
+            .array(z.number())
+            .nullable()
+            .openapi({ description: 'of those, in each of the layers; null where they are not recorded' }),
           parts: z.array(z.number().int()).openapi({
             description: `how much is shared, 0 to 100, of each of ${PARTS} equal parts of the content, in the order of the partition`,
           }),
