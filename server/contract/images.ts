@@ -67,6 +67,8 @@ export const imageDetailSchema = imageSchema
   })
   .openapi('ImageDetail');
 
+export type ImageDetailView = z.infer<typeof imageDetailSchema>;
+
 export const sharedSchema = z
   .object({
     digest,
@@ -91,6 +93,8 @@ export const sharedSchema = z
       .openapi({ description: 'other images with chunks of it, those with most first' }),
   })
   .openapi('Shared');
+
+export type SharedView = z.infer<typeof sharedSchema>;
 
 export const imageListSchema = z
   .object({ images: z.array(imageSchema), next: next.optional() })

@@ -6,13 +6,15 @@ import { clockTime } from './parts/time.ts';
 import type { PageParts } from './visit.ts';
 
 /** The navigation, in its order. `/` is the overview, behind the name. */
-const PLACES = [
+const PLACES: readonly Place[] = [
   { path: '/hosts', name: 'Hosts' },
-  { path: '/images', name: 'Images' },
+  { path: '/images', name: 'Images', also: ['/builds'] },
   { path: '/rollouts', name: 'Rollouts' },
   { path: '/discovery', name: 'Discovery' },
   { path: '/events', name: 'Events' },
-] as const;
+];
+/** `also`: other pages that are found behind it. */
+type Place = { readonly path: string; readonly name: string; readonly also?: readonly string[] };
 
 /** What is around every page of one visit. */
 export type Frame = {
@@ -74,8 +76,8 @@ ${isLive && html`<script type="module" src="/static/live.js"></script>`}
 </head>`;
 }
 
-function link({ path, name }: (typeof PLACES)[number], now: string): Html {
-  const isHere = now === path || now.startsWith(`${path}/`);
+function link({ path, name, also = [] }: Place, now: string): Html {
+  const isHere = [path, ...also].some((each) => now === each || now.startsWith(`${each}/`));
   return html`<li><a href="${path}"${isHere && html` aria-current="${now === path ? 'page' : 'true'}"`}>${name}</a></li>`;
 }
 

@@ -2,7 +2,9 @@ import type { Context, Hono } from 'hono';
 import type { Problem } from './api.ts';
 import { errorPage } from './error-page.ts';
 import { addLogin, toLogin } from './login.ts';
+import { addBuilds } from './pages/builds.ts';
 import { addEvents } from './pages/events.ts';
+import { addImages } from './pages/images.ts';
 import { addOverview } from './pages/overview.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { type Backstage, createSite } from './site.ts';
@@ -29,6 +31,8 @@ export function pages(backstage: Backstage): Pages {
   addLogin(site);
   addOverview(site);
   addEvents(site);
+  addImages(site);
+  addBuilds(site);
   return {
     app: site.app,
     explain(c, problem) {

@@ -12,6 +12,7 @@ const FILES = {
   'live.js': 'text/javascript; charset=utf-8',
   'follow.js': 'text/javascript; charset=utf-8',
   'take-over.js': 'text/javascript; charset=utf-8',
+  'build-log.js': 'text/javascript; charset=utf-8',
   'times.js': 'text/javascript; charset=utf-8',
 } as const;
 
