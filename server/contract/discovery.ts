@@ -76,6 +76,7 @@ export const nextSchema = z
     discovery: orNull(decision).openapi({ description: 'null for a host that was approved' }),
   })
   .openapi('Next');
+export type NextView = z.infer<typeof nextSchema>;
 
 export const getDiscovery = createRoute({
   operationId: 'getDiscovery',

@@ -11,7 +11,11 @@ export const eventSchema = z
     id: z.number(),
     at: time,
     kind: z.string(),
-    host: z.string().nullable(),
+    host: z.string().nullable().openapi({ description: 'its id, which stays when it is removed' }),
+    mac: z
+      .string()
+      .nullish()
+      .openapi({ description: 'the first MAC of the host, to ask for it; null: no host, or it is gone' }),
     attempt: z.string().nullable(),
     actor: z.enum(['operator', 'host', 'server']),
     by: z.string().nullable().openapi({ description: "name of the operator's token" }),

@@ -9,6 +9,7 @@ import { named } from './named.ts';
 import { cursorParam, digest, imageRef, next, orNull, repeated, time } from './route.ts';
 
 export { DISK_RULES } from '../core/disk-rule.ts';
+export { HOST_STATES } from '../core/host-state.ts';
 
 /** Hosts as the admin API shows them and is told of them. The server answers with these schemas, the command line reads with them. */
 

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { hostSchema, reassignedSchema } from './hosts.ts';
-import { body, changeProblems, ifMatch, json, macParam } from './route.ts';
+import { body, changeProblems, digest, ifMatch, json, macParam, problems, refused } from './route.ts';
 
 /** What operators do with a host besides giving it images. */
 
@@ -32,6 +32,28 @@ export const rollBackHost = createRoute({
     200: json(reassignedSchema, 'it runs that image already'),
     202: json(reassignedSchema, 'the attempt that brings it there'),
     ...changeProblems,
+  },
+});
+export const previousSchema = z
+  .object({
+    image: z.object({ ref: z.string(), digest }),
+    slot: z
+      .string()
+      .nullable()
+      .openapi({ description: 'that still holds it; null: none does, and it would be staged' }),
+  })
+  .openapi('PreviousImage');
+
+export const previousOfHost = createRoute({
+  operationId: 'previousOfHost',
+  method: 'get',
+  path: `${HOST}/rollback`,
+  summary: 'The image that the host ran before, to which a rollback would bring it now',
+  request: { params: macParam },
+  responses: {
+    200: json(previousSchema, 'where it would go back to'),
+    ...problems,
+    409: refused('there is nothing to go back to'),
   },
 });
 export const holdHost = createRoute({

@@ -1,8 +1,10 @@
+import type { Assigned, Order } from '../core/assign.ts';
 import type { By } from '../core/by.ts';
 import { requireMove } from '../core/enrolment-moves.ts';
 import { WarmbootError } from '../core/errors.ts';
 import type { EventKind } from '../core/events.ts';
 import type { Host } from '../core/host.ts';
+import type { Records } from '../core/ports.ts';
 import { release } from '../core/release.ts';
 import { retire } from '../core/retire.ts';
 import type { Expected } from '../core/revision.ts';
@@ -31,6 +33,26 @@ export function lifecycleCases(context: Context): LifecycleUseCases {
     return findHost(context, macText);
   }
 
+  /** @throws WarmbootError `conflict` where there is none */
+  function wayBack(
+    host: Host,
+    records: Records,
+    attemptId: string,
+    now: number,
+  ): { readonly assigned: Assigned; readonly order: Order } {
+    requireMove(host.enrolment, 'order');
+    const before = previousImage(host, records.attempts(host.enrolment.id));
+    if (before === null)
+      throw new WarmbootError(
+        'conflict',
+        'There is nothing to go back to: this host is not known to have run another image. Give it one with PUT …/os.',
+      );
+    const target = { assignment: before, filesystemBytes: 0 };
+    const assignment = assignable(context, records, target, host.enrolment.layout);
+    const order = orderFor(assignment, 'operator: rollback', attemptId, now);
+    return { assigned: rollBack(host, order), order };
+  }
+
   return {
     async retire(by, macText, expected = null) {
       await onHost(context, macText, expected, (host, _records, now) => {
@@ -49,18 +71,20 @@ export function lifecycleCases(context: Context): LifecycleUseCases {
     rollBack(by, macText, expected = null) {
       const attemptId = context.newId();
       return onHost(context, macText, expected, (host, records, now) => {
-        requireMove(host.enrolment, 'order');
-        const before = previousImage(host, records.attempts(host.enrolment.id));
-        if (before === null)
-          throw new WarmbootError(
-            'conflict',
-            'There is nothing to go back to: this host is not known to have run another image. Give it one with PUT …/os.',
-          );
-        const target = { assignment: before, filesystemBytes: 0 };
-        const assignment = assignable(context, records, target, host.enrolment.layout);
-        const order = orderFor(assignment, 'operator: rollback', attemptId, now);
-        const assigned = rollBack(host, order);
+        const { assigned, order } = wayBack(host, records, attemptId, now);
         return decided(by, assigned, { host: assigned.host, attempt: assigned.pending }, order);
+      });
+    },
+
+    previous(macText) {
+      const attemptId = context.newId();
+      return onHost(context, macText, null, (host, records, now) => {
+        const { target } = wayBack(host, records, attemptId, now).order;
+        const slots = Object.entries(host.observation?.slots ?? {});
+        const holding = slots.find(
+          ([, { state, digest }]) => digest === target.digest && (state === 'valid' || state === 'modified'),
+        );
+        return { answer: { image: target, slot: holding?.[0] ?? null } };
       });
     },
 

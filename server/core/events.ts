@@ -69,4 +69,9 @@ export type NewEvent = {
   /** Facts for programs; no secrets. */
   readonly data: Readonly<Record<string, unknown>>;
 };
-export type Event = NewEvent & { readonly id: number; readonly at: number };
+export type Event = NewEvent & {
+  readonly id: number;
+  readonly at: number;
+  /** The first MAC of the host as it is now; null for no host, and for one that is gone. */
+  readonly mac: string | null;
+};

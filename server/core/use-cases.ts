@@ -7,7 +7,7 @@ import type { Disk } from './disk-layout.ts';
 import type { EventFilter, EventQuery, LogBounds } from './event-port.ts';
 import type { Event, EventKind } from './events.ts';
 import type { HostPlace } from './fleet-port.ts';
-import type { Host } from './host.ts';
+import type { Assignment, Host } from './host.ts';
 import type { HostBoot } from './host-script.ts';
 import type { ImageDetailStore } from './image-details-port.ts';
 import type { ImageLayer, SharedWith } from './image-layers.ts';
@@ -169,6 +169,11 @@ export type LifecycleUseCases = {
   retire(by: By, mac: string, expected?: Expected): Promise<Host>;
   /** Brings it back to the image that it ran before. */
   rollBack(by: By, mac: string, expected?: Expected): Promise<Reassigned>;
+  /**
+   * Where that would bring it now, and which slot holds it still (null: none); nothing is changed.
+   * @throws WarmbootError `conflict` where there is nothing to go back to
+   */
+  previous(mac: string): Promise<{ readonly image: Assignment; readonly slot: string | null }>;
   /** Holds back its orders until it is resumed. @param reason told to whoever asks why */
   hold(by: By, mac: string, reason: string, expected?: Expected): Promise<Host>;
   resume(by: By, mac: string, expected?: Expected): Promise<Host>;

@@ -18,6 +18,9 @@ export function addLifecycleRoutes(
     const answer = await lifecycle.rollBack(byOf(c), c.req.valid('param').mac, expectedIn(c));
     return c.json(reassignedView(answer), answer.attempt ? 202 : 200);
   });
+  app.openapi(routes.previousOfHost, async (c) =>
+    c.json(await lifecycle.previous(c.req.valid('param').mac), 200),
+  );
   app.openapi(routes.holdHost, async (c) => {
     const { reason } = c.req.valid('json');
     const host = await lifecycle.hold(

@@ -9,7 +9,7 @@ import type { Gap } from './restore-rows.ts';
  */
 const CLOCK_STEP_MS = 60 * 60_000;
 
-type Row = Omit<Event, 'data'> & { readonly data: string };
+type Row = Omit<Event, 'data' | 'mac'> & { readonly data: string };
 type Values = Readonly<Record<string, string | number>>;
 
 const COLUMNS = 'id, at, kind, host_id AS hostId, attempt, actor, by_name AS by, reason, data';
@@ -36,6 +36,7 @@ export function eventRows(db: Db, now: () => number) {
   const oldest = db.prepare('SELECT id, at FROM events ORDER BY id LIMIT ?');
   const giveUp = db.prepare('UPDATE event_log SET pruned_to = ?');
   const gaps = db.prepare('SELECT last_event AS lastEvent, next_event AS nextEvent FROM restores');
+  const macOf = db.prepare('SELECT mac FROM host_macs WHERE host_id = ? ORDER BY position LIMIT 1').pluck();
   const remove = db.prepare('DELETE FROM events WHERE id <= ?');
   const statements = new Map<string, ReturnType<Db['prepare']>>();
   let latest = (db.prepare('SELECT at FROM events ORDER BY id DESC LIMIT 1').pluck().get() as number) ?? 0;
@@ -79,7 +80,11 @@ export function eventRows(db: Db, now: () => number) {
           : [...new Set<EventKind>(kinds)].flatMap((kind) => rows({ ...values, kind }, newest));
       const inOrder = found.sort((one, other) => one.id - other.id);
       const wanted = newest ? inOrder.slice(-limit) : inOrder.slice(0, limit);
-      return wanted.map((row) => ({ ...row, data: JSON.parse(row.data) }));
+      return wanted.map((row) => ({
+        ...row,
+        data: JSON.parse(row.data),
+        mac: row.hostId === null ? null : ((macOf.get(row.hostId) as string | undefined) ?? null),
+      }));
     },
 
     /** @returns up to which event they went; null where none did */

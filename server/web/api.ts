@@ -21,6 +21,8 @@ export type Change = {
   readonly body?: unknown;
   /** Only while the thing has this revision. */
   readonly revision?: string | null | undefined;
+  /** Only if there is none yet. */
+  readonly isNew?: boolean | undefined;
   /** Carried out once, however often it comes under this key; of a POST. */
   readonly once?: string | null | undefined;
 };
@@ -47,7 +49,11 @@ const JSON_TYPE = 'application/json';
 
 /** @param session the cookie as the browser sent it, or null */
 export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api {
-  async function raw(method: string, path: string, { body, revision, once }: Change = {}): Promise<Response> {
+  async function raw(
+    method: string,
+    path: string,
+    { body, revision, isNew, once }: Change = {},
+  ): Promise<Response> {
     const headers = new Headers({ accept: JSON_TYPE });
     if (session !== null) headers.set('cookie', session);
     // Whoever comes so far was looked at: a change carries the token of a form that this server made.
@@ -55,6 +61,7 @@ export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api 
     if (body !== undefined)
       headers.set('content-type', method === 'PATCH' ? 'application/merge-patch+json' : JSON_TYPE);
     if (revision) headers.set('if-match', `"${revision}"`);
+    if (isNew) headers.set('if-none-match', '*');
     if (once) headers.set('idempotency-key', `"${once}"`);
     const request = new Request(new URL(path, 'http://localhost'), {
       method,
@@ -91,7 +98,9 @@ export async function refusalOf(answer: Response): Promise<Problem> {
 
 /** An address with values in it: at`/api/v1/hosts/${mac}/next`. */
 export function at(strings: TemplateStringsArray, ...values: readonly string[]): string {
-  return String.raw({ raw: strings }, ...values.map((value) => encodeURIComponent(value)));
+  // A colon may stand in a path as it is, and MACs have many.
+  const encoded = values.map((value) => encodeURIComponent(value).replaceAll('%3A', ':'));
+  return String.raw({ raw: strings }, ...encoded);
 }
 
 /** `?state=active&state=hold`, or nothing. */

@@ -12,6 +12,7 @@ const PLACES: readonly Place[] = [
   { path: '/rollouts', name: 'Rollouts' },
   { path: '/discovery', name: 'Discovery' },
   { path: '/events', name: 'Events' },
+  { path: '/settings', name: 'Settings', also: ['/profiles', '/tokens', '/webhooks', '/mirrors'] },
 ];
 /** `also`: other pages that are found behind it. */
 type Place = { readonly path: string; readonly name: string; readonly also?: readonly string[] };

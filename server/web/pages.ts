@@ -2,10 +2,22 @@ import type { Context, Hono } from 'hono';
 import type { Problem } from './api.ts';
 import { errorPage } from './error-page.ts';
 import { addLogin, toLogin } from './login.ts';
+import { addApproval } from './pages/approval.ts';
 import { addBuilds } from './pages/builds.ts';
+import { addDiscovery } from './pages/discovery.ts';
+import { addDiscoveryRules } from './pages/discovery-rules.ts';
 import { addEvents } from './pages/events.ts';
+import { addHost } from './pages/host.ts';
+import { addHosts } from './pages/hosts.ts';
 import { addImages } from './pages/images.ts';
+import { addNewRollout } from './pages/new-rollout.ts';
 import { addOverview } from './pages/overview.ts';
+import { addProfiles } from './pages/profiles.ts';
+import { addRollout } from './pages/rollout.ts';
+import { addRolloutDeeds } from './pages/rollout-deeds.ts';
+import { addRollouts } from './pages/rollouts.ts';
+import { addSettings } from './pages/settings.ts';
+import { addTokens } from './pages/tokens.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { type Backstage, createSite } from './site.ts';
 import { addStatic } from './static.ts';
@@ -30,9 +42,21 @@ export function pages(backstage: Backstage): Pages {
   addStatic(site.app);
   addLogin(site);
   addOverview(site);
+  addHosts(site);
+  addHost(site);
   addEvents(site);
   addImages(site);
   addBuilds(site);
+  addRollouts(site);
+  addNewRollout(site);
+  addRolloutDeeds(site);
+  addRollout(site);
+  addDiscovery(site);
+  addApproval(site);
+  addDiscoveryRules(site);
+  addSettings(site);
+  addProfiles(site);
+  addTokens(site);
   return {
     app: site.app,
     explain(c, problem) {

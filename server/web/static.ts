@@ -14,6 +14,9 @@ const FILES = {
   'take-over.js': 'text/javascript; charset=utf-8',
   'build-log.js': 'text/javascript; charset=utf-8',
   'times.js': 'text/javascript; charset=utf-8',
+  'keys.js': 'text/javascript; charset=utf-8',
+  'choose.js': 'text/javascript; charset=utf-8',
+  'rates.js': 'text/javascript; charset=utf-8',
 } as const;
 
 /** Stylesheet and scripts, from memory. A browser asks each time whether its copy is still good: after an update none is of before. */

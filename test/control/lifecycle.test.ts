@@ -90,6 +90,9 @@ describe('retire', () => {
 describe('rollback', () => {
   test('goes back to the image before, in the slot that holds it', async () => {
     await toTwo();
+    const before = await find();
+    expect(await world.lifecycle.previous(mac)).toEqual({ image: { ref: 'one', digest: A }, slot: 'a' });
+    expect(await find()).toEqual(before);
     const { attempt } = await world.lifecycle.rollBack(ALICE, mac);
     expect(attempt).toMatchObject({ kind: 'switch', digest: A, ref: 'one', cause: 'operator: rollback' });
     expect(world.hosts.stepOf(await find())).toMatchObject({ action: 'switch', slot: 'a', digest: A });
@@ -109,6 +112,7 @@ describe('rollback', () => {
       code: 'conflict',
       message: expect.stringContaining('nothing to go back to'),
     });
+    await expect(world.lifecycle.previous(mac)).rejects.toThrow('nothing to go back to');
   });
 });
 

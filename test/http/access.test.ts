@@ -68,6 +68,7 @@ function plane() {
       instance: 'i',
       settled: () => null,
       pages: null,
+      layouts: new Map(),
       stopping: new AbortController().signal,
       meters: new Proxy({}, { get: () => quiet }),
       logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },

@@ -133,6 +133,15 @@ describe('a stream', () => {
   });
 });
 
+test('an event names its host by the MAC to ask for it, until the host is gone', async () => {
+  const mac = await enrol();
+  const [{ id = 0, host } = {}] = (await list(`?host=${mac}`)).events;
+  const named = async () => (await list(`?after=${id - 1}&limit=1`)).events[0];
+  expect(await named()).toMatchObject({ id, host, mac });
+  await server.admin(`/api/v1/hosts/${mac}`, { method: 'DELETE' });
+  expect(await named()).toMatchObject({ id, host, mac: null });
+});
+
 describe('an export', () => {
   test('is every event that fits, one a line, in order, in a file whose end is known', async () => {
     const mac = await enrol();

@@ -44,4 +44,5 @@ test('what cannot be is refused: an unknown host, a reason that is too long, not
   expect((await post(mac, 'hold', { reason: 'x'.repeat(257) })).status).toBe(400);
   const { status, json } = await post(mac, 'rollback');
   expect([status, json.detail]).toEqual([409, expect.stringContaining('nothing to go back to')]);
+  expect((await server.admin(`/api/v1/hosts/${mac}/rollback`)).json).toEqual(json);
 });

@@ -305,7 +305,7 @@ test('events: forward, the newest, of one host', async () => {
   expect(await reasons({ limit: 2, newest: true })).toEqual(['3', '4']);
   expect(await reasons({ limit: 9, afterId: 2 })).toEqual(['3', '4']);
   expect(await reasons({ limit: 9, hostId: 'host-1', newest: true })).toEqual(['1', '2', '3']);
-  expect((await store.events({ limit: 1 }))[0]).toEqual({ ...told('1'), id: 1, at: NOW });
+  expect((await store.events({ limit: 1 }))[0]).toEqual({ mac: null, ...told('1'), id: 1, at: NOW });
 });
 
 test('builds that ran when the server ended are interrupted, once', async () => {

@@ -68,7 +68,7 @@ describe('a new build', () => {
     const { words } = await look('/builds/new?name=debian-13&size=4GiB');
     expect(words).toContain('builds the Dockerfile in images/debian-13 .');
     expect(words).toMatch(
-      /The tag debian-13:latest moves to the new image, if that is another one than [0-9a-f]{12} /,
+      /The tag debian-13:latest moves to the new image, if that is another one than [0-9a-f]{8} /,
     );
     expect(words).toContain('size : 4GiB');
     const fresh = await look(`/builds/new?name=fresh&from=${encodeURIComponent('registry.example/x:2')}`);

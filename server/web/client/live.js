@@ -17,7 +17,7 @@ const MOST_WAIT_MS = 8_000;
 /** Somebody who looks elsewhere for a moment keeps the connection; browsers have few of them for a server. */
 const HIDDEN_MS = 10_000;
 
-const { stream = '', at = '', every } = document.body.dataset;
+const { stream = '', at = '' } = document.body.dataset;
 const status = /** @type {HTMLElement} */ (document.getElementById('live'));
 /** When the server read what is shown. */
 let dataOf = new Date(Number(at));
@@ -26,6 +26,9 @@ let isBehind = false;
 let isOver = false;
 /** @type {string | null} */
 let lastId = null;
+/** While something moves without events: so often, in milliseconds. */
+let { every } = document.body.dataset;
+const AT_REST_MS = 1_000;
 
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -103,6 +106,7 @@ async function load() {
       if (fresh) takeOver(part, fresh);
     }
     document.title = page.title;
+    every = page.body.dataset.every;
     dataOf = new Date(Number(page.body.dataset.at));
     document.dispatchEvent(new Event('warmboot:news'));
     isBehind = false;
@@ -147,6 +151,17 @@ async function connect() {
   }
 }
 
+/** What moves begins and ends while the page is open. */
+function lookAgain() {
+  setTimeout(
+    () => {
+      if (every !== undefined && !document.hidden) look();
+      lookAgain();
+    },
+    Number(every ?? AT_REST_MS),
+  );
+}
+
 /** @param {AbortController} controller */
 function abortWhenHidden(controller) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -165,5 +180,5 @@ function abortWhenHidden(controller) {
 
 if (stream !== '') {
   connect();
-  if (every !== undefined) setInterval(() => !document.hidden && look(), Number(every));
+  lookAgain();
 }

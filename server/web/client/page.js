@@ -1,3 +1,6 @@
+import './keys.js';
+import './choose.js';
+import './rates.js';
 import { dressTimes } from './times.js';
 
 /** What every page does: moments in the reader's time, and "3 min ago" that stays true. */

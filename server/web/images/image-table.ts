@@ -1,10 +1,11 @@
 import type { ImageView } from '../../contract/images.ts';
+import { shortDigest } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
 import { bytes } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 import { table } from '../parts/table.ts';
 import { ago } from '../parts/time.ts';
-import { hostsLink, imageLink, shortDigest } from './words.ts';
+import { hostsLink, imageLink } from './words.ts';
 
 export function imageTable(images: readonly ImageView[], now: number): Html {
   return table(

@@ -1,11 +1,12 @@
 import { type ImageDetailView, imageDetailSchema, removedImageSchema } from '../../contract/images.ts';
 import { at, queryText, refusalOf } from '../api.ts';
+import { shortDigest } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
 import { bytes, count } from '../parts/amounts.ts';
 import { confirm } from '../parts/confirm.ts';
 import { hiddenField } from '../parts/form.ts';
 import type { Site } from '../site.ts';
-import { hostsLink, imagePath, nameOf, shortDigest } from './words.ts';
+import { hostsLink, imagePath, nameOf } from './words.ts';
 
 /** Hosts named in what came of it. */
 const NAMED = 5;

@@ -1,14 +1,8 @@
 import type { ImageView } from '../../contract/images.ts';
 import { at, queryText } from '../api.ts';
+import { shortDigest } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
 import { count } from '../parts/amounts.ts';
-
-/** So many digits of a digest tell two images apart. */
-const DIGITS = 12;
-
-export function shortDigest(digest: string): string {
-  return digest.replace(/^sha256:/, '').slice(0, DIGITS);
-}
 
 export function imagePath(digest: string): string {
   return at`/images/${digest}`;

@@ -1,5 +1,6 @@
 import { EVENT_KINDS, type EventView, eventListSchema } from '../../contract/events.ts';
-import { html } from '../html.ts';
+import { at as addressOf } from '../api.ts';
+import { html, type Part } from '../html.ts';
 import { live } from '../parts/facts.ts';
 import { filterForm, select, textField } from '../parts/form.ts';
 import { nothing, table } from '../parts/table.ts';
@@ -45,10 +46,15 @@ function eventTable(events: readonly EventView[]) {
       { head: 'Time', cell: ({ at }: EventView) => moment(at) },
       { head: 'Kind', cell: ({ kind }) => kind, names: true },
       { head: 'By', cell: ({ actor, by }) => by ?? actor },
-      { head: 'Host', cell: ({ host }) => host ?? '', as: 'code' },
+      { head: 'Host', cell: hostOf, as: 'code' },
       { head: 'What', cell: ({ reason }) => reason, as: 'wide' },
     ],
     events,
     ({ id }) => String(id),
   );
+}
+
+/** A host that is gone is known by its id alone. */
+function hostOf({ host, mac }: EventView): Part {
+  return mac ? html`<a href="${addressOf`/hosts/${mac}`}">${mac}</a>` : host;
 }
