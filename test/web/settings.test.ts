@@ -77,12 +77,12 @@ describe('profiles', () => {
       new: 'yes',
       name: 'dell',
       append: 'console=ttyS1',
-      rate: '1048576',
+      rate: '1MiB',
       readBack: 'false',
     });
     const { text } = await operator.look(first);
     expect(text).toContain('no host has it yet');
-    expect(text).toContain('1.0 MiB/s');
+    expect(text).toContain('1MiB/s');
     const made = await operator.send(first, '/profiles');
     expect([made.status, made.headers.location]).toEqual([303, '/profiles/dell']);
     expect(await profile('dell')).toMatchObject({

@@ -64,8 +64,8 @@ export function approvalFields(approval: Approval, { images, profiles, layouts }
     select('image', 'Image', [none('none yet: it waits for one'), ...images], approval.image),
     textField('labels', 'Labels', approval.labels, html` size="40" placeholder="rack=r1, pool=web"`),
     html`<div class="fields">${select('profile', 'Profile', [none('none'), ...profiles.map(({ name }) => name)], approval.profile)}
-${select('layout', 'Disk layout', [none('of the profile, or the default'), ...layouts], approval.layout)}
-${field('disk', 'Disk', html`<input id="f-disk" name="disk" value="${approval.disk}" placeholder="of the profile, or smallest" autocomplete="off" spellcheck="false" size="28">`, 'smallest, first-empty, serial=…, wwn=… or path=/dev/…, each also with ,min=200GB or ,max=2TB')}</div>`,
+${select('layout', 'Disk layout', [none('the usual one'), ...layouts], approval.layout)}
+${field('disk', 'Disk', html`<input id="f-disk" name="disk" value="${approval.disk}" placeholder="smallest" autocomplete="off" spellcheck="false" size="28">`, 'smallest, first-empty, serial=…, wwn=… or path=/dev/…, each also with ,min=200GB or ,max=2TB')}</div>`,
     checkbox('wipe', 'The disk may hold foreign data, which is lost', approval.wipe),
   ];
 }

@@ -57,7 +57,8 @@ async function assignPage(
   });
   if (ref === '') return deedFrame(visit, { title, host, problem, body: picker });
   const image = await api.get(at`/api/v1/images/${ref}`, imageSchema);
-  if (!image.ok) return deedFrame(visit, { title, host, problem: problem ?? image, body: picker });
+  if (!image.ok)
+    return deedFrame(visit, { title, host, problem: problem ?? { ...image, status: 422 }, body: picker });
   const names = await imageNames(api, [host]);
   const asked = confirm(visit, {
     action: hostPath(host, 'assign'),

@@ -4,6 +4,7 @@ import { badge, type Tone } from '../parts/badge.ts';
 import { table } from '../parts/table.ts';
 import type { Site } from '../site.ts';
 import type { Sent } from '../visit.ts';
+import { hostPath } from './words.ts';
 
 /** What came of a change of many hosts, host by host. */
 export type Outcome = {
@@ -85,7 +86,7 @@ ${table(
     {
       head: 'Host',
       names: true,
-      cell: ({ mac }: Outcome) => html`<a href="/hosts/${encodeURIComponent(mac)}">${mac}</a>`,
+      cell: ({ mac }: Outcome) => html`<a href="${hostPath({ mac })}">${mac}</a>`,
     },
     { head: 'Outcome', cell: ({ word, tone }) => badge(word, tone) },
     { head: 'What', as: 'wide', cell: ({ text }) => text },

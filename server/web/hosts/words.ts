@@ -57,7 +57,7 @@ export function slotWords({
 
 /** Addresses of a host's pages. */
 export function hostPath({ mac }: Pick<HostView, 'mac'>, deed = ''): string {
-  return `/hosts/${encodeURIComponent(mac)}${deed === '' ? '' : `/${deed}`}`;
+  return `/hosts/${encodeURIComponent(mac).replaceAll('%3A', ':')}${deed === '' ? '' : `/${deed}`}`;
 }
 
 export function labelText(labels: HostView['labels']): readonly string[] {

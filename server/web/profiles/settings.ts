@@ -1,6 +1,6 @@
 import type { ProfileView } from '../../contract/profiles.ts';
 import { type Html, html, type Part } from '../html.ts';
-import { bytes, duration } from '../parts/amounts.ts';
+import { duration } from '../parts/amounts.ts';
 import { field, type Option, select } from '../parts/form.ts';
 
 /** What a profile says for its hosts, as fields of a form; '' is what it does not say. */
@@ -23,8 +23,27 @@ export function settingsOf(said: (name: string) => string): Settings {
 }
 
 export function settingsFrom(profile: ProfileView): Settings {
-  return Object.fromEntries(NAMES.map((name) => [name, String(profile[name] ?? '')])) as Settings;
+  const texts = Object.fromEntries(NAMES.map((name) => [name, String(profile[name] ?? '')])) as Settings;
+  return { ...texts, rate: profile.rate === null ? '' : rateText(profile.rate) };
 }
+
+/** `20MiB` where it is whole. */
+function rateText(rate: number): string {
+  const unit = [...UNITS].reverse().find(([, size]) => rate % size === 0);
+  return unit ? `${rate / unit[1]}${unit[0]}` : String(rate);
+}
+
+/** @returns NaN for what is none, which the server refuses */
+function rateOf(text: string): number {
+  const [, number = '', unit = ''] = /^(\d{1,15})\s*([KMG]iB)?$/.exec(text) ?? [];
+  return number === '' ? Number.NaN : Number(number) * (UNITS.get(unit) ?? 1);
+}
+
+const UNITS = new Map([
+  ['KiB', 1024],
+  ['MiB', 1024 ** 2],
+  ['GiB', 1024 ** 3],
+]);
 
 /** The body of `PUT /api/v1/profiles/NAME`: what it does not say is left out. */
 export function bodyOf(settings: Settings): object {
@@ -32,7 +51,7 @@ export function bodyOf(settings: Settings): object {
   return {
     ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value !== '')),
     ...(trialSeconds !== '' && { trialSeconds: Number(trialSeconds) }),
-    ...(rate !== '' && { rate: Number(rate) }),
+    ...(rate !== '' && { rate: rateOf(rate) }),
     ...(readBack !== '' && { readBack: readBack === 'true' }),
   };
 }
@@ -54,7 +73,7 @@ export function shown(name: Name, value: string): Part {
   if (value === '') return html`<span class="quiet">does not say</span>`;
   const number = Number(value);
   if (name === 'trialSeconds' && Number.isFinite(number)) return duration(number * 1000);
-  if (name === 'rate' && Number.isFinite(number)) return `${bytes(number)}/s`;
+  if (name === 'rate') return `${value}/s`;
   if (name === 'readBack') return value === 'true' ? 'yes' : 'no';
   return name === 'append' ? html`<code>${value}</code>` : value;
 }
@@ -75,7 +94,7 @@ ${text('disk', 'smallest', 'smallest, first-empty, serial=…, wwn=… or path=/
 ${select('switch', WORDS.switch, [none, 'kexec', 'reboot'], settings.switch)}
 ${text('append', 'console=ttyS1,115200', "after the image's own")}
 ${text('trialSeconds', '600', 'seconds that an image may take to prove itself', 'number')}
-${text('rate', 'no limit', 'bytes in a second that staging may take, at least 65536', 'number')}
+${text('rate', 'no limit', 'what staging may take of the network in a second, such as 20MiB')}
 ${select('readBack', 'Read back what was written', [none, { value: 'true', label: 'yes' }, { value: 'false', label: 'no: the disks are beyond doubt, and the time counts' }], settings.readBack)}
 </div>`;
 }

@@ -55,6 +55,7 @@ function number(share: Share | undefined): Part {
 function statusOf({ status }: Wave, { soakUntil, status: whole }: RolloutView, now: number): Html {
   const isLeft = status !== 'over' && (whole === 'aborted' || whole === 'aborting');
   if (isLeft) return badge(status === 'waits' ? 'not begun' : 'broken off', 'off');
+  if (whole === 'paused' && status !== 'over' && status !== 'waits') return badge('paused');
   const until = status === 'soaks' && soakUntil !== null;
   return html`${badge(status, TONES[status])}${until && html` <span class="quiet">until ${clockTime(soakUntil)} (${relative(soakUntil, now)})</span>`}`;
 }

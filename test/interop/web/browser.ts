@@ -26,13 +26,14 @@ export type Look = {
   readonly javaScript?: boolean;
 };
 
-export type Browsing = {
-  readonly server: TestServer;
-  readonly url: string;
+export type Browser = {
   /** A browser of its own, logged in through the form, on the overview. What its console says against the pages fails the test. */
   open(look?: Look): Promise<Page>;
+  /** @throws Error with what was said against the pages */
   close(): Promise<void>;
 };
+
+export type Browsing = Browser & { readonly server: TestServer; readonly url: string };
 
 /** A whole server, which keeps its addresses over a restart, and Chromium. */
 export async function browsing(settings: () => Partial<Config> = () => ({})): Promise<Browsing> {
@@ -40,6 +41,19 @@ export async function browsing(settings: () => Partial<Config> = () => ({})): Pr
   const server = await runningServer(() => ({ adminListen: { host: '127.0.0.1', port }, ...settings() }));
   const url = server.running.adminUrl;
   port = Number(new URL(url).port);
+  const browser = await browserOf(url, server.token);
+  return {
+    server,
+    url,
+    open: browser.open,
+    async close() {
+      await browser.close().finally(() => server.close());
+    },
+  };
+}
+
+/** Chromium, for the pages of the server at `url`. @param admin the token that is used where no other is given */
+export async function browserOf(url: string, admin: string): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), 'warmboot-chromium-'));
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
@@ -49,9 +63,7 @@ export async function browsing(settings: () => Partial<Config> = () => ({})): Pr
   const contexts: BrowserContext[] = [];
   const complaints: string[] = [];
   return {
-    server,
-    url,
-    async open({ token = server.token, dark = false, phone = false, javaScript = true } = {}) {
+    async open({ token = admin, dark = false, phone = false, javaScript = true } = {}) {
       const context = await browser.newContext({
         baseURL: url,
         colorScheme: dark ? 'dark' : 'light',
@@ -71,7 +83,6 @@ export async function browsing(settings: () => Partial<Config> = () => ({})): Pr
     async close() {
       for (const context of contexts) await context.close();
       await browser.close();
-      await server.close();
       rmSync(folder, { recursive: true, force: true });
       if (complaints.length > 0) throw new Error(`the browser complains: ${complaints.join('\n')}`);
     },
