@@ -126,6 +126,8 @@ export const buildLogEntrySchema = z
   })
   .openapi('BuildLogEntry');
 
+export type BuildLogEntryView = z.infer<typeof buildLogEntrySchema>;
+
 export const recipeListSchema = z
   .object({
     recipes: z.array(

@@ -1,11 +1,10 @@
-import type { z } from 'zod';
-import { buildLogEntrySchema } from '../../contract/builds.ts';
+import { type BuildLogEntryView, buildLogEntrySchema } from '../../contract/builds.ts';
 import { type Api, at } from '../api.ts';
 import { type Html, html } from '../html.ts';
 import { bytes } from '../parts/amounts.ts';
 import { progress } from '../parts/progress.ts';
 
-export type LogEntry = z.infer<typeof buildLogEntrySchema> & { readonly number: number };
+export type LogEntry = BuildLogEntryView & { readonly number: number };
 
 export type LogSoFar = {
   /** The last of them, in order; progress in between is left out. */
