@@ -216,6 +216,23 @@ describe('an image for many', () => {
       expect(attempts.filter(({ image }: { image: string }) => image === 'two').length).toBe(1);
     }
   });
+  test('who failed with it before begins nothing, and is named', async () => {
+    const failed = await (await new Machine(server).enrol()).installed();
+    const { json } = await server.admin(`/api/v1/hosts/${failed.mac}/os`, {
+      method: 'PUT',
+      body: { image: 'two' },
+    });
+    failed.attempt = json.attempt;
+    await failed.report({ kind: 'failed', phase: 'write', reason: 'x' });
+    const asked = (more = '') => `/hosts/assign?who=ticked&${chosen([failed.mac])}&to=two${more}`;
+    const { text } = await admin.look(asked());
+    expect(text).toContain('Failed with it before');
+    expect(text).not.toContain('name="digest"');
+    expect((await admin.look(asked('&fresh=yes'))).text).toContain('Assign to 1 host now');
+  });
+  test('a word that says nothing is never taken for all', async () => {
+    expect((await admin.look('/hosts/assign?who=everyone&to=two')).text).toContain('No host is chosen.');
+  });
   test('an image that is not there, none, and one whose tag was moved', async () => {
     expect((await admin.look(path('nothing'))).status).toBe(422);
     expect((await admin.look(path(encodeURIComponent(EVIL)))).text).not.toContain('<img');

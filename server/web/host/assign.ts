@@ -84,19 +84,24 @@ function whatWords(host: HostView, { digest, damaged }: ImageView, isFresh: bool
   const hasSystem =
     seen?.environment === 'os' || slots.some(([, { state }]) => ['valid', 'modified'].includes(state));
   const isSame = !isFresh && seen?.environment === 'os' && seen.digest === digest;
-  const way = isSame
-    ? 'It runs this image already: nothing happens to it.'
-    : !hasSystem
-      ? 'It has no system of ours: it is installed when it netboots, onto a disk that is empty or ours.'
-      : holding && !isFresh
-        ? `Slot ${holding[0]} holds it already: nothing is downloaded. The host jumps into it (${host.switch}) for a trial, and comes back by itself if that fails.`
-        : `Its agent writes it into a free slot while the present OS works, then jumps into it (${host.switch}) for a trial, and comes back by itself if that fails.`;
   const hasFailed =
-    !isFresh && attempt?.digest === digest && ['failed', 'rolled-back'].includes(attempt.outcome ?? '');
+    !isFresh &&
+    !isSame &&
+    attempt?.digest === digest &&
+    ['failed', 'rolled-back'].includes(attempt.outcome ?? '');
+  const way = hasFailed
+    ? 'Nothing begins.'
+    : isSame
+      ? 'It runs this image already: nothing happens to it.'
+      : !hasSystem
+        ? 'It has no system of ours: it is installed when it netboots, onto a disk that is empty or ours.'
+        : holding && !isFresh
+          ? `Slot ${holding[0]} holds it already: nothing is downloaded. The host jumps into it (${host.switch}) for a trial, and comes back by itself if that fails.`
+          : `Its agent writes it into a free slot while the present OS works, then jumps into it (${host.switch}) for a trial, and comes back by itself if that fails.`;
   return html`<p>${way}</p>
 ${isOpen(host) && attempt && attempt.digest !== digest && html`<p>The order for ${attempt.image} that is under way (${attempt.phase}) ends${attempt.rollout && ', and the host leaves its rollout'}.</p>`}
 ${isOpen(host) && attempt?.digest === digest && html`<p>It is on its way there already: the order stays as it is.</p>`}
-${hasFailed && html`<p class="notice warn">The last attempt with this image failed: <q>${attempt?.reason}</q>. Assigning it again begins none; retry, or write the slot anew.</p>`}
+${hasFailed && html`<p class="notice warn">The last attempt with this image failed: <q>${attempt?.reason}</q>. Assigning it again begins none: once it is mended, <a href="${hostPath(host, 'retry')}">retry</a>, or write the slot anew.</p>`}
 ${host.held !== null && html`<p class="notice warn">It is held (<q>${host.held}</q>): the order waits until it is resumed.</p>`}
 ${damaged && html`<p class="notice warn">This image is damaged in the store: a host that fetches it may fail. Build or import it again first.</p>`}`;
 }

@@ -30,8 +30,8 @@ export type SlotPiece = {
 };
 
 /** Narrower could not be seen, nor read: a slot says more than the others, and eight of them leave them room. */
-const LEAST_WIDTH = 0.07;
-const LEAST_SLOT_WIDTH = 0.16;
+const LEAST_WIDTH = 0.085;
+const LEAST_SLOT_WIDTH = 0.19;
 const MOST_FOR_SLOTS = 0.6;
 /** What nobody knows the size of. */
 const UNKNOWN_WIDTH = 0.12;

@@ -53,7 +53,10 @@ async function assign(
     const word = told.status === 412 ? 'changed meanwhile' : 'refused';
     return { mac, word, tone: told.status === 412 ? 'warn' : 'bad', text: told.detail };
   }
-  const { attempt, reason } = told.value;
+  const { attempt, reason, state } = told.value;
+  // The attempt of before stands until a retry.
+  if (state === 'failed' || state === 'rolled-back')
+    return { mac, word: 'failed before', tone: 'warn', text: reason };
   return attempt === null
     ? { mac, word: 'runs it', tone: 'good', text: reason }
     : { mac, word: 'ordered', tone: 'moving', text: reason };
@@ -131,11 +134,12 @@ async function planOf(
 ): Promise<Plan> {
   const leftOut = await refusals(api, hosts, ref, isFresh);
   const reasonOf = (host: HostView) => ('byMac' in leftOut ? (leftOut.byMac.get(host.mac) ?? null) : null);
-  const kind = (host: HostView): 'alone' | 'runs' | 'moving' | 'order' => {
+  const kind = (host: HostView): 'alone' | 'runs' | 'moving' | 'failed' | 'order' => {
     if (host.enrolment !== 'approved' || reasonOf(host) !== null) return 'alone';
     if (isFresh) return 'order';
     if (isOpen(host)) return host.attempt?.digest === digest ? 'moving' : 'order';
-    return host.observation?.environment === 'os' && host.observation.digest === digest ? 'runs' : 'order';
+    if (host.observation?.environment === 'os' && host.observation.digest === digest) return 'runs';
+    return host.attempt?.digest === digest && hasFailed(host) ? 'failed' : 'order';
   };
   const kinds = grouped(hosts, kind);
   const ordered = kinds.get('order') ?? [];
@@ -145,6 +149,7 @@ async function planOf(
   }));
   const runs = kinds.get('runs') ?? [];
   const moving = kinds.get('moving') ?? [];
+  const failed = kinds.get('failed') ?? [];
   const alone = [
     ...grouped(kinds.get('alone') ?? [], (host) => reasonOf(host) ?? ALONE[host.enrolment] ?? ''),
   ];
@@ -154,6 +159,7 @@ async function planOf(
     words: html`${groups.length > 0 && html`<h2>Get the order</h2>${groupList(groups)}<p class="quiet">A host that runs one of our images writes the new one into a free slot while it works, then jumps into it for a trial and comes back by itself if that fails. One without is installed when it netboots.</p>`}
 ${runs.length > 0 && html`<h2>Run it already</h2>${groupList([{ what: 'stay as they are', hosts: runs }])}`}
 ${moving.length > 0 && html`<h2>Are on their way to it</h2>${groupList([{ what: 'go on', hosts: moving }])}`}
+${failed.length > 0 && html`<h2>Failed with it before</h2>${groupList([{ what: 'begin nothing: retry them once it is mended, or write the slot anew', hosts: failed }])}`}
 ${alone.length > 0 && html`<h2>Are left alone</h2>${groupList(alone.map(([reason, those]) => ({ what: reason, hosts: those })))}`}
 ${'detail' in leftOut && html`<p class="notice warn">${leftOut.detail}</p>`}`,
   };
@@ -165,6 +171,10 @@ const ALONE: Readonly<Record<HostView['enrolment'], string | null>> = {
   ignored: 'is ignored: approve it first',
   retired: 'is retired: approve it first',
 };
+
+function hasFailed({ attempt }: HostView): boolean {
+  return attempt?.outcome === 'failed' || attempt?.outcome === 'rolled-back';
+}
 
 function fromKey(host: HostView): string {
   const { observation: seen, attempt } = host;

@@ -26,13 +26,15 @@ export type Choice = {
 export async function choiceOf(visit: Visit, perPage: number): Promise<Choice | Problem> {
   const { api, query, queries } = visit;
   const filter = filterOf(visit);
-  const who = query('who') || 'ticked';
+  const asked = query('who');
+  // Nothing else is ever taken for all of them.
+  const who = asked === 'page' || asked === 'all' ? asked : 'ticked';
   const fields = [hiddenField('who', who), ...filterFields(filter)];
   if (who === 'ticked') return ticked(api, queries('mac'), hiddenField('who', who));
   const cursor = query('cursor');
   if (who === 'page') {
-    const asked = { ...filterQuery(filter), cursor, limit: perPage };
-    const told = await api.get('/api/v1/hosts', hostListSchema, asked);
+    const page = { ...filterQuery(filter), cursor, limit: perPage };
+    const told = await api.get('/api/v1/hosts', hostListSchema, page);
     if (!told.ok) return told;
     const withCursor = cursor === '' ? fields : [...fields, hiddenField('cursor', cursor)];
     return { hosts: told.value.hosts, words: 'of one page', gone: [], fields: withCursor };

@@ -21,7 +21,7 @@ export function hostTable(
   const tick: Column<HostView> = {
     head: html`<input type="checkbox" data-all hidden aria-label="Choose all of this page">`,
     cell: ({ mac }) =>
-      html`<input type="checkbox" name="mac" value="${mac}" form="${CHOSEN}" aria-label="Choose ${mac}">`,
+      html`<label class="tick"><input type="checkbox" name="mac" value="${mac}" form="${CHOSEN}"><span class="unseen">Choose ${mac}</span></label>`,
   };
   const columns: readonly Column<HostView>[] = [
     ...(isChoosing ? [tick] : []),

@@ -194,7 +194,7 @@ ${textField('name', 'Name', wish.name, html` required size="22"`)}
 <fieldset><legend>If all of this fits; * stands for any characters</legend><div class="fields">
 ${text('vendor', 'Vendor', 'Dell*')}
 ${text('product', 'Product', 'PowerEdge*')}
-${text('serials', 'Serials', 'of system or board, with commas')}
+${text('serials', 'Serials, of system or board', 'ABC123, DEF456')}
 ${text('subnet', 'Subnet', '10.1.0.0/16')}
 ${text('architecture', 'Architecture', 'x86_64')}
 </div></fieldset>

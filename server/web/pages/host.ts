@@ -68,11 +68,11 @@ ${part('attempt', attempt?.outcome === null ? 'Attempt under way' : 'Last attemp
   attemptFacts(host, now),
   attempt && steps?.ok && timeline(attempt, steps.value.events),
 ])}
-${live('earlier', earlier.length > 0 && earlierAttempts(host, earlier, now))}
 </div><div>
 ${part('settings', 'Settings', settingFacts(host, now), mayOperate && html`<a href="${hostPath(host, 'settings')}">Change…</a>`)}
 ${part('files', 'Files of its own', files.ok ? fileTable(host, files.value.files) : refused(files))}
 </div></div>
+${live('earlier', earlier.length > 0 && earlierAttempts(host, earlier, now))}
 ${part('inventory', 'Inventory', inventory ? html`<details id="all-inventory"><summary>${maker(inventory.system)}</summary>${inventoryFacts(inventory, now)}</details>` : nothing('It has not said what it is.'))}
 ${part('events', 'Events', events.ok ? hostEvents(events.value.events.toReversed()) : refused(events), html`<a href="/events${queryText({ host: mac })}">All of them</a>`)}`,
     live: { events: { host: mac }, everyMs: isWorking ? WORKING_MS : undefined },
