@@ -72,6 +72,7 @@ async function runPart(part: Part, folder: string, rest: readonly string[]): Pro
 async function checks(): Promise<void> {
   const bin = (name: string) => inCheckout(`node_modules/.bin/${name}`);
   await check('types (tsc)', bin('tsc'), ['--noEmit']);
+  await check('types of what browsers run (tsc)', bin('tsc'), ['-p', 'server/web/client']);
   await check('lint and format (biome)', bin('biome'), ['check', '.']);
   await check('unused code (knip)', bin('knip'), []);
   await check('shell scripts (shellcheck)', 'shellcheck', ['-x', ...(await shellScripts(inCheckout('.')))]);

@@ -62,6 +62,12 @@ export const listEvents = createRoute({
   request: {
     query: z.object({
       after: z.coerce.number().int().min(0).optional().openapi({ description: 'left out: the newest' }),
+      before: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .optional()
+        .openapi({ description: 'only events before this one; without `after`, the newest of them' }),
       limit: z.coerce.number().int().min(1).max(1000).optional(),
       ...eventFilterShape,
     }),

@@ -17,7 +17,9 @@ export type EventFilter = {
 
 export type EventQuery = EventFilter & {
   readonly afterId?: number | undefined;
-  /** The last ones, not the first after `afterId`; in rising order all the same. */
+  /** Left out: to the end. */
+  readonly beforeId?: number | undefined;
+  /** The last ones before `beforeId`, not the first after `afterId`; in rising order all the same. */
   readonly newest?: boolean | undefined;
   readonly limit: number;
 };

@@ -1,5 +1,4 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { MiddlewareHandler } from 'hono';
 import { completed, document } from '../contract/openapi.ts';
 import type { BackupUseCases } from '../core/backup-port.ts';
 import type { ContextSpool } from '../core/build-ports.ts';
@@ -115,7 +114,7 @@ export function adminPlane(plane: AdminPlane): AdminApp {
   });
   const inner = innerRequests();
   const log = accessLog(plane.requests, { plane: 'admin', meters: plane.meters });
-  app.use(inner.not(requestId as MiddlewareHandler), inner.not(log as MiddlewareHandler));
+  app.use(inner.not(requestId), inner.not(log));
   const pages =
     plane.pages?.({
       ask: (request, env) => inner.ask(app, request, env),

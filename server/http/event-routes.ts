@@ -20,7 +20,7 @@ export function addEventRoutes(
   let followers = 0;
 
   app.openapi(routes.listEvents, async (c) => {
-    const { after, limit = 100, host, kind, ...rest } = c.req.valid('query');
+    const { after, before, limit = 100, host, kind, ...rest } = c.req.valid('query');
     const filter = await events.filterOf({ ...rest, mac: host, kinds: kind });
     const accept = c.req.header('accept') ?? '';
     if (accept.includes('text/event-stream')) {
@@ -44,6 +44,7 @@ export function addEventRoutes(
     const found = await events.list({
       ...filter,
       limit,
+      beforeId: before,
       ...(after === undefined ? { newest: true } : { afterId: after }),
     });
     const { first } = await events.bounds();

@@ -1,12 +1,18 @@
 import type { HttpBindings } from '@hono/node-server';
-import type { Context, Hono, MiddlewareHandler } from 'hono';
+import type { Context, Env, Hono, MiddlewareHandler } from 'hono';
 import type { Clock } from '../core/ports.ts';
-import type { AdminApp } from './admin-app.ts';
+import type { Principal } from '../core/token.ts';
+import type { AdminApp, AdminEnv } from './admin-app.ts';
 
 /** The pages for people, as the room of the pages makes them. */
 export type Pages = {
   readonly app: Hono<{ Bindings: HttpBindings }>;
-  explain(c: Context, problem: { readonly status: number; readonly detail: string }): Response;
+  /** @param who is logged in, where that is known */
+  explain(
+    c: Context,
+    problem: { readonly status: number; readonly detail: string },
+    who: Pick<Principal, 'name' | 'role'> | undefined,
+  ): Response;
 };
 
 export type MakePages = (backstage: {
@@ -19,7 +25,7 @@ export type MakePages = (backstage: {
 export type Inner = {
   ask(app: AdminApp, request: Request, env: HttpBindings): Response | Promise<Response>;
   /** @returns a handler that does nothing for them */
-  not(handler: MiddlewareHandler): MiddlewareHandler;
+  not<E extends Env>(handler: MiddlewareHandler<E>): MiddlewareHandler<E>;
 };
 
 export function innerRequests(): Inner {
@@ -42,7 +48,7 @@ export function openRoutes({ app }: Pages): readonly string[] {
 const NO_PAGES = /^\/(api\/|healthz$|readyz$|metrics$)/;
 
 /** Problem documents become pages for whoever asks for a page. What programs ask, and the API, is answered as ever. */
-export function problemsAsPages(pages: Pages): MiddlewareHandler {
+export function problemsAsPages(pages: Pages): MiddlewareHandler<AdminEnv> {
   return async (c, next) => {
     await next();
     const wantsPage = c.req.header('accept')?.includes('text/html') && !NO_PAGES.test(c.req.path);
@@ -52,7 +58,7 @@ export function problemsAsPages(pages: Pages): MiddlewareHandler {
       const value = c.res.headers.get(name);
       return value === null ? [] : [[name, value] as const];
     });
-    const page = pages.explain(c, problem);
+    const page = pages.explain(c, problem, c.get('by'));
     c.res = undefined;
     for (const [name, value] of kept) page.headers.set(name, value);
     c.res = page;

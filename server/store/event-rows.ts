@@ -66,11 +66,21 @@ export function eventRows(db: Db, now: () => number) {
 
     bounds: () => bounds.get() as LogBounds,
 
-    list({ afterId = 0, newest = false, limit, kinds, since, until, ...filter }: EventQuery): Event[] {
+    list({
+      afterId = 0,
+      beforeId = Number.MAX_SAFE_INTEGER,
+      newest = false,
+      limit,
+      kinds,
+      since,
+      until,
+      ...filter
+    }: EventQuery): Event[] {
       const from = since === undefined ? 0 : (firstAt.get(since) as number | undefined);
       const to = until === undefined ? Number.MAX_SAFE_INTEGER : (lastAt.get(until) as number | undefined);
       if (from === undefined || to === undefined || kinds?.length === 0) return [];
-      const values: Record<string, string | number> = { from: Math.max(from, afterId + 1), to, limit };
+      const range = { from: Math.max(from, afterId + 1), to: Math.min(to, beforeId - 1) };
+      const values: Record<string, string | number> = { ...range, limit };
       for (const [name, value] of Object.entries({ since, until, ...filter }))
         if (value !== undefined) values[name] = value;
       // Each kind has a place of its own in the index: one look for each, and the first of all of them are meant.

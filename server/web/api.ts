@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import { problemSchema } from '../contract/route.ts';
+import { SESSION_COOKIE } from './session-cookie.ts';
 
 /** A refusal of the API, as it is shown. `detail` is one sentence: what, why, what to do. */
 export type Problem = { readonly ok: false; readonly status: number; readonly detail: string };
@@ -47,7 +48,7 @@ export type Ask = (request: Request, env: HttpBindings) => Response | Promise<Re
 
 const JSON_TYPE = 'application/json';
 
-/** @param session the cookie as the browser sent it, or null */
+/** @param session what the browser's cookie says; null: nobody is logged in */
 export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api {
   async function raw(
     method: string,
@@ -55,7 +56,7 @@ export function apiOf(ask: Ask, env: HttpBindings, session: string | null): Api 
     { body, revision, isNew, once }: Change = {},
   ): Promise<Response> {
     const headers = new Headers({ accept: JSON_TYPE });
-    if (session !== null) headers.set('cookie', session);
+    if (session !== null) headers.set('cookie', `${SESSION_COOKIE}=${session}`);
     // Whoever comes so far was looked at: a change carries the token of a form that this server made.
     if (method !== 'GET') headers.set('sec-fetch-site', 'same-origin');
     if (body !== undefined)

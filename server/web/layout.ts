@@ -25,6 +25,8 @@ export type Frame = {
   readonly now: number;
   /** The newest event when the page began to read; null: it is not known, and the page does not follow. */
   readonly after: number | null;
+  /** Of stylesheet and scripts. */
+  readonly build: string;
 };
 
 /** A whole page, with the navigation. */
@@ -33,7 +35,7 @@ export function layout(page: Frame & PageParts & { readonly notices: readonly No
   const isLive = live !== undefined && after !== null;
   const stream = isLive && `/api/v1/events${queryText({ ...live.events, after })}`;
   return html`${head(title, isLive)}
-<body${isLive && html` data-stream="${stream}" data-at="${now}"`}${isLive && live.everyMs !== undefined && html` data-every="${live.everyMs}"`}>
+<body${isLive && html` data-stream="${stream}" data-at="${now}" data-build="${page.build}"`}${isLive && live.everyMs !== undefined && html` data-every="${live.everyMs}"`}>
 <a class="skip" href="#main">Skip to content</a>
 <header class="top">
 <a class="brand" href="/"${page.path === '/' && html` aria-current="page"`}>Warmboot</a>

@@ -4,6 +4,7 @@ import { apiOf, queryText, refusalOf } from './api.ts';
 import { errorPage } from './error-page.ts';
 import { html } from './html.ts';
 import { bare } from './layout.ts';
+import { ownPath } from './own-path.ts';
 import { secured } from './security-headers.ts';
 import { sessionCookie } from './session-cookie.ts';
 import type { Site } from './site.ts';
@@ -15,10 +16,7 @@ export function addLogin({ app, backstage, change }: Site): void {
     const then = ownPath(c.req.query('to'));
     const session = sessionCookie(c);
     if (session !== null) {
-      const who = await apiOf(backstage.ask, c.env, `warmboot-session=${session}`).get(
-        '/api/v1/session',
-        sessionSchema,
-      );
+      const who = await apiOf(backstage.ask, c.env, session).get('/api/v1/session', sessionSchema);
       if (who.ok) return c.redirect(then, 303);
     }
     return c.html(String(loginPage(then, null)));
@@ -35,7 +33,7 @@ export function addLogin({ app, backstage, change }: Site): void {
         null,
       );
     const form = new URLSearchParams(await c.req.text());
-    const then = ownPath(form.get('to') ?? undefined);
+    const then = ownPath(form.get('to'));
     const body = { token: form.get('token')?.trim() ?? '' };
     const answer = await apiOf(backstage.ask, c.env, null).raw('POST', '/api/v1/session', { body });
     if (!answer.ok) {
@@ -89,11 +87,4 @@ export function comeAgain(c: Context<WebEnv>): Response {
   return c.html(
     String(bare('One moment', html`<h1>One moment</h1><p><a href="${pathname}${search}">Go on</a></p>`)),
   );
-}
-
-/** A path of this server, or the first page: a link must not lead through the login to somewhere else. */
-export function ownPath(wanted: string | undefined): string {
-  if (wanted === undefined || !/^\/(?![/\\])[\x21-\x7e]*$/.test(wanted)) return '/';
-  const { origin, pathname, search } = new URL(wanted, 'http://own.invalid');
-  return origin === 'http://own.invalid' && !pathname.startsWith('//') ? `${pathname}${search}` : '/';
 }

@@ -1,5 +1,8 @@
 import type { Context, Hono } from 'hono';
+import type { SessionView } from '../contract/tokens.ts';
 import type { Problem } from './api.ts';
+import { addAssets } from './assets.ts';
+import { formToken } from './csrf.ts';
 import { errorPage } from './error-page.ts';
 import { addLogin, toLogin } from './login.ts';
 import { addApproval } from './pages/approval.ts';
@@ -17,8 +20,8 @@ import { addRollouts } from './pages/rollouts.ts';
 import { addSettings } from './pages/settings.ts';
 import { addTokens } from './pages/tokens.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
+import { sessionCookie } from './session-cookie.ts';
 import { type Backstage, createSite } from './site.ts';
-import { addStatic } from './static.ts';
 import type { WebEnv } from './visit.ts';
 
 /**
@@ -37,7 +40,7 @@ import type { WebEnv } from './visit.ts';
  */
 export function pages(backstage: Backstage): Pages {
   const site = createSite(backstage);
-  addStatic(site.app);
+  addAssets(site.app, site.assets);
   addLogin(site);
   addOverview(site);
   addHosts(site);
@@ -55,8 +58,19 @@ export function pages(backstage: Backstage): Pages {
   addTokens(site);
   return {
     app: site.app,
-    explain(c, problem) {
-      const answer = problem.status === 401 ? toLogin(c) : errorPage(c, problem, null);
+    explain(c, problem, who) {
+      const cookie = sessionCookie(c);
+      const now = backstage.clock();
+      const frame = who !== undefined &&
+        cookie !== null && {
+          path: c.req.path,
+          session: who,
+          formToken: formToken(cookie),
+          now,
+          after: null,
+          build: site.assets.build,
+        };
+      const answer = problem.status === 401 ? toLogin(c) : errorPage(c, problem, frame || null);
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) answer.headers.set(name, value);
       answer.headers.set('cache-control', 'no-store');
       return answer;
@@ -66,6 +80,10 @@ export function pages(backstage: Backstage): Pages {
 
 export type Pages = {
   readonly app: Hono<WebEnv>;
-  /** What was refused before a page could answer, as a page. */
-  explain(c: Context, problem: Pick<Problem, 'status' | 'detail'>): Response;
+  /** What was refused before a page could answer, as a page. @param who is logged in, where that is known */
+  explain(
+    c: Context<WebEnv>,
+    problem: Pick<Problem, 'status' | 'detail'>,
+    who: Pick<SessionView, 'name' | 'role'> | undefined,
+  ): Response;
 };

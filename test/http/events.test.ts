@@ -142,6 +142,22 @@ test('an event names its host by the MAC to ask for it, until the host is gone',
   expect(await named()).toMatchObject({ id, host, mac: null });
 });
 
+test('the log is read backwards by `before`, also with filters', async () => {
+  const mac = await enrol();
+  const all = (await list('?limit=1000')).events.map(({ id }) => id);
+  const pages: number[][] = [];
+  for (let before = ''; ; ) {
+    const page = (await list(`?limit=3${before}`)).events.map(({ id }) => id);
+    if (page.length === 0) break;
+    pages.unshift(page);
+    before = `&before=${page[0]}`;
+  }
+  expect(pages.flat()).toEqual(all);
+  const [first, second] = (await list(`?host=${mac}`)).events.map(({ id }) => id);
+  expect((await list(`?host=${mac}&before=${second}`)).events.map(({ id }) => id)).toEqual([first]);
+  expect((await list(`?after=${first}&before=${second}&host=${mac}`)).events).toEqual([]);
+});
+
 describe('an export', () => {
   test('is every event that fits, one a line, in order, in a file whose end is known', async () => {
     const mac = await enrol();

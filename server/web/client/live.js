@@ -1,5 +1,5 @@
 import { follow, LoggedOut } from './follow.js';
-import { takeOver } from './take-over.js';
+import { isTouched, takeOver } from './take-over.js';
 import { clock, dressTimes } from './times.js';
 
 /**
@@ -17,7 +17,7 @@ const MOST_WAIT_MS = 8_000;
 /** Somebody who looks elsewhere for a moment keeps the connection; browsers have few of them for a server. */
 const HIDDEN_MS = 10_000;
 
-const { stream = '', at = '' } = document.body.dataset;
+const { stream = '', at = '', build } = document.body.dataset;
 const status = /** @type {HTMLElement} */ (document.getElementById('live'));
 /** When the server read what is shown. */
 let dataOf = new Date(Number(at));
@@ -64,6 +64,13 @@ function end(text, href, label) {
   say();
 }
 
+/** The server was updated: what this page is made of no longer fits. What somebody has begun to write is left to them. */
+function renew() {
+  const fields = [...document.querySelectorAll('input, textarea, select')];
+  if (!fields.some(isTouched)) return location.reload();
+  end('The server was updated.', location.href, 'Load the page again');
+}
+
 const loggedOut = () =>
   end(
     'The session is over.',
@@ -100,6 +107,7 @@ async function load() {
     if (answer.status === 404) return end('What this page shows is gone.', location.href, 'Load it again');
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    if (page.body.dataset.build !== build) return renew();
     dressTimes(page);
     for (const part of document.querySelectorAll('[data-live]')) {
       const fresh = page.querySelector(`[data-live="${part.getAttribute('data-live')}"]`);

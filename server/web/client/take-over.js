@@ -22,7 +22,8 @@ export function takeOver(now, wanted) {
 function match(now, wanted) {
   matchAttributes(now, wanted);
   // What is written in it is the user's; its attributes say what it would be reset to.
-  if (now instanceof HTMLTextAreaElement || (now instanceof HTMLSelectElement && isTouched(now))) return;
+  const isChosen = now instanceof HTMLSelectElement && (now === document.activeElement || isTouched(now));
+  if (isChosen || (now instanceof HTMLTextAreaElement && isTouched(now))) return;
   matchChildren(now, wanted);
 }
 
@@ -47,12 +48,19 @@ function isUsers(element, name) {
   return (name === 'open' && element instanceof HTMLDetailsElement) || name === 'data-mine';
 }
 
-/** @param {HTMLSelectElement} select */
-function isTouched(select) {
-  return (
-    select === document.activeElement ||
-    [...select.options].some((each) => each.selected !== each.defaultSelected)
-  );
+/**
+ * Whether somebody has written, ticked or chosen something else than the page came with.
+ *
+ * @param {Element} field
+ */
+export function isTouched(field) {
+  if (field instanceof HTMLSelectElement) {
+    const first = [...field.options].findIndex((each) => each.defaultSelected);
+    return field.selectedIndex !== Math.max(0, first);
+  }
+  if (field instanceof HTMLTextAreaElement) return field.value !== field.defaultValue;
+  if (!(field instanceof HTMLInputElement)) return false;
+  return field.checked !== field.defaultChecked || field.value !== field.defaultValue;
 }
 
 /**
