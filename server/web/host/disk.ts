@@ -25,6 +25,7 @@ export function diskDrawing(
       ? 'disk not known'
       : `${disk.name}${disk.model === null ? '' : `, ${disk.model}`}, ${bytes(disk.bytes)}`,
     `layout ${layout.name} (${layout.table})`,
+    'small parts are drawn wider than they are',
   ].join(' · ');
   return html`<p class="quiet">${about}</p>
 <svg class="disk" width="100%" height="84" role="img" aria-label="The disk; the table below says the same">${pieces.map((piece) => pieceShape(piece, host, names))}</svg>
@@ -49,7 +50,7 @@ ${table(
 function pieceShape(piece: Piece, host: HostView, names: ImageNames): Html {
   const { kind, name, slot, from, width, bytes: size } = piece;
   const look = slot === null ? kind : `slot ${lookOf(piece)}`;
-  const holds = slot?.digest ? (names(slot.digest, host) ?? '') : '';
+  const holds = slot?.digest ? (names(slot.digest, host) ?? '').replace(/:latest$/, '') : '';
   const written = slot?.written;
   return html`<svg class="piece ${look}" x="${share(from)}" width="${share(width)}" height="84" data-key="${name}"><rect class="fill" x="1" y="1" width="99.5%" height="82" rx="3"/>${written != null && html`<rect class="written" x="1" y="1" width="${share(written)}" height="82" rx="3"/>`}<text class="name" x="8" y="22">${name}</text><text x="8" y="40">${size === null ? '?' : bytes(size)}</text>${holds !== '' && html`<text x="8" y="57">${holds}</text>`}${slot !== null && html`<text x="8" y="74">${stateWords(piece)}</text>`}</svg>`;
 }
