@@ -25,6 +25,7 @@ import { imageLibrary } from './blobs/image-library.ts';
 import { packReaders } from './blobs/pack-readers.ts';
 import { uploadFiles } from './blobs/upload-draft.ts';
 import { buildLogs } from './build/build-logs.ts';
+import { knownRecipes } from './build/known-recipes.ts';
 import type { Config } from './config.ts';
 import { backupCases } from './control/backup.ts';
 import { buildCases } from './control/builds.ts';
@@ -197,6 +198,7 @@ async function join(
     keeper,
     contexts,
     logs: buildLogs(dataDir),
+    recipes: () => knownRecipes(imagesDir),
     builder: dockerBuilder(dataDir, imagesDir, context.layouts),
     clock: Date.now,
     newId,

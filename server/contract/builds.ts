@@ -117,6 +117,7 @@ export const buildLogEntrySchema = z
   .object({
     phase: z.string(),
     message: z.string(),
+    log: z.boolean().optional().openapi({ description: 'a line that a step of the Dockerfile printed' }),
     note: z.boolean().optional(),
     stepsDone: z.number().optional(),
     stepsTotal: z.number().optional(),
@@ -124,6 +125,31 @@ export const buildLogEntrySchema = z
     bytesTotal: z.number().optional(),
   })
   .openapi('BuildLogEntry');
+
+export type BuildLogEntryView = z.infer<typeof buildLogEntrySchema>;
+
+export const recipeListSchema = z
+  .object({
+    recipes: z.array(
+      z.object({
+        name: z.string(),
+        kind: z
+          .enum(['os', 'installer', 'tool'])
+          .nullable()
+          .openapi({ description: 'null: its image.json cannot be read' }),
+        filesystem: z.object({ type: z.string(), bytes: z.number() }).nullable(),
+      }),
+    ),
+  })
+  .openapi('RecipeList');
+
+export const listRecipes = createRoute({
+  operationId: 'listRecipes',
+  method: 'get',
+  path: '/api/v1/recipes',
+  summary: 'What can be built by its name alone: the folders below images/ of the server',
+  responses: { 200: json(recipeListSchema, 'in the order of their names'), ...problems },
+});
 
 export const startBuild = createRoute({
   operationId: 'startBuild',

@@ -67,6 +67,8 @@ export const imageDetailSchema = imageSchema
   })
   .openapi('ImageDetail');
 
+export type ImageDetailView = z.infer<typeof imageDetailSchema>;
+
 export const sharedSchema = z
   .object({
     digest,
@@ -79,6 +81,10 @@ export const sharedSchema = z
           chunks: z.number().int().openapi({ description: 'different chunks that both have' }),
           dataBytes: z.number().openapi({ description: 'their length as hosts fetch them' }),
           bytes: z.number().openapi({ description: 'uncompressed' }),
+          layerBytes: z
+            .array(z.number())
+            .nullable()
+            .openapi({ description: 'of those, in each of the layers; null where they are not recorded' }),
           parts: z.array(z.number().int()).openapi({
             description: `how much is shared, 0 to 100, of each of ${PARTS} equal parts of the content, in the order of the partition`,
           }),
@@ -87,6 +93,8 @@ export const sharedSchema = z
       .openapi({ description: 'other images with chunks of it, those with most first' }),
   })
   .openapi('Shared');
+
+export type SharedView = z.infer<typeof sharedSchema>;
 
 export const imageListSchema = z
   .object({ images: z.array(imageSchema), next: next.optional() })

@@ -32,6 +32,7 @@ export type BuildContext = {
   readonly builder: Builder;
   readonly contexts: ContextSpool;
   readonly logs: BuildLogs;
+  readonly recipes: BuildUseCases['recipes'];
   readonly clock: Clock;
   readonly newId: NewId;
   /** Told of a failure that is ours, not the Dockerfile's. */
@@ -131,6 +132,7 @@ export function buildCases(context: BuildContext): BuildUseCases {
   }
 
   return {
+    recipes: context.recipes,
     find,
     async start(by, order) {
       const { name, tag } = order;

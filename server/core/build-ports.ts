@@ -49,6 +49,13 @@ export type BuildOrder = {
   readonly overrides: RecipeOverrides;
 };
 
+/** What can be built by its name alone. `kind` is null where its image.json cannot be read. */
+export type KnownRecipe = {
+  readonly name: string;
+  readonly kind: 'os' | 'installer' | 'tool' | null;
+  readonly filesystem: { readonly type: FilesystemType; readonly bytes: number } | null;
+};
+
 /** Keeps the contexts that clients send, as files, until their builds have ended. */
 export type ContextSpool = {
   /** @returns the length; null when it is not here (any more) */

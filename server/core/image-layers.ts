@@ -21,12 +21,30 @@ export type SharedWith = {
   readonly dataBytes: number;
   /** Uncompressed, at each place where one lies. */
   readonly bytes: number;
+  /** Of those, in each layer; null where layers are not recorded. */
+  readonly layerBytes: readonly number[] | null;
   /** Of each equal part of the image's content, from the start of the partition on, how much is shared: 0 to 100. */
   readonly parts: readonly number[];
 };
 
 /** As fine as somebody can see. */
 export const PARTS = 200;
+
+/** Where each layer lies: a chunk belongs to the layer that began last before its end. @returns by chunk; -1: before the first layer */
+export function layerOfChunks(
+  chunks: readonly Pick<IndexChunk, 'offset' | 'bytes'>[],
+  layers: readonly Pick<ImageLayer, 'offset'>[],
+): number[] {
+  /** Layers that have content, in the order in which it lies. */
+  const starts = layers
+    .flatMap(({ offset }, layer) => (offset === null ? [] : [{ offset, layer }]))
+    .sort((a, b) => a.offset - b.offset || a.layer - b.layer);
+  let next = 0;
+  return chunks.map(({ offset, bytes }) => {
+    while ((starts[next]?.offset ?? Number.POSITIVE_INFINITY) < offset + bytes) next += 1;
+    return starts[next - 1]?.layer ?? -1;
+  });
+}
 
 /**
  * Bytes of chunks that lie from each layer's start up to the next one's: its files, and what the filesystem keeps beside them.
@@ -37,17 +55,11 @@ export function bytesByLayer(
   layers: readonly Pick<ImageLayer, 'offset'>[],
 ): { readonly before: number; readonly layers: readonly number[] } {
   const bytes = layers.map(() => 0);
-  /** Layers that have content, in the order in which it lies; one that begins before the one before it adds nothing here. */
-  const starts = layers
-    .flatMap(({ offset }, layer) => (offset === null ? [] : [{ offset, layer }]))
-    .sort((a, b) => a.offset - b.offset || a.layer - b.layer);
   let before = 0;
-  let next = 0;
-  for (const chunk of chunks) {
-    // A chunk may begin in one layer and end in the next one: it counts where it ends.
-    while ((starts[next]?.offset ?? Number.POSITIVE_INFINITY) < chunk.offset + chunk.bytes) next += 1;
-    const layer = starts[next - 1]?.layer;
-    if (layer === undefined) before += chunk.bytes;
+  const layerOf = layerOfChunks(chunks, layers);
+  for (const [at, chunk] of chunks.entries()) {
+    const layer = layerOf[at] ?? -1;
+    if (layer === -1) before += chunk.bytes;
     else bytes[layer] = (bytes[layer] ?? 0) + chunk.bytes;
   }
   return { before, layers: bytes };

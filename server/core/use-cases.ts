@@ -1,5 +1,5 @@
 import type { Attempt } from './attempt.ts';
-import type { BuildOrder, BuildProgress, BuildRecord } from './build-ports.ts';
+import type { BuildOrder, BuildProgress, BuildRecord, KnownRecipe } from './build-ports.ts';
 import type { By } from './by.ts';
 import type { Digest } from './digest.ts';
 import type { DiscoveryDecision, DiscoveryPolicy, PolicyEdition } from './discovery.ts';
@@ -270,6 +270,8 @@ export type DiskUseCases = {
 };
 
 export type BuildUseCases = {
+  /** What can be built by its name alone. */
+  recipes(): Promise<readonly KnownRecipe[]>;
   /** Begins a build, or lets it wait in line while enough others run. */
   start(by: By, order: BuildOrder): Promise<BuildRecord>;
   find(id: string): Promise<BuildRecord>;

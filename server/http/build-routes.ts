@@ -17,6 +17,10 @@ export function addBuildRoutes(
 ): void {
   const { builds, contexts } = plane;
 
+  app.openapi(routes.listRecipes, async (c) => {
+    const recipes = await builds.recipes();
+    return c.json({ recipes: recipes.map((recipe) => ({ ...recipe })) }, 200);
+  });
   app.openapi(routes.startBuild, async (c) => {
     return c.json(buildView(await builds.start(byOf(c), orderOf(c.req.valid('json')))), 202);
   });

@@ -63,8 +63,9 @@ export function addImageRoutes(
     const { digest } = await builds.image(c.req.valid('param').image);
     const { contentBytes, images } = await details.shared(digest);
     const tags = new Map((await builds.images()).map((image) => [image.digest, tagsOf(image)]));
-    const told = images.map(({ parts, ...other }) => ({
+    const told = images.map(({ parts, layerBytes, ...other }) => ({
       ...other,
+      layerBytes: layerBytes && [...layerBytes],
       parts: [...parts],
       tags: tags.get(other.digest) ?? [],
     }));

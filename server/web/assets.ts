@@ -13,6 +13,7 @@ const TYPES = {
   'follow.js': 'text/javascript; charset=utf-8',
   'take-over.js': 'text/javascript; charset=utf-8',
   'times.js': 'text/javascript; charset=utf-8',
+  'build-log.js': 'text/javascript; charset=utf-8',
   'keys.js': 'text/javascript; charset=utf-8',
   'choose.js': 'text/javascript; charset=utf-8',
   'rates.js': 'text/javascript; charset=utf-8',

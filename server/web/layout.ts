@@ -8,7 +8,7 @@ import type { PageParts } from './visit.ts';
 /** The navigation, in its order. `/` is the overview, behind the name. */
 const PLACES: readonly Place[] = [
   { path: '/hosts', name: 'Hosts' },
-  { path: '/images', name: 'Images' },
+  { path: '/images', name: 'Images', also: ['/builds'] },
   { path: '/rollouts', name: 'Rollouts' },
   { path: '/discovery', name: 'Discovery' },
   { path: '/events', name: 'Events' },

@@ -35,6 +35,7 @@ function builds(builder: Builder, more: Partial<BuildContext> = {}) {
     keeper: fakeKeeper(store),
     builder,
     contexts: NO_CONTEXTS,
+    recipes: async () => [],
     logs: { read: async function* () {}, keepOnly: async () => {} },
     clock: () => NOW,
     newId: () => `b${++ids}`,

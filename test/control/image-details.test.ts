@@ -61,6 +61,7 @@ test('what is shared with which other image, and where it lies', async () => {
   expect(images.map(({ digest }) => digest)).toEqual([of('two'), of('unknown'), of('other')]);
   const [two, unknown, other] = images;
   expect(two).toMatchObject({ chunks: 32, bytes: 32 * LAYERED_CHUNK });
+  expect(two?.layerBytes).toEqual([30 * LAYERED_CHUNK, LAYERED_CHUNK]);
   expect(two?.dataBytes).toBeGreaterThan(0);
   // The filesystem itself, 30 of the base and the first of its own: 32 of 40, which are 160 of 200 parts.
   expect(two?.parts).toEqual(Array.from({ length: 200 }, (_, part) => (part < 160 ? 100 : 0)));
@@ -70,7 +71,7 @@ test('what is shared with which other image, and where it lies', async () => {
 
 test('a chunk that lies at two places is one to fetch, and two to be shared', async () => {
   const { images } = await details.shared(of('unknown'));
-  expect(images[0]).toMatchObject({ chunks: 2, bytes: 3 * LAYERED_CHUNK });
+  expect(images[0]).toMatchObject({ chunks: 2, bytes: 3 * LAYERED_CHUNK, layerBytes: null });
 });
 
 test('an image that comes or goes is seen at once', async () => {

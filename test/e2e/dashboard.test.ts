@@ -48,9 +48,14 @@ test('a machine that waits is approved by clicks, and watched while it is instal
     match: ({ host }) => host.state === 'discovered',
   });
   await link('Discovery').click();
-  // Machines of other tests may wait as well.
+  await page.getByRole('heading', { name: 'Discovery' }).waitFor();
   const tick = page.getByLabel(`Choose ${guest.mac}`);
-  while ((await tick.count()) === 0) await link('Next page').click();
+  // Machines of other tests may wait as well.
+  while ((await tick.count()) === 0) {
+    const from = page.url();
+    await link('Next page').click();
+    await page.waitForURL(({ href }) => href !== from);
+  }
   await tick.check();
   await button('Approve the ticked…').click();
   await page.getByRole('combobox', { name: 'Image' }).selectOption('debian-12:latest');
@@ -58,7 +63,6 @@ test('a machine that waits is approved by clicks, and watched while it is instal
   await page.getByText('It will be installed with debian-12:latest').waitFor();
   await button('Approve, and install debian-12:latest').click();
   await page.getByText(`${guest.mac} is approved for debian-12:latest.`).waitFor();
-  await page.goto(`/hosts/${guest.mac}`);
   await progress(120);
   await state('active', 240);
   expect(await disk().textContent()).toContain('debian-12');

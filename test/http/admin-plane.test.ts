@@ -393,6 +393,11 @@ test('what images share', async () => {
   expect((await server.admin('/api/v1/images/nothing/shared')).status).toBe(404);
 });
 
+test('what can be built by its name', async () => {
+  const { json } = await server.admin('/api/v1/recipes');
+  expect(json.recipes).toContainEqual({ name: 'agent', kind: 'tool', filesystem: null });
+});
+
 test('images and builds are given a page at a time', async () => {
   const all = imageListSchema.parse((await server.admin('/api/v1/images')).json);
   expect(all.next).toBeNull();

@@ -144,7 +144,11 @@ describe('approval', () => {
     expect((await operator.look(path)).text).toContain('Foreign data on that disk is lost.');
     const refused = await sent(operator, path, { typed: 'yes' });
     expect([refused.status, (await host(mac)).state]).toEqual([400, 'discovered']);
-    expect((await sent(operator, path, { typed: mac })).status).toBe(303);
+    const done = await sent(operator, path, { typed: mac });
+    expect([done.status, done.headers.location]).toEqual([303, `/hosts/${encodeURIComponent(mac)}`]);
+    expect((await operator.look(done.headers.location ?? '')).text).toContain(
+      `${mac} is approved for one:latest.`,
+    );
     expect((await server.boot(`/boot/hosts/${mac}/manifest`)).json).toMatchObject({
       install: { wipe: true },
     });

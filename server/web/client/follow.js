@@ -15,7 +15,7 @@ export class LoggedOut extends Error {}
  * @param {string} url
  * @param {string | null} lastId the last event that was seen; null: as the address says
  * @param {AbortSignal} signal
- * @param {{ opened(answer: Response): void, event(id: string | null, kind: string): void }} told
+ * @param {{ opened(answer: Response): void, event(id: string | null, kind: string, data: string): void }} told
  * @throws LoggedOut, or what broke it
  */
 export async function follow(url, lastId, signal, told) {
@@ -40,7 +40,8 @@ export async function follow(url, lastId, signal, told) {
       const frames = (rest + value).split('\n\n');
       rest = frames.pop() ?? '';
       for (const frame of frames)
-        if (!frame.startsWith(':')) told.event(fieldOf(frame, 'id'), fieldOf(frame, 'event') ?? '');
+        if (!frame.startsWith(':'))
+          told.event(fieldOf(frame, 'id'), fieldOf(frame, 'event') ?? '', fieldOf(frame, 'data') ?? '');
     }
   } finally {
     clearTimeout(timer);

@@ -63,7 +63,11 @@ export function addApproval({ look, change }: Site): void {
         detail: `What was typed is not "${wordFor(machines.map(({ mac }) => mac))}", and nothing was done. Go back and type it, or do not allow foreign data to be lost.`,
       });
     const body = bodyOf(approval);
-    return forEach(sent, `approved${approval.image === '' ? '' : ` for ${approval.image}`}`, (mac, how) =>
+    const [only] = machines.length === 1 ? machines : [];
+    // One is watched from now on; of many the others that wait are next.
+    const to = only ? `/hosts/${encodeURIComponent(only.mac)}` : '/discovery';
+    const word = `approved${approval.image === '' ? '' : ` for ${approval.image}`}`;
+    return forEach(sent, { word, to }, (mac, how) =>
       sent.api.post(at`/api/v1/hosts/${mac}/approve`, hostSchema, { body, ...how }),
     );
   });
@@ -99,7 +103,7 @@ export function addApproval({ look, change }: Site): void {
       });
     });
     change(`/discovery/${path}`, (sent) =>
-      forEach(sent, done, (mac, { revision }) =>
+      forEach(sent, { word: done, to: '/discovery' }, (mac, { revision }) =>
         sent.api.put(at`/api/v1/hosts/${mac}/ignored`, hostSchema, { body: { ignored }, revision }),
       ),
     );
@@ -147,10 +151,13 @@ async function choicesOf(api: Api): Promise<Choices> {
 
 type How = { readonly revision: string; readonly once: string | null };
 
-/** One after the other, so that each answer is told; one that is refused stops none of the others. */
+/**
+ * One after the other, so that each answer is told; one that is refused stops none of the others.
+ * @param after the word for what was done, and the page that says it
+ */
 async function forEach(
   sent: Sent,
-  word: string,
+  after: { readonly word: string; readonly to: string },
   act: (mac: string, how: How) => Promise<Told<unknown>>,
 ): Promise<Response> {
   const machines = sentMachines(sent.fields('machine'));
@@ -161,7 +168,7 @@ async function forEach(
     if (!told.ok && machines.length === 1) return sent.refusal(told);
     if (!told.ok) refused.push(`${mac}: ${told.detail}`);
   }
-  return sent.done('/discovery', resultOf(machines, word, refused));
+  return sent.done(after.to, resultOf(machines, after.word, refused));
 }
 
 function resultOf(
