@@ -32,7 +32,7 @@ async function waiting(facts: object = {}): Promise<string> {
 const many = (macs: readonly string[]) => macs.map((mac) => `mac=${encodeURIComponent(mac)}`).join('&');
 
 /** The one form of a page that goes to its own path; hidden fields of one name may be many. */
-async function sent(client: PageClient, path: string, fields: Fields = {}) {
+async function sent(client: PageClient, path: string, fields: Fields = {}, by = client) {
   const { text } = await client.look(path);
   const action = path.split('?')[0] ?? '';
   const macs = [...text.matchAll(/name="machine" value="([^"]+)"/g)].map(([, value = '']) => value);
@@ -40,7 +40,7 @@ async function sent(client: PageClient, path: string, fields: Fields = {}) {
   const plain = Object.fromEntries(Object.entries(hidden).map(([name, value]) => [name, unescaped(value)]));
   const body = formBody({ ...plain, form, once, machine: macs, ...fields });
   const headers = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' };
-  return client.look(action, { method: 'POST', body, headers });
+  return by.look(action, { method: 'POST', body, headers });
 }
 
 function unescaped(text: string): string {
@@ -172,7 +172,10 @@ describe('approval', () => {
     expect((await operator.look('/discovery/approve')).status).toBe(400);
     expect((await operator.look('/discovery/approve?mac=52:54:00:ff:ff:ff')).status).toBe(404);
     const mac = await waiting();
-    const done = await sent(viewer, `/discovery/approve?${many([mac])}&review=yes`);
+    const path = `/discovery/approve?${many([mac])}&review=yes`;
+    expect((await viewer.look(path)).text).toContain('of role viewer, which only looks');
+    const form = hiddenFields((await viewer.look('/events')).text, '/logout').form ?? '';
+    const done = await sent(operator, path, { form }, viewer);
     expect([done.status, (await host(mac)).state]).toEqual([403, 'discovered']);
   });
 
