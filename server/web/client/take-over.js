@@ -81,7 +81,10 @@ function matchChildren(now, wanted) {
   /** @type {ChildNode | null} */
   let at = now.firstChild;
   for (const child of [...wanted.childNodes]) {
-    const known = child instanceof Element ? keyed.get(keyOf(child) ?? '') : undefined;
+    const key = child instanceof Element ? (keyOf(child) ?? '') : '';
+    const known = keyed.get(key);
+    // A page with one key twice is a mistake, and is shown whole all the same.
+    keyed.delete(key);
     const same = known?.nodeName === child.nodeName ? known : at !== null && isAlike(at, child) ? at : null;
     if (same === null) {
       now.insertBefore(document.importNode(child, true), at);
