@@ -22,6 +22,9 @@ export function hostsLink({ digest, hosts }: Pick<ImageView, 'digest' | 'hosts'>
   const { assigned, running } = hosts ?? { assigned: 0, running: 0 };
   if (assigned === 0 && running === 0) return html`<span class="quiet">none</span>`;
   const path = `/hosts${queryText({ image: digest })}`;
-  const words = `${count(running, 'host runs it', 'hosts run it')}, ${assigned.toLocaleString('en')} shall`;
+  const words =
+    running === 0
+      ? count(assigned, 'host shall run it', 'hosts shall run it')
+      : `${count(running, 'host runs it', 'hosts run it')}, ${assigned.toLocaleString('en')} shall`;
   return html`<a href="${path}">${words}</a>`;
 }
