@@ -106,6 +106,15 @@ describe('a double click', () => {
   });
 });
 
+test('a tag that went to another image meanwhile is not taken from that one', async () => {
+  const imageOf = async (ref: string) => (await server.admin(`/api/v1/images/${ref}`)).json;
+  const [one, two] = [await imageOf('one'), await imageOf('two')];
+  const path = `/images/${one.digest}/remove`;
+  const late = await post(path, { form: await formOf(admin), once: 'once-tag', tag: 'two:latest' });
+  expect([late.status, late.text.includes('another image by now')]).toEqual([412, true]);
+  expect((await imageOf('two')).tags).toEqual(two.tags);
+});
+
 describe('a viewer', () => {
   test('who goes to the page of a deed sees what it would do, and no button', async () => {
     const mac = await enrolled();

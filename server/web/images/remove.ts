@@ -53,6 +53,15 @@ export function addRemoveImage({ look, change }: Site): void {
   change('/images/:image/remove', async ({ api, param, field, refusal, done }) => {
     const digest = param('image');
     const ref = field('tag') || digest;
+    if (ref !== digest) {
+      const now = await api.get(at`/api/v1/images/${ref}`, imageDetailSchema);
+      if (!now.ok) return refusal(now);
+      if (now.value.digest !== digest)
+        return refusal({
+          status: 412,
+          detail: `${ref} is another image by now than the one that was shown, and nothing was done. Look at it again.`,
+        });
+    }
     const answer = await api.raw('DELETE', at`/api/v1/images/${ref}`);
     if (!answer.ok) return refusal(await refusalOf(answer));
     const { isGone, freedBytes, keptFor } = removedImageSchema.parse(await answer.json());
