@@ -10,7 +10,7 @@ import { findArmFirmware, findOvmf, type Ovmf } from './firmware.ts';
 import type { Accelerator } from './kvm.ts';
 import { type Ailments, type Machine, type MachineFiles, QMP_FD } from './machine.ts';
 import { qemuArguments } from './machine-arguments.ts';
-import { Qmp } from './qmp.ts';
+import { Qmp, type QmpEvent, saysNoRoom } from './qmp.ts';
 import { plainText, Tail } from './tail.ts';
 
 export interface GuestPlace {
@@ -100,7 +100,7 @@ export class Guest {
       this.#note(code === 0 ? 'POWEROFF' : `QEMU ended with ${signal ?? `code ${code}`}`);
     });
     try {
-      this.#qmp = await Qmp.open(qemu.stdio[QMP_FD] as Duplex, (event) => this.#note(event));
+      this.#qmp = await Qmp.open(qemu.stdio[QMP_FD] as Duplex, (event) => this.#heard(event));
     } catch (error) {
       const said = (await readFile(errors, 'utf8').catch(() => '')).trim();
       await this.powerOff();
@@ -134,6 +134,14 @@ export class Guest {
   /** The reset button. */
   async reset(): Promise<void> {
     await this.#qmp?.run('system_reset');
+  }
+
+  #heard(event: QmpEvent): void {
+    this.#note(event.event);
+    if (saysNoRoom(event))
+      this.#place.feed.break(
+        new Error(`${this.name} stands still: no space is left in ${this.#place.folder}. Make room there.`),
+      );
   }
 
   #note(event: string): void {

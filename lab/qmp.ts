@@ -1,9 +1,15 @@
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 
+/** What QEMU says unasked. */
+export interface QmpEvent {
+  readonly event: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
 type Message =
   | { readonly QMP: unknown }
-  | { readonly event: string; readonly data?: unknown }
+  | QmpEvent
   | { readonly id: number; readonly return: unknown }
   | { readonly id: number; readonly error: { readonly desc: string } };
 
@@ -16,7 +22,7 @@ export class Qmp {
   >();
   #lastId = 0;
 
-  private constructor(socket: Duplex, onEvent: (event: string) => void) {
+  private constructor(socket: Duplex, onEvent: (event: QmpEvent) => void) {
     this.#socket = socket;
     // QEMU's end is an end like any other, and readline would throw it again: 'close' says all that is to be said.
     const gone = () => {};
@@ -31,14 +37,14 @@ export class Qmp {
   }
 
   /** Takes over a socket whose other end QEMU holds. Resolves when QEMU answers, rejects when it ends instead. */
-  static async open(socket: Duplex, onEvent: (event: string) => void): Promise<Qmp> {
+  static async open(socket: Duplex, onEvent: (event: QmpEvent) => void): Promise<Qmp> {
     const qmp = new Qmp(socket, onEvent);
     await qmp.run('qmp_capabilities');
     return qmp;
   }
 
-  #take(message: Message, onEvent: (event: string) => void): void {
-    if ('event' in message) onEvent(message.event);
+  #take(message: Message, onEvent: (event: QmpEvent) => void): void {
+    if ('event' in message) onEvent(message);
     if (!('id' in message)) return;
     const call = this.#pending.get(message.id);
     this.#pending.delete(message.id);
@@ -57,4 +63,9 @@ export class Qmp {
   close(): void {
     this.#socket.destroy();
   }
+}
+
+/** QEMU holds a machine whose disk file finds no room (`werror=enospc`, its default), and nothing of that machine is seen ever after. */
+export function saysNoRoom({ event, data }: QmpEvent): boolean {
+  return event === 'BLOCK_IO_ERROR' && data?.nospace === true;
 }
