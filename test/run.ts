@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, statfs } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { buildImage } from '../lab/build.ts';
@@ -8,7 +8,7 @@ import { runInNamespaces } from '../lab/namespace.ts';
 import { inCheckout } from '../lab/paths.ts';
 import type { BuiltImage } from '../lab/story.ts';
 import { keepFolder, makeWorkFolder, removeFolder } from '../lab/work-folder.ts';
-import { ALL_MARK } from './all.ts';
+import { ALL_MARK, runsAll } from './all.ts';
 import { E2E_IMAGES, type E2ePlan, e2eVariants } from './e2e/plan.ts';
 import { shellScripts } from './shell-scripts.ts';
 
@@ -27,6 +27,9 @@ interface Count {
 
 /** Of one failure: the message of a VM test says what was seen last. */
 const LINES_OF_FAILURE = 60;
+
+/** What the e2e tests' images and disks take at most, measured and rounded up. */
+const ROOM_GIB = { usual: 12, all: 30 };
 
 const PARTS = ['unit', 'interop', 'e2e'] as const;
 type Part = (typeof PARTS)[number];
@@ -192,6 +195,7 @@ async function planE2e(folder: string): Promise<E2ePlan | undefined> {
   const data = inCheckout('.cache/lab');
   await mkdir(data, { recursive: true });
   try {
+    await needRoom(folder);
     const images: BuiltImage[] = [];
     const { signal } = new AbortController();
     for (const name of E2E_IMAGES) images.push(await buildImage(name, data, signal));
@@ -205,6 +209,17 @@ async function planE2e(folder: string): Promise<E2ePlan | undefined> {
     failures.push(what);
     return undefined;
   }
+}
+
+/** A machine whose disk file finds no room stands still: better said before than found out by hours of waiting. */
+async function needRoom(folder: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const freeGib = (bavail * bsize) / 2 ** 30;
+  const neededGib = runsAll() ? ROOM_GIB.all : ROOM_GIB.usual;
+  if (freeGib < neededGib)
+    throw new Error(
+      `${folder} has room for ${freeGib.toFixed(1)} GiB, and their disks grow to ${neededGib}. Make room there, or run them where there is some.`,
+    );
 }
 
 async function run(command: string, args: readonly string[]): Promise<number> {
