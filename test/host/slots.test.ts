@@ -146,7 +146,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('run/boot/warmboot/a/index.json', 'kept');
     const script = `
       M_SLOT=d M_IMAGE_DIGEST=${DIGEST} M_STAGE_INDEX=/boot/images/${DIGEST}/index.json FORMER_DIGEST=${other}
-      fetched() { echo "asks $1" >&2; : > "$5"; }
+      fetched() { echo "asks $1" >&2; until [ "$1" = -o ]; do shift; done; : > "$2"; }
       has_sha256() { [ "$2" = "$GOOD" ]; }
       for slot in a b c d e; do index_of_slot "$slot" 2>&1 || echo "none of $slot"; done`;
     const { out } = host.run(shell, `GOOD=${'11'.repeat(32)}; ${script}`);
