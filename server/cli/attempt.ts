@@ -1,9 +1,9 @@
 import { attemptListSchema, type attemptSchema, hostSchema } from '../contract/hosts.ts';
+import { duration } from '../words/quantity.ts';
 import { CliError, InterruptedError } from './cli-error.ts';
 import { type Client, segment } from './client.ts';
 import { everyPage } from './pages.ts';
 import { type Progress, progressOn } from './progress.ts';
-import { duration } from './quantity.ts';
 import type { Session } from './session.ts';
 import { clean } from './text.ts';
 import { untilOver } from './until-over.ts';

@@ -1,9 +1,9 @@
 import { type RolloutView, rolloutSchema } from '../contract/rollouts.ts';
+import { duration } from '../words/quantity.ts';
 import { CliError, InterruptedError } from './cli-error.ts';
 import { type Answer, segment } from './client.ts';
 import { listen } from './news.ts';
 import { progressOn } from './progress.ts';
-import { duration } from './quantity.ts';
 import { countsText, wavePlace } from './rollout-view.ts';
 import type { Session } from './session.ts';
 import { untilOver } from './until-over.ts';

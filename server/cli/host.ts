@@ -1,11 +1,12 @@
 import { type HostView, hostDetailSchema } from '../contract/hosts.ts';
+import { bytes, duration, percent } from '../words/quantity.ts';
 import { type AttemptView, attemptsOf } from './attempt.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
 import { labelText } from './hosts.ts';
 import { ImageNames } from './image-names.ts';
 import { inventoryPage } from './inventory.ts';
-import { bytes, duration, percent, relative } from './quantity.ts';
+import { relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { details, table } from './table.ts';
 import { indent } from './text.ts';

@@ -1,10 +1,11 @@
 import { type HostView, hostListSchema } from '../contract/hosts.ts';
+import { percent } from '../words/quantity.ts';
 import { texts } from './arguments.ts';
 import type { Answer } from './client.ts';
 import type { Cli } from './command.ts';
 import { ImageNames } from './image-names.ts';
 import { everyPage } from './pages.ts';
-import { percent, relative } from './quantity.ts';
+import { relative } from './quantity.ts';
 import { type Session, tableWidth } from './session.ts';
 import { table } from './table.ts';
 import { type View, WATCH_HELP, watch, watchNeeds } from './watch.ts';

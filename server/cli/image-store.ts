@@ -5,10 +5,10 @@ import {
   storeCheckProgressSchema,
   storeCheckSchema,
 } from '../contract/images.ts';
+import { bytes } from '../words/quantity.ts';
 import { CliError } from './cli-error.ts';
 import { parsed, segment } from './client.ts';
 import { transferProgressOn } from './progress.ts';
-import { bytes } from './quantity.ts';
 import type { Session } from './session.ts';
 import { clean } from './text.ts';
 

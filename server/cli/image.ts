@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { bytes } from '../words/quantity.ts';
 import { type ImageName, imageName, path } from './arguments.ts';
 import { readCliConfig } from './cli-config.ts';
 import { CliError } from './cli-error.ts';
@@ -10,7 +11,6 @@ import { exportImage } from './image-export.ts';
 import { removeImage, verifyStore } from './image-store.ts';
 import { uploadImage } from './image-upload.ts';
 import { transferProgressOn } from './progress.ts';
-import { bytes } from './quantity.ts';
 import { remoteArchive } from './remote-archive.ts';
 import { namedServer } from './server-address.ts';
 import { trustedFetch } from './server-trust.ts';

@@ -1,8 +1,9 @@
 import type { ImageView } from '../contract/images.ts';
+import { bytes } from '../words/quantity.ts';
 import type { Cli } from './command.ts';
 import { everyImage } from './every-image.ts';
 import { addRemove, addVerify } from './image.ts';
-import { bytes, relative } from './quantity.ts';
+import { relative } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { table } from './table.ts';
 import { WATCH_HELP, watch, watchNeeds } from './watch.ts';

@@ -1,5 +1,6 @@
 import type { InventoryView } from '../contract/inventory.ts';
-import { bytes, relative } from './quantity.ts';
+import { bytes } from '../words/quantity.ts';
+import { relative } from './quantity.ts';
 import { details, table } from './table.ts';
 import { indent } from './text.ts';
 

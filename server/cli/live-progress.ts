@@ -1,5 +1,6 @@
+import { bytes, duration, percent } from '../words/quantity.ts';
 import type { Progress, Step } from './progress.ts';
-import { bytes, duration, percent, timeLeft } from './quantity.ts';
+import { timeLeft } from './quantity.ts';
 import { Rate } from './rate.ts';
 import { clean, cut, pad } from './text.ts';
 import type { Output } from './world.ts';

@@ -1,5 +1,6 @@
+import { bytes, percent } from '../words/quantity.ts';
 import type { Progress, Step } from './progress.ts';
-import { bytes, percent, timeLeft } from './quantity.ts';
+import { timeLeft } from './quantity.ts';
 import { Rate } from './rate.ts';
 import { clean } from './text.ts';
 import type { Output } from './world.ts';

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { DISK_RULES } from '../contract/hosts.ts';
 import { type ProfileView, profileListSchema, profileSchema } from '../contract/profiles.ts';
+import { bytes, duration } from '../words/quantity.ts';
 import { byteSize, count, yesOrNo } from './arguments.ts';
 import { segment } from './client.ts';
 import type { Cli } from './command.ts';
-import { bytes, duration } from './quantity.ts';
 import { tableWidth } from './session.ts';
 import { table } from './table.ts';
 

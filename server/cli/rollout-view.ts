@@ -4,7 +4,8 @@ import type {
   RolloutSummaryView,
   RolloutView,
 } from '../contract/rollouts.ts';
-import { duration, relative } from './quantity.ts';
+import { duration } from '../words/quantity.ts';
+import { relative } from './quantity.ts';
 import { details, table } from './table.ts';
 import { clean } from './text.ts';
 

@@ -1,6 +1,6 @@
 import { type StatusView, statusSchema } from '../contract/status.ts';
+import { bytes, duration } from '../words/quantity.ts';
 import type { Cli } from './command.ts';
-import { bytes, duration } from './quantity.ts';
 import { details, table } from './table.ts';
 import { WATCH_HELP, watch, watchNeeds } from './watch.ts';
 

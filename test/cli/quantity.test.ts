@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { bytes, duration, percent, relative } from '../../server/cli/quantity.ts';
+import { relative } from '../../server/cli/quantity.ts';
+import { bytes, duration, percent } from '../../server/words/quantity.ts';
 
 test.each([
   [0, '0 B'],

@@ -39,7 +39,7 @@ test('a build that was refused: each line to add, and all of them together', asy
 
 test('a log is there without a script, its progress as one line', async () => {
   const { text, words } = await look('/builds/good');
-  expect(words).toContain('Get:1 http://deb.debian.org');
+  expect(words).toContain('Get:1 http://mirror.example');
   expect(words).toContain('&lt;img src=x onerror=alert(1)&gt;');
   expect(words.match(/saving layers/g)).toHaveLength(1);
   expect(words).toContain('saving layers (668 MiB of 700 MiB)');

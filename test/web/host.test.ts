@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { saidInventory } from '../fixtures/inventories.ts';
 import { DISK, Machine } from '../fixtures/machine.ts';
 import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { type Fields, loggedIn, type PageClient } from './page-client.ts';
+import { type Fields, loggedIn, loggedInAs, type PageClient } from './page-client.ts';
 
 const EVIL = `"><img src=x onerror=alert(1)>'`;
 const AS_TEXT = '&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&#39;';
@@ -13,8 +13,7 @@ let viewer: PageClient;
 beforeAll(async () => {
   server = await runningServer();
   admin = await loggedIn(server);
-  const { json } = await server.admin('/api/v1/tokens', { body: { name: 'looker', role: 'viewer' } });
-  viewer = await loggedIn(server, json.token);
+  viewer = await loggedInAs(server, 'viewer', 'looker');
 });
 afterAll(() => server.close());
 

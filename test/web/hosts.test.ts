@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Machine } from '../fixtures/machine.ts';
 import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { FORM, FROM_HERE, formBody, hiddenFields, loggedIn, type PageClient } from './page-client.ts';
+import {
+  FORM,
+  FROM_HERE,
+  formBody,
+  hiddenFields,
+  loggedIn,
+  loggedInAs,
+  type PageClient,
+} from './page-client.ts';
 
 const EVIL = `"><img src=x onerror=alert(1)>'`;
 const AS_TEXT = '&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&#39;';
@@ -25,8 +33,7 @@ const chosen = (macs: readonly string[]) => macs.map((mac) => `mac=${encodeURICo
 beforeAll(async () => {
   server = await runningServer();
   admin = await loggedIn(server);
-  const { json } = await server.admin('/api/v1/tokens', { body: { name: 'looker', role: 'viewer' } });
-  viewer = await loggedIn(server, json.token);
+  viewer = await loggedInAs(server, 'viewer', 'looker');
 });
 afterAll(() => server.close());
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
 import { MARKUP, type SimulatedImages, simulateImages } from '../fixtures/simulated-images.ts';
-import { loggedIn, type PageClient } from './page-client.ts';
+import { loggedIn, loggedInAs, type PageClient } from './page-client.ts';
 
 let server: TestServer;
 let admin: PageClient;
@@ -13,8 +13,7 @@ beforeAll(async () => {
   images = await simulateImages(server.dataDir);
   await server.restart();
   admin = await loggedIn(server);
-  const { json } = await server.admin('/api/v1/tokens', { body: { name: 'looks', role: 'viewer' } });
-  viewer = await loggedIn(server, json.token);
+  viewer = await loggedInAs(server, 'viewer', 'looks');
 });
 afterAll(() => server.close());
 

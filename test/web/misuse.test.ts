@@ -9,6 +9,7 @@ import {
   formBody,
   hiddenFields,
   loggedIn,
+  loggedInAs,
   type PageClient,
 } from './page-client.ts';
 
@@ -18,8 +19,7 @@ let viewer: PageClient;
 beforeAll(async () => {
   server = await runningServer();
   admin = await loggedIn(server);
-  const { json } = await server.admin('/api/v1/tokens', { body: { name: 'looker', role: 'viewer' } });
-  viewer = await loggedIn(server, json.token);
+  viewer = await loggedInAs(server, 'viewer', 'looker');
 });
 afterAll(() => server.close());
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { machine } from '../fixtures/inventories.ts';
 import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { loggedIn, type PageClient } from './page-client.ts';
+import { loggedInAs, type PageClient } from './page-client.ts';
 
 const EVIL = `"><img src=x onerror=alert(1)>'&`;
 const SHOWN = '&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&#39;&amp;';
@@ -12,8 +12,7 @@ let server: TestServer;
 let viewer: PageClient;
 beforeAll(async () => {
   server = await runningServer();
-  const made = await server.admin('/api/v1/tokens', { body: { name: 'wall', role: 'viewer' } });
-  viewer = await loggedIn(server, made.json.token);
+  viewer = await loggedInAs(server, 'viewer', 'wall');
 });
 afterAll(() => server.close());
 

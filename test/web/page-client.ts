@@ -40,6 +40,12 @@ export async function loggedIn(server: TestServer, token = server.token): Promis
   };
 }
 
+/** With a token of this role, made for it. @param name of the token; left out: the role's */
+export async function loggedInAs(server: TestServer, role: string, name = role): Promise<PageClient> {
+  const { json } = await server.admin('/api/v1/tokens', { body: { name, role } });
+  return loggedIn(server, json.token);
+}
+
 /** @throws Error when the page has no such form: a viewer's has not */
 export function hiddenFields(page: string, action: string): Record<string, string> {
   const form = page

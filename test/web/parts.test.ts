@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { at, queryText } from '../../server/web/api.ts';
 import { html } from '../../server/web/html.ts';
-import { bytes, count, duration, percent } from '../../server/web/parts/amounts.ts';
+import { count } from '../../server/web/parts/amounts.ts';
 import { badge } from '../../server/web/parts/badge.ts';
 import { confirm } from '../../server/web/parts/confirm.ts';
 import { button, checkbox, select, textField } from '../../server/web/parts/form.ts';
@@ -9,6 +9,7 @@ import { pager } from '../../server/web/parts/pager.ts';
 import { progress } from '../../server/web/parts/progress.ts';
 import { table } from '../../server/web/parts/table.ts';
 import { relative } from '../../server/web/parts/time.ts';
+import { bytes, duration, percent } from '../../server/words/quantity.ts';
 
 const EVIL = `<b>"&'\u202e\u0000`;
 const TEXT = '&lt;b&gt;&quot;&amp;&#39;\\u{202e}\\u{0}';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { loggedIn, type PageClient } from './page-client.ts';
+import { loggedIn, loggedInAs, type PageClient } from './page-client.ts';
 
 const EVIL = `"><img src=x onerror=alert(1)>'&`;
 const SHOWN = '&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&#39;&amp;';
@@ -13,8 +13,7 @@ const macs = Array.from({ length: 4 }, newMac);
 beforeAll(async () => {
   server = await runningServer();
   admin = await loggedIn(server);
-  const made = await server.admin('/api/v1/tokens', { body: { name: 'looks', role: 'viewer' } });
-  viewer = await loggedIn(server, made.json.token);
+  viewer = await loggedInAs(server, 'viewer', 'looks');
   for (const mac of macs) {
     await server.admin('/api/v1/hosts', { body: { macs: [mac], labels: { pool: 'web', note: EVIL } } });
     await server.boot(`/boot/hosts/${mac}/manifest`);

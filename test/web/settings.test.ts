@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { hiddenFields, loggedIn, type PageClient } from './page-client.ts';
+import { hiddenFields, loggedIn, loggedInAs, type PageClient } from './page-client.ts';
 
 const EVIL = `"><img src=x onerror=alert(1)>'&`;
 
@@ -11,12 +11,8 @@ let viewer: PageClient;
 beforeAll(async () => {
   server = await runningServer();
   admin = await loggedIn(server);
-  const login = async (role: string) => {
-    const made = await server.admin('/api/v1/tokens', { body: { name: role, role } });
-    return loggedIn(server, made.json.token);
-  };
-  operator = await login('operator');
-  viewer = await login('viewer');
+  operator = await loggedInAs(server, 'operator');
+  viewer = await loggedInAs(server, 'viewer');
 });
 afterAll(() => server.close());
 

@@ -1,9 +1,9 @@
 import type { BuildView } from '../../contract/builds.ts';
+import { duration } from '../../words/quantity.ts';
 import { at } from '../api.ts';
 import { shortDigest } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
 import { imagePath } from '../images/words.ts';
-import { duration } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 import { table } from '../parts/table.ts';
 import { ago } from '../parts/time.ts';

@@ -1,7 +1,7 @@
 import { type BuildLogEntryView, buildLogEntrySchema } from '../../contract/builds.ts';
+import { bytes } from '../../words/quantity.ts';
 import { type Api, at } from '../api.ts';
 import { type Html, html } from '../html.ts';
-import { bytes } from '../parts/amounts.ts';
 import { progress } from '../parts/progress.ts';
 
 export type LogEntry = BuildLogEntryView & { readonly number: number };

@@ -1,6 +1,6 @@
 import type { InventoryView } from '../../contract/inventory.ts';
+import { bytes } from '../../words/quantity.ts';
 import { type Html, html } from '../html.ts';
-import { bytes } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 
 /** The short of what a machine says of itself. What it does not say is not made up. */

@@ -1,8 +1,8 @@
 import type { EventView } from '../../contract/events.ts';
 import type { HostView } from '../../contract/hosts.ts';
+import { duration } from '../../words/quantity.ts';
 import { imageLink } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
-import { duration } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 import { facts } from '../parts/facts.ts';
 import { progress } from '../parts/progress.ts';

@@ -1,9 +1,9 @@
 import type { HostView } from '../../contract/hosts.ts';
 import type { InventoryView } from '../../contract/inventory.ts';
 import type { LayoutView } from '../../contract/layouts.ts';
+import { bytes, percent } from '../../words/quantity.ts';
 import { type ImageNames, imageLink } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
-import { bytes, percent } from '../parts/amounts.ts';
 import { nothing, table } from '../parts/table.ts';
 import { diskMap, diskOf, type Piece } from './disk-map.ts';
 

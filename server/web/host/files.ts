@@ -1,7 +1,7 @@
 import type { HostFileView } from '../../contract/host-files.ts';
 import type { HostView } from '../../contract/hosts.ts';
+import { bytes } from '../../words/quantity.ts';
 import { type Html, html } from '../html.ts';
-import { bytes } from '../parts/amounts.ts';
 import { nothing, table } from '../parts/table.ts';
 
 /** The files that a host has of its own: names and sizes. What is in them is for administrators, by the API. */

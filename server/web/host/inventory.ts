@@ -1,6 +1,7 @@
 import type { InventoryView } from '../../contract/inventory.ts';
+import { bytes } from '../../words/quantity.ts';
 import { type Html, html } from '../html.ts';
-import { bytes, count } from '../parts/amounts.ts';
+import { count } from '../parts/amounts.ts';
 import { facts } from '../parts/facts.ts';
 import { table } from '../parts/table.ts';
 import { ago } from '../parts/time.ts';

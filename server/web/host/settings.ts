@@ -1,7 +1,7 @@
 import type { HostView } from '../../contract/hosts.ts';
+import { bytes, duration } from '../../words/quantity.ts';
 import { labelText } from '../hosts/words.ts';
 import { type Html, html, type Part } from '../html.ts';
-import { bytes, duration } from '../parts/amounts.ts';
 import { facts } from '../parts/facts.ts';
 import { ago } from '../parts/time.ts';
 

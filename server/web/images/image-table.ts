@@ -1,7 +1,7 @@
 import type { ImageView } from '../../contract/images.ts';
+import { bytes } from '../../words/quantity.ts';
 import { shortDigest } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
-import { bytes } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 import { table } from '../parts/table.ts';
 import { ago } from '../parts/time.ts';

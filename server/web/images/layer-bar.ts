@@ -1,6 +1,6 @@
 import type { ImageDetailView } from '../../contract/images.ts';
+import { bytes } from '../../words/quantity.ts';
 import { type Html, html } from '../html.ts';
-import { bytes } from '../parts/amounts.ts';
 
 type Layers = NonNullable<ImageDetailView['layers']>;
 

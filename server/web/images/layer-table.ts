@@ -1,6 +1,6 @@
 import type { ImageDetailView, SharedView } from '../../contract/images.ts';
+import { bytes, percent } from '../../words/quantity.ts';
 import { type Html, html } from '../html.ts';
-import { bytes, percent } from '../parts/amounts.ts';
 import { table } from '../parts/table.ts';
 import { imageLink } from './words.ts';
 

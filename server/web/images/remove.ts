@@ -1,8 +1,9 @@
 import { type ImageDetailView, imageDetailSchema, removedImageSchema } from '../../contract/images.ts';
+import { bytes } from '../../words/quantity.ts';
 import { at, queryText, refusalOf } from '../api.ts';
 import { shortDigest } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
-import { bytes, count } from '../parts/amounts.ts';
+import { count } from '../parts/amounts.ts';
 import { confirm } from '../parts/confirm.ts';
 import { hiddenField } from '../parts/form.ts';
 import type { Site } from '../site.ts';

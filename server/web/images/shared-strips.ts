@@ -1,6 +1,7 @@
 import type { ImageView, SharedView } from '../../contract/images.ts';
+import { bytes, percent } from '../../words/quantity.ts';
 import { type Html, html } from '../html.ts';
-import { bytes, count, percent } from '../parts/amounts.ts';
+import { count } from '../parts/amounts.ts';
 import { imageLink } from './words.ts';
 
 type Other = SharedView['images'][number];

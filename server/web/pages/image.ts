@@ -4,33 +4,20 @@ import {
   type SharedView,
   sharedSchema,
 } from '../../contract/images.ts';
+import { bytes } from '../../words/quantity.ts';
 import { at } from '../api.ts';
 import { type Html, html } from '../html.ts';
+import { IMAGE_KINDS } from '../images/kinds.ts';
 import { layerBar } from '../images/layer-bar.ts';
 import { layerTable } from '../images/layer-table.ts';
 import { removePath } from '../images/remove.ts';
 import { sharedStrips } from '../images/shared-strips.ts';
 import { hostsLink, imagePath, nameOf } from '../images/words.ts';
-import { bytes } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 import { facts, live, section } from '../parts/facts.ts';
 import { moment } from '../parts/time.ts';
 import type { Site } from '../site.ts';
 import type { Visit } from '../visit.ts';
-
-/** Builds of this very image tell nothing new of it; hosts do, and other images that share with it. */
-const KINDS = [
-  'image-stored',
-  'image-removed',
-  'image-damaged',
-  'host-enrolled',
-  'approved',
-  'assigned',
-  'attempt-began',
-  'attempt-ended',
-  'host-removed',
-  'retired',
-];
 
 /** One image: what it is, where it runs, how it is layered, and what it shares with which other. */
 export function addImage({ look }: Site): void {
@@ -52,7 +39,7 @@ export function addImage({ look }: Site): void {
 ${section('tags', 'Tags', live('tags', tagList(visit, told.value)))}</div>
 ${kind === 'os' && section('layers', 'Layers', live('layers', layers(told.value, shared?.ok ? shared.value : null)))}
 ${shared !== null && section('shared', 'Shared with other images, on the same scale', live('shared', shared.ok ? sharedStrips(told.value, shared.value) : html`<p class="notice bad">${shared.detail}</p>`))}`,
-      live: { events: { kind: KINDS } },
+      live: { events: { kind: IMAGE_KINDS } },
     });
   });
 }

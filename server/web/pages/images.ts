@@ -4,6 +4,7 @@ import { buildLine, isOpen } from '../builds/build-table.ts';
 import { everyPage } from '../every-page.ts';
 import { html } from '../html.ts';
 import { imageTable } from '../images/image-table.ts';
+import { IMAGE_KINDS } from '../images/kinds.ts';
 import { addRemoveImage } from '../images/remove.ts';
 import { live, section } from '../parts/facts.ts';
 import { filterForm, textField } from '../parts/form.ts';
@@ -12,21 +13,7 @@ import type { Site } from '../site.ts';
 import { addImage } from './image.ts';
 
 /** What changes what is shown of images: their coming and going, and who runs them. */
-const KINDS = [
-  'image-stored',
-  'image-removed',
-  'image-damaged',
-  'build-queued',
-  'build-began',
-  'build-ended',
-  'host-enrolled',
-  'approved',
-  'assigned',
-  'attempt-began',
-  'attempt-ended',
-  'host-removed',
-  'retired',
-];
+const KINDS = [...IMAGE_KINDS, 'build-queued', 'build-began', 'build-ended'];
 
 /** The images that hosts can run, newest first, and the builds that will add to them. */
 export function addImages(site: Site): void {

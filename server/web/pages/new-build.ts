@@ -1,12 +1,12 @@
 import { type BuildView, buildSchema, recipeListSchema } from '../../contract/builds.ts';
 import { type ImageView, imageSchema } from '../../contract/images.ts';
+import { bytes } from '../../words/quantity.ts';
 import { at, queryText } from '../api.ts';
 import { buildPath } from '../builds/build-table.ts';
 import { type BuildWish, orderOf, WISH_FIELDS, wishOf } from '../builds/order.ts';
 import { shortDigest } from '../hosts/image-names.ts';
 import { type Html, html } from '../html.ts';
 import { hostsLink, imagePath } from '../images/words.ts';
-import { bytes } from '../parts/amounts.ts';
 import { confirm } from '../parts/confirm.ts';
 import { checkbox, field, hiddenField, select, textField } from '../parts/form.ts';
 import type { Site } from '../site.ts';

@@ -1,8 +1,8 @@
 import { type EventView, eventListSchema } from '../../contract/events.ts';
 import { type RolloutView, rolloutHostsSchema, rolloutSchema } from '../../contract/rollouts.ts';
+import { duration } from '../../words/quantity.ts';
 import { at } from '../api.ts';
 import { type Html, html, type Part } from '../html.ts';
-import { duration } from '../parts/amounts.ts';
 import { badge } from '../parts/badge.ts';
 import { facts, live, section } from '../parts/facts.ts';
 import { ago, moment } from '../parts/time.ts';

@@ -1,5 +1,5 @@
+import { bytes, percent } from '../../words/quantity.ts';
 import { type Html, html } from '../html.ts';
-import { bytes, percent } from './amounts.ts';
 
 /** How far a piece of work is. @param label what it is, for who does not see the bar */
 export function progress(label: string, done: number, total: number): Html {

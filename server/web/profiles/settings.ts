@@ -1,6 +1,6 @@
 import type { ProfileView } from '../../contract/profiles.ts';
+import { duration } from '../../words/quantity.ts';
 import { type Html, html, type Part } from '../html.ts';
-import { duration } from '../parts/amounts.ts';
 import { field, type Option, select } from '../parts/form.ts';
 
 /** What a profile says for its hosts, as fields of a form; '' is what it does not say. */

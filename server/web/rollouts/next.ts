@@ -1,5 +1,6 @@
 import type { RolloutView } from '../../contract/rollouts.ts';
-import { count, duration } from '../parts/amounts.ts';
+import { duration } from '../../words/quantity.ts';
+import { count } from '../parts/amounts.ts';
 import { movingIn } from './shares.ts';
 
 /** What comes after what a rollout does now. `at`: when, in milliseconds since 1970; null: when it has come so far. */
