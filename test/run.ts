@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, statfs } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
+import { mkdir, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buildImage } from '../lab/build.ts';
 import { runInNamespaces } from '../lab/namespace.ts';
 import { inCheckout } from '../lab/paths.ts';
@@ -10,13 +9,14 @@ import type { BuiltImage } from '../lab/story.ts';
 import { keepFolder, makeWorkFolder, removeFolder } from '../lab/work-folder.ts';
 import { ALL_MARK, runsAll } from './all.ts';
 import { E2E_IMAGES, type E2ePlan, e2eVariants } from './e2e/plan.ts';
+import { type FileOutcome, firstLines, readOutcomes, secondDecides } from './outcomes.ts';
 import { shellScripts } from './shell-scripts.ts';
 
 /**
  * `./warmboot test [unit|interop|e2e] [--all] [vitest arguments]`: all tests, or one part; `--all` with the long tail that
  * some tests have (a night, not a coffee). The last line is `N passed, N failed`, where
  * a check of the code as a whole (types, lint, unused code, shell scripts) counts like a test. Exit code 0 only if something
- * passed and nothing failed.
+ * passed and nothing failed; of a few files that failed in a whole part, their second run counts.
  */
 
 interface Count {
@@ -25,8 +25,14 @@ interface Count {
   skipped: number;
 }
 
-/** Of one failure: the message of a VM test says what was seen last. */
-const LINES_OF_FAILURE = 60;
+/**
+ * A whole part lasts for minutes to an hour on machines that do other things too. When no more files than these failed in it, they are
+ * run once more by themselves, and that decides; what failed first is told all the same.
+ */
+const MOST_TRIED_AGAIN = 2;
+
+/** Stands for the file of what failed outside any. */
+const OUTSIDE_FILES = '';
 
 /** What the e2e tests' images and disks take at most, measured and rounded up. */
 const ROOM_GIB = { usual: 20, all: 50 };
@@ -37,6 +43,8 @@ type Part = (typeof PARTS)[number];
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 /** What failed, said once more at the end: of a long run often only that is kept. */
 const failures: string[] = [];
+/** What failed at first, of the files that were run once more. */
+const unsteady: string[] = [];
 const vitestFile = inCheckout('node_modules/vitest/vitest.mjs');
 
 process.chdir(inCheckout('.'));
@@ -50,6 +58,8 @@ async function main(args: readonly string[]): Promise<number> {
   for (const part of wanted.length > 0 ? wanted : PARTS) await runPart(part, folder, rest);
   if (total.failed === 0) await removeFolder(folder);
   else say(`logs of the failed run: ${await keepFolder(folder)}`);
+  if (unsteady.length > 0) say(`failed at first, and run once more:\n${unsteady.join('\n')}`);
+  if (failures.length > 0) say('failed:');
   for (const failure of failures) say(failure);
   if (total.skipped > 0) say(`${total.skipped} skipped`);
   say(`${total.passed} passed, ${total.failed} failed`);
@@ -60,13 +70,16 @@ async function runPart(part: Part, folder: string, rest: readonly string[]): Pro
   say(`\n== ${part}`);
   if (part === 'unit' && rest.length === 0) await checks();
   if (part !== 'e2e') {
-    await vitest(part, join(folder, `${part}.json`), rest, (args) => run(process.execPath, args));
+    await vitest(part, folder, rest, run);
     return;
   }
   const plan = await planE2e(folder);
   if (plan === undefined) return;
-  await vitest(part, join(folder, 'e2e.json'), rest, (args) =>
-    runInNamespaces(args, { graceful: false, env: { WARMBOOT_E2E: JSON.stringify(plan) } }),
+  await vitest(part, folder, rest, (args, work) =>
+    runInNamespaces(args, {
+      graceful: false,
+      env: { WARMBOOT_E2E: JSON.stringify({ ...plan, folder: work } satisfies E2ePlan) },
+    }),
   );
 }
 
@@ -104,26 +117,48 @@ async function check(name: string, command: string, args: readonly string[]): Pr
   failures.push(`✗ ${name}: ${failure}\n${firstLines(output)}`);
 }
 
-/** Without the runner's own places, which tell nobody anything. */
-function firstLines(text: string): string {
-  const lines = stripVTControlCharacters(text)
-    // What vitest's report has of a test that ran out of its time.
-    .replace('STACK_TRACE_ERROR', 'ran out of its time')
-    .split('\n')
-    .filter((line) => line.trim() !== '' && !line.includes('node_modules/'));
-  return lines
-    .slice(0, LINES_OF_FAILURE)
-    .map((line) => `    ${line.slice(0, 200)}`)
-    .join('\n');
-}
-
 // --- vitest ---
 
-type Runner = (args: readonly string[]) => Promise<number>;
+/** Runs vitest; what its tests leave behind goes to that folder. */
+type Runner = (args: readonly string[], folder: string) => Promise<number>;
 
-async function vitest(part: Part, report: string, rest: readonly string[], runner: Runner): Promise<void> {
+async function vitest(part: Part, folder: string, rest: readonly string[], runner: Runner): Promise<void> {
+  let outcomes = await runVitest(part, folder, rest, runner);
+  const failed = outcomes.filter(({ failures }) => failures.length > 0);
+  if (rest.length === 0 && mayBeUnsteady(failed)) {
+    const files = failed.map(({ file }) => file);
+    say(`\n== ${part}, by themselves: ${files.join(', ')}`);
+    const again = join(folder, 'again');
+    await mkdir(again, { recursive: true });
+    const second = await runVitest(part, again, files, runner);
+    outcomes = secondDecides(outcomes, second);
+    for (const { failures } of failed) unsteady.push(...failures);
+  }
+  for (const { passed, skipped, failures: why } of outcomes) {
+    total.passed += passed;
+    total.skipped += skipped;
+    total.failed += why.length;
+    failures.push(...why);
+  }
+}
+
+function mayBeUnsteady(failed: readonly FileOutcome[]): boolean {
+  return (
+    failed.length > 0 &&
+    failed.length <= MOST_TRIED_AGAIN &&
+    failed.every(({ file }) => file !== OUTSIDE_FILES)
+  );
+}
+
+async function runVitest(
+  part: Part,
+  folder: string,
+  rest: readonly string[],
+  runner: Runner,
+): Promise<FileOutcome[]> {
+  const report = join(folder, `${part}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const code = await runner([
+  const args = [
     vitestFile,
     'run',
     '--project',
@@ -133,59 +168,16 @@ async function vitest(part: Part, report: string, rest: readonly string[], runne
     ...(part === 'e2e' ? ['--no-file-parallelism', '--maxConcurrency=3'] : []),
     ...reporters,
     ...rest,
-  ]);
-  const count = await readCount(report);
-  if (code !== 0 && count.failed === 0) {
+  ];
+  const code = await runner(args, folder);
+  const outcomes = await readOutcomes(report);
+  if (code !== 0 && outcomes.every(({ failures }) => failures.length === 0)) {
     // An error outside any test, or vitest itself: nothing that exits badly may count as good.
     const what = `✗ ${part}: vitest ended with code ${code} though no test failed`;
     say(` ${what}`);
-    failures.push(what);
-    count.failed = 1;
+    outcomes.push({ file: OUTSIDE_FILES, passed: 0, skipped: 0, failures: [what] });
   }
-  total.passed += count.passed;
-  total.failed += count.failed;
-  total.skipped += count.skipped;
-}
-
-interface JsonReport {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly {
-      readonly status: string;
-      readonly fullName: string;
-      readonly failureMessages: readonly string[] | null;
-    }[];
-  }[];
-}
-
-async function readCount(path: string): Promise<Count> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return { passed: 0, failed: 0, skipped: 0 };
-  const report = JSON.parse(text) as JsonReport;
-  // A file that does not load, or whose hooks fail, is a failure though no test in it is one.
-  const broken = report.testResults.filter(
-    ({ status, assertionResults }) =>
-      status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
-  );
-  for (const { name, message } of broken) failures.push(`✗ ${fileOf(name)}\n${firstLines(message)}`);
-  for (const { name, assertionResults } of report.testResults)
-    for (const { status, fullName, failureMessages } of assertionResults)
-      if (status === 'failed')
-        failures.push(`✗ ${fileOf(name)} > ${fullName}\n${firstLines(failureMessages?.join('\n') ?? '')}`);
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + broken.length,
-    skipped: report.numPendingTests,
-  };
-}
-
-function fileOf(path: string): string {
-  return relative(inCheckout('.'), path);
+  return outcomes;
 }
 
 // --- e2e ---
@@ -222,8 +214,9 @@ async function needRoom(folder: string): Promise<void> {
     );
 }
 
-async function run(command: string, args: readonly string[]): Promise<number> {
-  const [code] = (await once(spawn(command, args, { stdio: 'inherit' }), 'close')) as [number | null];
+async function run(args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  const [code] = (await once(child, 'close')) as [number | null];
   return code ?? 1;
 }
 
