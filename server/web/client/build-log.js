@@ -1,4 +1,4 @@
-import { follow, LoggedOut } from './follow.js';
+import { follow, Gone, LoggedOut } from './follow.js';
 
 /** The log of a build that runs: lines are added as they come, and the newest stays in sight unless somebody scrolled up. */
 
@@ -72,7 +72,7 @@ async function connect() {
       });
     } catch (error) {
       // The page's status says so.
-      if (error instanceof LoggedOut) return;
+      if (error instanceof LoggedOut || error instanceof Gone) return;
     }
     if (isOver) return;
     await pause(waitMs * (0.75 + Math.random() / 2));

@@ -9,6 +9,9 @@ const SILENCE_MS = 40_000;
 /** The session is over. */
 export class LoggedOut extends Error {}
 
+/** What the stream tells of is there no more. */
+export class Gone extends Error {}
+
 /**
  * Follows until the stream ends or breaks.
  *
@@ -16,7 +19,7 @@ export class LoggedOut extends Error {}
  * @param {string | null} lastId the last event that was seen; null: as the address says
  * @param {AbortSignal} signal
  * @param {{ opened(answer: Response): void, event(id: string | null, kind: string, data: string): void }} told
- * @throws LoggedOut, or what broke it
+ * @throws LoggedOut, Gone, or what broke it
  */
 export async function follow(url, lastId, signal, told) {
   const silence = new AbortController();
@@ -28,6 +31,7 @@ export async function follow(url, lastId, signal, told) {
       signal: AbortSignal.any([signal, silence.signal]),
     });
     if (answer.status === 401) throw new LoggedOut();
+    if (answer.status === 404) throw new Gone();
     if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
     told.opened(answer);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -125,6 +125,7 @@ async function review(visit: Visit, { what, fields, title, ...rest }: Review): P
       ],
       fields: [fields, hiddenField('edition', (policy.etag ?? '').replaceAll('"', ''))],
       back: PAGE,
+      by: 'admin',
     }),
   });
 }
