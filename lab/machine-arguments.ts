@@ -48,7 +48,11 @@ export function qemuArguments(
     args.push('-blockdev', `driver=null-co,node-name=before${i},size=67108864,read-zeroes=on`);
     args.push('-device', `virtio-blk-pci,drive=before${i},bootindex=${2 + i}`);
   }
-  if (parts.watchdog) args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
+  if (parts.watchdog) {
+    args.push('-device', 'i6300esb', '-action', 'watchdog=reset');
+    // The board's own (iTCO_wdt) does not say afterwards that it reset the machine. QEMU before 8.0 keeps it all the same.
+    args.push('-global', 'ICH9-LPC.enable_tco=off');
+  }
   if (clock !== undefined) args.push('-rtc', `base=${clock}`);
   args.push(...driveOf(files, disk), ...diskDevice(parts), ...disksBeside(parts));
 

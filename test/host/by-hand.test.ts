@@ -195,6 +195,11 @@ describe.each(SHELLS)('in %s', (...shell) => {
       const { out } = agent('status');
       expect(out).toMatch(/watchdog0 \(module\), held by systemd \(1\); it may guard a jump/);
       expect(out).toMatch(/watchdog +module made the last start of this machine/);
+      host.write('sys/class/watchdog/watchdog1/nowayout', '0\n');
+      host.write('sys/class/watchdog/watchdog1/identity', 'i6300ESB timer\n');
+      expect(agent('status').out).toMatch(
+        /watchdog1 \(of an unknown driver\), free; it cannot guard a jump, for nobody knows whether/,
+      );
     });
 
     test('with no agent running, for this moment and read-only', () => {

@@ -146,7 +146,9 @@ describe.each(SHELLS)('in %s', (...shell) => {
       0o755,
     );
     expect(inventory().bmc).toEqual({ source: 'ipmi', address: '10.9.0.7' });
-    host.write('sys/class/watchdog/watchdog0/x', '');
+    host.write('sys/class/watchdog/watchdog0/identity', 'Software Watchdog\n');
+    expect(inventory().watchdog).toBe(false);
+    host.write('sys/class/watchdog/watchdog1/identity', 'i6300ESB timer\n');
     expect(inventory().watchdog).toBe(true);
   });
 
@@ -193,7 +195,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(requests()).toHaveLength(1);
       run('M_SERIAL=1; send_inventory; M_SERIAL=2; send_inventory; send_inventory');
       expect(requests()).toHaveLength(3);
-      run('send_inventory; mkdir -p "$T/sys/class/watchdog/watchdog0"; send_inventory');
+      run('send_inventory; mkdir -p "$T/sys/class/watchdog/watchdog0/device"; send_inventory');
       expect(requests()).toHaveLength(5);
       run('send_inventory; echo "30000.0 1" > "$T/proc/uptime"; send_inventory');
       expect(requests()).toHaveLength(7);

@@ -219,9 +219,9 @@ describe.each(SHELLS)('which watchdog may guard a jump, in %s', (...shell) => {
 
   function hardware(name: string, module: string, nowayout = '0') {
     host.write(`sys/class/watchdog/${name}/nowayout`, `${nowayout}\n`);
-    host.write(`sys/modules/${module}/x`, '');
+    host.write(`sys/module/${module}/x`, '');
     host.write(`sys/devices/${name}/driver/x`, '');
-    symlinkSync(host.path(`sys/modules/${module}`), host.path(`sys/devices/${name}/driver/module`));
+    symlinkSync(host.path(`sys/module/${module}`), host.path(`sys/devices/${name}/driver/module`));
     symlinkSync(host.path(`sys/devices/${name}`), host.path(`sys/class/watchdog/${name}/device`));
   }
   const chosen = () => {
@@ -255,8 +255,126 @@ describe.each(SHELLS)('which watchdog may guard a jump, in %s', (...shell) => {
     expect(chosen()).toEqual(['none', '']);
   });
 
-  test('softdog is none: it has no device', () => {
-    rmSync(host.path('sys/class/watchdog/watchdog0/device'));
-    expect(chosen()).toEqual(['none', '']);
+  describe('where sysfs names no device of it', () => {
+    const FOLDER = 'kernel/drivers/watchdog';
+    beforeEach(() => {
+      rmSync(host.path('sys'), { recursive: true });
+      host.disk(
+        'sda',
+        {},
+        ['bios', 'boot', 'state', 'a', 'b'].map((label) => `warmboot-${label}`),
+      );
+      host.write('sys/module/watchdog/parameters/stop_on_reboot', '0\n');
+      host.write('proc/sys/kernel/osrelease', '6.12.0-amd64\n');
+      const names = ['i6300esb', 'iTCO_vendor_support', 'it87_wdt', 'pretimeout_panic', 'softdog'];
+      const lines = names.map((name) => `${FOLDER}/${name}.ko.xz:\n`);
+      lines.push(`${FOLDER}/iTCO_wdt.ko.xz: ${FOLDER}/iTCO_vendor_support.ko.xz\n`);
+      // Not a watchdog's driver, although it needs one.
+      lines.push(`kernel/drivers/platform/box.ko.xz: ${FOLDER}/it87_wdt.ko.xz\n`);
+      host.write('root/lib/modules/6.12.0-amd64/modules.dep', lines.join(''));
+      host.write('root/lib/modules/6.12.0-amd64/modules.builtin', `${FOLDER}/watchdog.ko\n`);
+      host.write('look/usr/lib/modules/6.12/modules.dep', lines.join(''));
+    });
+
+    /** A watchdog as sysfs shows one whose driver gave it no parent. */
+    function nameless(name: string, identity: string) {
+      host.write(`sys/class/watchdog/${name}/nowayout`, '0\n');
+      host.write(`sys/class/watchdog/${name}/identity`, `${identity}\n`);
+    }
+    /** A module that is loaded; with a driver on a bus it is bound to these devices. */
+    function loaded(module: string, driver?: string, ...devices: string[]) {
+      host.write(`sys/module/${module}/initstate`, 'live\n');
+      if (driver === undefined) return;
+      const folder = `sys/bus/${driver.replace(':', '/drivers/')}`;
+      host.write(`${folder}/bind`, '');
+      symlinkSync(host.path(`sys/module/${module}`), host.path(`${folder}/module`));
+      for (const device of devices) {
+        mkdirSync(host.path(`sys/devices/${device}`), { recursive: true });
+        symlinkSync(host.path(`sys/devices/${device}`), host.path(`${folder}/${device}`));
+      }
+      mkdirSync(host.path(`sys/module/${module}/drivers`));
+      symlinkSync(host.path(folder), host.path(`sys/module/${module}/drivers/${driver}`));
+    }
+    const i6300esb = (name = 'watchdog0') => {
+      nameless(name, 'i6300ESB timer');
+      loaded('i6300esb', 'pci:i6300ESB timer', '0000:00:04.0');
+    };
+    const words = (script: string) => host.run(shell, script).out.split('\n');
+
+    test('its driver is the one that is loaded', () => {
+      loaded('box');
+      loaded('pretimeout_panic');
+      i6300esb();
+      expect(chosen()).toEqual(['i6300esb', 'watchdog0 i6300esb']);
+    });
+
+    test('softdog beside it is none, and does not have its driver', () => {
+      nameless('watchdog0', 'Software Watchdog');
+      loaded('softdog');
+      expect([words('watchdogs'), chosen()]).toEqual([[''], ['none', '']]);
+      i6300esb('watchdog1');
+      expect(chosen()).toEqual(['i6300esb', 'watchdog1 i6300esb']);
+    });
+
+    test('another one’s driver is not its own', () => {
+      loaded('iTCO_wdt', 'platform:iTCO_wdt', 'iTCO_wdt.1.auto');
+      loaded('iTCO_vendor_support');
+      nameless('watchdog1', 'iTCO_wdt');
+      host.write('sys/devices/iTCO_wdt.1.auto/x', '');
+      symlinkSync(
+        host.path('sys/bus/platform/drivers/iTCO_wdt'),
+        host.path('sys/devices/iTCO_wdt.1.auto/driver'),
+      );
+      symlinkSync(host.path('sys/devices/iTCO_wdt.1.auto'), host.path('sys/class/watchdog/watchdog1/device'));
+      i6300esb();
+      expect(words('for name in $(watchdogs); do watchdog_module "$name"; done')).toEqual([
+        'i6300esb',
+        'iTCO_wdt',
+      ]);
+      expect(chosen()).toEqual(['i6300esb', 'watchdog0 i6300esb']);
+    });
+
+    test('a driver that found no hardware is not its own', () => {
+      loaded('iTCO_wdt', 'platform:iTCO_wdt');
+      i6300esb();
+      expect(chosen()).toEqual(['i6300esb', 'watchdog0 i6300esb']);
+    });
+
+    test('a driver that is on no bus may be its own, and so may one that is built in', () => {
+      nameless('watchdog0', 'IT87 WDT');
+      loaded('it87_wdt');
+      expect(chosen()).toEqual(['it87_wdt', 'watchdog0 it87_wdt']);
+      rmSync(host.path('sys/module/it87_wdt'), { recursive: true });
+      expect(chosen()).toEqual(['none', '']);
+      host.write('root/lib/modules/6.12.0-amd64/modules.builtin', `${FOLDER}/it87_wdt.ko\n`);
+      expect(chosen()).toEqual(['it87_wdt', 'watchdog0 it87_wdt']);
+      loaded('i6300esb', 'pci:i6300ESB timer', '0000:00:04.0');
+      expect(chosen()).toEqual(['none', '']);
+    });
+
+    test('of two nobody knows which driver is whose, also where only one driver is known', () => {
+      i6300esb();
+      nameless('watchdog1', 'a timer of a driver from elsewhere');
+      expect(chosen()).toEqual(['none', '']);
+      loaded('it87_wdt');
+      expect(chosen()).toEqual(['none', '']);
+    });
+
+    test('one that reset the machine is told by its driver, or by what it calls itself', () => {
+      i6300esb();
+      expect(words('watchdog_that_reset || echo none')).toEqual(['none']);
+      host.write('sys/class/watchdog/watchdog0/bootstatus', '32\n');
+      expect(words('watchdog_that_reset')).toEqual(['i6300esb']);
+      loaded('it87_wdt');
+      expect(words('watchdog_that_reset')).toEqual(['i6300ESB timer']);
+    });
+
+    test('an old kernel does not say what it is: without a device it may be softdog', () => {
+      i6300esb();
+      rmSync(host.path('sys/class/watchdog/watchdog0/identity'));
+      expect([words('watchdogs'), chosen()]).toEqual([[''], ['none', '']]);
+      mkdirSync(host.path('sys/class/watchdog/watchdog0/device'));
+      expect(chosen()).toEqual(['i6300esb', 'watchdog0 i6300esb']);
+    });
   });
 });

@@ -84,3 +84,8 @@ test('a watchdog resets the machine, and is there only where it is asked for', (
   expect(argumentsOf({ watchdog: true })).toContain('-device i6300esb -action watchdog=reset');
   expect(argumentsOf({})).not.toContain('i6300esb');
 });
+
+test('with that watchdog the board’s own is off', () => {
+  expect(argumentsOf({ watchdog: true })).toContain('-global ICH9-LPC.enable_tco=off');
+  expect(argumentsOf({})).not.toContain('enable_tco');
+});

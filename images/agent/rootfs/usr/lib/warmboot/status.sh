@@ -137,12 +137,14 @@ work_slot() {
 }
 
 status_watchdogs() {
-  local name text any
+  local name module text any
   any=''
   for name in $(watchdogs); do
     any=yes
-    text="$name ($(watchdog_module "$name" || echo 'of an unknown driver')), $(watchdog_holder "$name")"
+    module=$(watchdog_module "$name")
+    text="$name (${module:-of an unknown driver}), $(watchdog_holder "$name")"
     if [ "$(watchdog_fact "$name" nowayout)" != 0 ]; then text="$text; left alone, for it cannot be stopped again, or nobody knows"
+    elif [ -z "$module" ]; then text="$text; it cannot guard a jump, for nobody knows whether the next system has its driver"
     elif stays_armed; then text="$text; it may guard a jump"
     else text="$text; it cannot guard a jump, for this kernel stops it (older than 5.8, or started without watchdog.stop_on_reboot=0)"
     fi

@@ -1,20 +1,76 @@
 # shellcheck shell=sh
 # The machine's hardware watchdogs: which there are, and which may stay armed over a jump.
 
-# watchdogs: the kernel's names of them. softdog has no device: it is a timer of the kernel that it would have to guard.
+# watchdogs: the kernel's names of them. Not softdog, a timer of the kernel that it would have to guard; where the kernel is too old to
+# tell (before 4.5) that is whichever has no device.
 watchdogs() {
-  local path
+  local path identity
   for path in "$WB_SYS"/class/watchdog/watchdog*; do
-    if [ -e "$path/device" ]; then echo "${path##*/}"; fi
+    if identity=$(cat "$path/identity" 2> /dev/null); then
+      if [ "$identity" != 'Software Watchdog' ]; then echo "${path##*/}"; fi
+    elif [ -e "$path/device" ]; then echo "${path##*/}"
+    fi
   done
 }
 
-# watchdog_module NAME: its driver, as modprobe calls it.
+# watchdog_module NAME: its driver, as modprobe calls it. 1: nobody knows.
 watchdog_module() {
   local path
   path=$WB_SYS/class/watchdog/$1/device/driver
+  if [ ! -e "$path" ]; then module_left; return; fi
   if [ -e "$path/module" ]; then path=$path/module; fi
   path=$(readlink -f "$path") && [ -e "$path" ] && echo "${path##*/}" | tr - _
+}
+
+# module_left: the driver of the watchdog for which sysfs names none, because its driver gave it no parent (i6300esb, those of Super I/O
+# chips). It is the driver that is left when the other watchdogs have theirs; where that does not leave one to one, nobody knows.
+module_left() {
+  local name others nameless
+  others=' ' nameless=0
+  for name in $(watchdogs); do
+    if [ -e "$WB_SYS/class/watchdog/$name/device/driver" ]; then others="$others$(watchdog_module "$name") "
+    else nameless=$((nameless + 1))
+    fi
+  done
+  set --
+  for name in $(watchdog_drivers); do
+    case $others in *" $name "*) ;; *) set -- "$@" "$name" ;; esac
+  done
+  [ "$nameless $#" = '1 1' ] && echo "$1"
+}
+
+# watchdog_drivers: those that may have made a watchdog: the ones that are loaded, and all that are built in, of which sysfs does not
+# tell. Beside the drivers, their folder holds softdog and what drivers and kernel use.
+watchdog_drivers() {
+  local modules kind name
+  modules=${WB_ROOT:-}/lib/modules/$(cat "$WB_PROC/sys/kernel/osrelease" 2> /dev/null)
+  for kind in dep builtin; do
+    for name in $(module_files "$modules/modules.$kind" | grep /drivers/watchdog/ | module_names); do
+      case $name in softdog | watchdog | pretimeout_* | iTCO_vendor_support) continue ;; esac
+      if [ "$kind" = dep ] && [ ! -d "$WB_SYS/module/$name" ]; then continue; fi
+      if may_have_device "$name"; then echo "$name"; fi
+    done
+  done
+}
+
+# may_have_device MODULE: no, where its drivers are bound to none: that hardware is not there, or did not answer.
+may_have_device() {
+  local path
+  [ -d "$WB_SYS/module/$1/drivers" ] || return 0
+  for path in "$WB_SYS/module/$1/drivers"/*/*; do
+    if [ -L "$path" ] && [ "${path##*/}" != module ]; then return 0; fi
+  done
+  return 1
+}
+
+# module_files FILE: each line of modules.dep and modules.builtin begins with a module's file.
+module_files() {
+  sed 's/:.*//' "$1" 2> /dev/null
+}
+
+# module_names: of the files on stdin, as modprobe and sysfs call them.
+module_names() {
+  sed 's|.*/||; s/\.ko.*//' | tr - _
 }
 
 # watchdog_fact NAME ATTRIBUTE: what the kernel says of it; nothing where it is too old to say.
@@ -57,7 +113,7 @@ slot_knows_watchdog() {
   return "$result"
 }
 
-# tree_knows_watchdog FOLDER MODULE: each line of modules.dep and modules.builtin begins with a module's file.
+# tree_knows_watchdog FOLDER MODULE: it is among the modules of that system's kernels, or built in.
 tree_knows_watchdog() {
   local file
   [ -f "$1/usr/lib/warmboot/watchdog.sh" ] || return 1
@@ -65,18 +121,22 @@ tree_knows_watchdog() {
     "$1"/lib/modules/*/modules.dep "$1"/lib/modules/*/modules.builtin; do
     # Without usr-merge /lib is a folder; as a link it may lead out of here.
     case $file in "$1"/lib/*) if [ -L "$1/lib" ]; then continue; fi ;; esac
-    if [ -f "$file" ] && sed 's/:.*//; s|.*/||; s/\.ko.*//' "$file" | tr - _ | grep -qxF "$2"; then return 0; fi
+    if [ -f "$file" ] && module_files "$file" | module_names | grep -qxF "$2"; then return 0; fi
   done
   return 1
 }
 
-# watchdog_that_reset: the driver of the watchdog that made the last start of this machine (WDIOF_CARDRESET, 0x20), if one says so.
+# watchdog_that_reset: the watchdog that made the last start of this machine (WDIOF_CARDRESET, 0x20), if one says so: by its driver, or
+# by what it calls itself.
 watchdog_that_reset() {
   local name status
   for name in $(watchdogs); do
     status=$(watchdog_fact "$name" bootstatus)
     case $status in '' | *[!0-9]*) continue ;; esac
-    if [ $((status / 32 % 2)) -eq 1 ]; then watchdog_module "$name"; return; fi
+    if [ $((status / 32 % 2)) -eq 1 ]; then
+      watchdog_module "$name" || watchdog_fact "$name" identity
+      return
+    fi
   done
   return 1
 }

@@ -27,7 +27,7 @@ inventory_json() {
     nic_json "$name"
   done
   printf '],"bmc":'; bmc_json
-  printf ',"watchdog":%s}\n' "$(if ls -d "$WB_SYS"/class/watchdog/watchdog* > /dev/null 2>&1; then echo true; else echo false; fi)"
+  printf ',"watchdog":%s}\n' "$(if [ -n "$(watchdogs)" ]; then echo true; else echo false; fi)"
 }
 
 # maker_json VENDOR PRODUCT SERIAL: by the files that hold them.
