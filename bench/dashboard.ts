@@ -11,7 +11,7 @@ import { fillStore, macOf } from './filled-store.ts';
 import { Server } from './fleet/server.ts';
 import { Times } from './fleet/times.ts';
 import { ask } from './fleet/wire.ts';
-import { requireTools, table, workspace } from './workspace.ts';
+import { median, requireTools, table, workspace } from './workspace.ts';
 
 const HOSTS = Number(process.argv[2] ?? 10_000);
 const MINUTES = Number(process.argv[3] ?? 10);
@@ -105,12 +105,12 @@ async function updates(page: Page): Promise<void> {
   seen.push(['report until it is seen', '< 1000 ms', words(times)]);
 }
 
-/** Of the page alone, rubbish taken out; the first sample is not counted, for scripts and styles are still settling. */
+/** Of the page alone, rubbish taken out; the first sample is not counted, for scripts and styles are still settling. Medians. */
 async function memory(page: Page, devtools: CDPSession): Promise<void> {
   await devtools.send('Performance.enable');
   const [cpu, began] = [server.cpuSeconds, performance.now()];
   const end = began + MINUTES * 60_000;
-  const samples: { readonly heapMib: number; readonly nodes: number }[] = [];
+  const samples: Sample[] = [];
   let sent = 0;
   let nextSample = began + SAMPLE_MS;
   while (performance.now() < end) {
@@ -127,20 +127,30 @@ async function memory(page: Page, devtools: CDPSession): Promise<void> {
   }
   const seconds = (performance.now() - began) / 1000;
   samples.push(await sample(devtools));
-  const [first, last] = [samples[1] ?? samples[0], samples.at(-1)];
+  const settled = samples.length > 1 ? samples.slice(1) : samples;
+  // Of the first and of the last third: a sample that falls between two pages, the old and its successor, holds both.
+  const third = Math.ceil(settled.length / 3);
+  const [first, last] = [settled.slice(0, third), settled.slice(-third)];
+  const heap = (of: readonly Sample[]) => median(of.map(({ heapMib }) => heapMib)).toFixed(1);
+  const nodes = (of: readonly Sample[]) => median(of.map((each) => each.nodes));
   const most = Math.max(...samples.map(({ heapMib }) => heapMib));
   const said = `${sent} reports in ${seconds.toFixed(0)} s`;
   seen.push([
     `page's memory, ${said}`,
     'steady',
-    `${first?.heapMib.toFixed(1)} → ${last?.heapMib.toFixed(1)} MiB, most ${most.toFixed(1)}`,
+    `${heap(first)} → ${heap(last)} MiB, most ${most.toFixed(1)}`,
   ]);
-  seen.push(['elements and texts of the page', 'steady', `${first?.nodes} → ${last?.nodes}`]);
+  seen.push(['elements and texts of the page', 'steady', `${nodes(first)} → ${nodes(last)}`]);
   seen.push(["server's cores meanwhile", '', ((server.cpuSeconds - cpu) / seconds).toFixed(2)]);
   await page.getByRole('status').getByText('Live').waitFor();
 }
 
-async function sample(devtools: CDPSession): Promise<{ heapMib: number; nodes: number }> {
+interface Sample {
+  readonly heapMib: number;
+  readonly nodes: number;
+}
+
+async function sample(devtools: CDPSession): Promise<Sample> {
   await devtools.send('HeapProfiler.collectGarbage');
   const { metrics } = await devtools.send('Performance.getMetrics');
   const of = (name: string) => metrics.find((metric) => metric.name === name)?.value ?? 0;
