@@ -132,7 +132,7 @@ test.each([
         return false;
       }
     });
-  await expect.poll(copies, { timeout: 60_000 }).not.toEqual([]);
+  await expect.poll(copies).not.toEqual([]);
   child.kill(signal);
   const [exitCode] = await once(child, 'exit');
   expect(exitCode).toBe(code);

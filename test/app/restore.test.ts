@@ -37,7 +37,7 @@ beforeAll(async () => {
   const waiting = await new Machine(server).enrol();
   macs = { installed: installed.mac, open: open.mac, waiting: waiting.mac };
   good = (await server.admin('/api/v1/backup', { body: { images: true } })).body;
-}, 60_000);
+});
 afterAll(async () => {
   await server.close();
   rmSync(dir, { recursive: true });

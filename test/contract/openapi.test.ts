@@ -17,7 +17,7 @@ let openapi: any;
 beforeAll(async () => {
   server = await runningServer();
   openapi = (await ask(server.running.adminUrl, '/api/v1/openapi.json')).json;
-}, 60_000);
+});
 afterAll(() => server.close());
 
 test('docs/openapi.json is what the server says. If not: npm run openapi', async () => {

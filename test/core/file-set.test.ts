@@ -81,7 +81,7 @@ describe('the tar of a set', () => {
     );
   });
 
-  test('is read by GNU tar and by busybox as what it is', { timeout: 120_000 }, () => {
+  test('is read by GNU tar and by busybox as what it is', () => {
     fc.assert(
       fc.property(sets, (files) => {
         const dir = mkdtempSync(join(tmpdir(), 'warmboot-file-set-'));

@@ -26,7 +26,7 @@ async function otherProcess(file: string): Promise<string> {
   return text.toString().trim();
 }
 
-test('a folder has one writer; SIGKILL sets it free', { timeout: 60_000 }, async () => {
+test('a folder has one writer; SIGKILL sets it free', async () => {
   const file = join(dir, 'lock.db');
   expect(await otherProcess(file)).toBe('held');
   expect(lockData(file)).toBeNull();

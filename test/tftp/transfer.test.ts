@@ -232,21 +232,17 @@ describe('over a network that loses, repeats and reorders', () => {
       ),
       { numRuns: 300 },
     );
-  }, 60_000);
+  });
 
   test.each([
     [8, 1],
     [8, 64],
     [64, 16],
     [512, 64],
-  ])(
-    'more than 65535 blocks of %i bytes, window %i',
-    (blksize, windowsize) => {
-      const bytes = blksize * 65_536 * 2 + 5;
-      const conditions = { seed: 7, loss: 0.001, repeat: 0.001, reorder: 0.001 };
-      const result = simulate({ bytes, blksize, windowsize, ...conditions });
-      expect(result).toMatchObject({ received: true, end: { outcome: 'complete' } });
-    },
-    60_000,
-  );
+  ])('more than 65535 blocks of %i bytes, window %i', (blksize, windowsize) => {
+    const bytes = blksize * 65_536 * 2 + 5;
+    const conditions = { seed: 7, loss: 0.001, repeat: 0.001, reorder: 0.001 };
+    const result = simulate({ bytes, blksize, windowsize, ...conditions });
+    expect(result).toMatchObject({ received: true, end: { outcome: 'complete' } });
+  });
 });

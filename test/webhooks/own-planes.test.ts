@@ -5,7 +5,7 @@ import { runningServer, type TestServer } from '../fixtures/running-server.ts';
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 test('a webhook that leads to the server itself gets no further than a stranger', async () => {

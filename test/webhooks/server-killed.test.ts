@@ -60,10 +60,10 @@ test('a server that is killed in the middle: every event comes, in order, at lea
   }
   for (const mac of rest) await admin(url, '/api/v1/hosts', { macs: [mac] });
   const delivered = () => [...new Set(target.got.map(({ body }) => JSON.parse(body).data.data.mac))];
-  await expect.poll(delivered, { timeout: 60_000 }).toEqual(macs);
+  await expect.poll(delivered).toEqual(macs);
   const ids = target.got.map(({ body }) => JSON.parse(body).data.id as number);
   expect(ids).toEqual([...ids].sort((one, other) => one - other));
   expect(ids.length).toBeGreaterThan(new Set(ids).size);
   for (const { body, headers } of target.got)
     expect(new StandardWebhook(hook.secret).verify(body, headers)).toBeTruthy();
-}, 180_000);
+});
