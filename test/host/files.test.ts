@@ -98,7 +98,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   describe('a switch', () => {
     const SWITCH = `
       M_ATTEMPT=att-2 ATTEMPT=att-2 M_ACTION=switch M_SLOT=b M_IMAGE_DIGEST=sha256:b M_APPEND=x M_TRIAL=y M_SWITCH=kexec M_POLL=5 IN_TRIAL='' SLOT=a
-      DISK=sda DIGEST=sha256:a HOOK_SECONDS=1 ETAG=e WB_ROOT=$T/root FILES_SECONDS=2
+      DISK=sda DIGEST=sha256:a HOOK_SECONDS=3600 ETAG=e WB_ROOT=$T/root FILES_SECONDS=2
       switch_allowed() { :; }
       before_switch() { :; }
       leave() { echo "leave by $1, slot-b $(cat "$STATE/files/slot-b" 2> /dev/null)"; }

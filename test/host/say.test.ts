@@ -23,9 +23,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('a console that was told to stop holds nobody up', () => {
     // Nobody reads from it, so who opens it to write waits.
     execFileSync('mkfifo', [host.path('stopped')]);
-    const began = Date.now();
     expect(host.run(shell, 'WB_CONSOLE=$T/stopped; say hello; echo on').out).toBe('on');
-    expect(Date.now() - began).toBeLessThan(30_000);
     expect(readFileSync(host.path('run/log'), 'utf8')).toBe('warmboot: hello\n');
   });
 

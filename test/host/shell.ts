@@ -7,6 +7,9 @@ import { promisify } from 'node:util';
 
 const exec = promisify(execFile);
 
+/** For a script, shorter than that of its test. */
+const PATIENCE_MS = 240_000;
+
 const images = fileURLToPath(new URL('../../images', import.meta.url));
 export const AGENT = join(images, 'agent/rootfs/usr/lib/warmboot');
 export const INSTALLER = join(images, 'installer/rootfs/usr/lib/warmboot');
@@ -71,6 +74,9 @@ const PLAYED: Readonly<Record<string, string>> = {
     cat "$T/body" > "$out" 2> /dev/null
     printf '%s' "$status"`,
 };
+
+/** The real one, which gives up neither a connection nor an answer because a test's machine is busy. */
+const PATIENT_CURL = `PATH=\${PATH#*:}; exec curl "$@" --connect-timeout 200 --max-time 200`;
 
 const REAL_HELPER = `
   case $1 in
@@ -210,7 +216,7 @@ export class FakeHost {
       [...options, '-c', PLAYED_FIRST + this.#sourced(script, parts)],
       {
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: PATIENCE_MS,
         // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
         stdio: ['ignore', 'pipe', 'pipe'],
         env: this.env,
@@ -228,9 +234,9 @@ export class FakeHost {
     script: string,
     env: Readonly<Record<string, string>> = {},
     before: readonly string[] = [],
-    timeoutMs = 60_000,
+    timeoutMs = PATIENCE_MS,
   ): Promise<string> {
-    rmSync(this.path('bin/curl'), { force: true });
+    this.write('bin/curl', `#!/bin/sh\n${PATIENT_CURL}\n`, 0o755);
     this.write('bin/warmboot-helper', `#!/bin/sh\n${REAL_HELPER}\n`, 0o755);
     const [program = 'sh', ...args] = [...before, ...shell, '-c', this.#sourced(script, [])];
     const child = spawn(program, args, {

@@ -26,7 +26,7 @@ beforeAll(async () => {
   server = await runningServer(() => ({ boot: { ...BOOT, limits: { ...NO_LIMITS, atOnce: 1 } } }));
   [image] = await storeRandomImages(server.dataDir, BYTES);
   raw = (await server.boot(`/boot/images/${image.digest}/raw`)).body;
-}, 120_000);
+});
 afterAll(async () => {
   await server.close();
   rmSync(helper, { recursive: true });
@@ -74,17 +74,14 @@ test.each(SHELLS)(
     const { ended, log } = flash(shell, mac, attempt, 'STREAMS=1');
     const attemptNow = async () => (await server.admin(`/api/v1/hosts/${mac}`)).json.attempt;
     const waits = { phase: 'writing', outcome: null, progress: { phase: 'wait' } };
-    await expect.poll(attemptNow, { timeout: 60_000 }).toMatchObject(waits);
+    await expect.poll(attemptNow).toMatchObject(waits);
     const { deadline } = await attemptNow();
-    await expect
-      .poll(async () => (await attemptNow()).deadline, { timeout: 60_000 })
-      .toBeGreaterThan(deadline);
+    await expect.poll(async () => (await attemptNow()).deadline).toBeGreaterThan(deadline);
     other.destroy();
     expect([await ended, written()]).toEqual([0, hash(raw)]);
     expect(log().match(/waits for its turn/g)).toHaveLength(1);
     expect(log()).not.toContain('data ended');
   },
-  90_000,
 );
 
 /** A mirror of one's own making. */
@@ -119,7 +116,7 @@ test('a mirror serves the whole image, without the token', async () => {
     new Set(['index.json no token', 'frames.json no token', 'data no token']),
   );
   expect(log()).not.toContain('mirror');
-}, 60_000);
+});
 
 test.each([
   ['is not there', null],
@@ -139,17 +136,13 @@ test.each([
       setTimeout(() => response.destroy(), 50);
     },
   ],
-] as const)(
-  'a mirror that %s stops no host',
-  async (_, answer) => {
-    const { mac, attempt } = await enrolled();
-    const url = answer === null ? 'http://127.0.0.1:1' : (await mirror(answer)).url;
-    const { ended, log } = flash(DASH, mac, attempt, `M_MIRROR=${url}`);
-    expect([await ended, written()]).toEqual([0, hash(raw)]);
-    expect(log()).toContain(`the mirror ${url} fails, the server is asked`);
-  },
-  60_000,
-);
+] as const)('a mirror that %s stops no host', async (_, answer) => {
+  const { mac, attempt } = await enrolled();
+  const url = answer === null ? 'http://127.0.0.1:1' : (await mirror(answer)).url;
+  const { ended, log } = flash(DASH, mac, attempt, `M_MIRROR=${url}`);
+  expect([await ended, written()]).toEqual([0, hash(raw)]);
+  expect(log()).toContain(`the mirror ${url} fails, the server is asked`);
+});
 
 test('data that goes wrong at the mirror after the rest came well is asked for at the server', async () => {
   const { mac, attempt } = await enrolled();
@@ -162,4 +155,4 @@ test('data that goes wrong at the mirror after the rest came well is asked for a
   const { ended, log } = flash(DASH, mac, attempt, `M_MIRROR=${url}`);
   expect([await ended, written()]).toEqual([0, hash(raw)]);
   expect(log()).toContain('its data is damaged');
-}, 60_000);
+});

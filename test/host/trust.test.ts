@@ -185,9 +185,7 @@ describe('a key is followed by another', () => {
   };
   const held = async () => (await look()).split(' ').at(-1);
   const becomes = async (id: string, wanted: string) => {
-    await expect
-      .poll(async () => (await keys()).find((key) => key.id === id)?.state, { timeout: 60_000 })
-      .toBe(wanted);
+    await expect.poll(async () => (await keys()).find((key) => key.id === id)?.state).toBe(wanted);
   };
 
   test('announced, both held, then the switch, then the old one dropped; a host that was off comes over', async () => {
@@ -212,7 +210,7 @@ describe('a key is followed by another', () => {
     expect(await look()).toMatch(new RegExp(`^result 0\n.* ${last}$`));
     expect(await look()).toMatch(/^result 0\n/);
     await expect
-      .poll(async () => (await keys()).find(({ id }) => id === old)?.hosts.includes(mac), { timeout: 60_000 })
+      .poll(async () => (await keys()).find(({ id }) => id === old)?.hosts.includes(mac))
       .toBe(false);
   });
 
