@@ -23,7 +23,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 let images: string;
 beforeAll(() => {
   images = makeStandIn(root);
-}, 120_000);
+});
 
 function warmboot(...words: string[]): ChildProcess {
   // A group of its own, so that the build process can be killed with its server.
@@ -73,7 +73,9 @@ async function wholeBuild(): Promise<{ digest: string; ms: number }> {
 test(`a build killed at ${KILLS} random moments`, async () => {
   await wholeBuild();
   rmSync(data, { recursive: true });
-  const { digest, ms } = await wholeBuild();
+  const whole = await wholeBuild();
+  const { digest } = whole;
+  let { ms } = whole;
 
   // The seed is printed, so that a failure can be made again.
   let state = Number(process.env.WARMBOOT_TEST_SEED ?? Date.now() % 2 ** 31);
@@ -87,6 +89,7 @@ test(`a build killed at ${KILLS} random moments`, async () => {
     // Half of the time the store is begun anew, so that there is everything to write.
     if (random() < 0.5) rmSync(data, { recursive: true, force: true });
     const child = warmboot('build', 'test-os', '--tag', `round-${round}`);
+    const began = Date.now();
     const closed = once(child, 'close');
     const timer = setTimeout(() => {
       const group = groupOf(child.pid ?? 0);
@@ -98,6 +101,8 @@ test(`a build killed at ${KILLS} random moments`, async () => {
     const [code] = (await closed) as [number | null];
     clearTimeout(timer);
     if (code !== 0) killed += 1;
+    // The machine is less busy than it was.
+    else ms = Math.min(ms, Date.now() - began);
 
     const verified = await run('image', 'verify');
     expect(verified, verified.said).toMatchObject({ code: 0 });

@@ -128,7 +128,7 @@ RUN exit 9
     expect(
       execFileSync('sh', ['-c', 'grep -rla "$0" "$1" || true', text, dataDir], { encoding: 'utf8' }),
     ).toBe('');
-}, 120_000);
+});
 
 test('the log of a build is there after a restart, with its numbers', async () => {
   const headers = { authorization: `Bearer ${readFileSync(join(dataDir, 'admin.token'), 'utf8').trim()}` };
@@ -147,7 +147,7 @@ test('the log of a build is there after a restart, with its numbers', async () =
   expect(after).toContain('"stepsTotal":4');
   expect(after).toMatch(/^id: 1\n/m);
   expect(after).toMatch(/event: end\ndata: .*"status":"succeeded"/);
-}, 60_000);
+});
 
 test('a Dockerfile from outside the context', async () => {
   const context = folder({ a: 'of the context' });
@@ -159,7 +159,7 @@ test('a Dockerfile from outside the context', async () => {
     'of the context',
     'a\n',
   ]);
-}, 60_000);
+});
 
 test('a folder of the server: its .dockerignore, arguments and secrets', async () => {
   const dockerfile = `FROM debian:trixie
@@ -183,7 +183,7 @@ RUN ls /c > /list
   expect(inImage('opt-folder', '/n').trim()).toBe('10');
   expect(inImage('opt-folder', '/who')).toBe('you\n');
   expect(inImage('opt-folder', '/list')).toBe('Dockerfile\nimage.json\nthis\n');
-}, 120_000);
+});
 
 test.each<[string, Record<string, string>, string[], string]>([
   [
@@ -231,15 +231,11 @@ test.each<[string, Record<string, string>, string[], string]>([
     [],
     'The context is larger than the 9 MiB that this server takes',
   ],
-])(
-  '%s',
-  async (_, files, flags, sentence) => {
-    const { code, stdout, stderr } = await build('opt-refused', '--context', folder(files), ...flags);
-    expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toContain(sentence);
-  },
-  60_000,
-);
+])('%s', async (_, files, flags, sentence) => {
+  const { code, stdout, stderr } = await build('opt-refused', '--context', folder(files), ...flags);
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toContain(sentence);
+});
 
 test('an image that Docker has: refused only for what it lacks, and the agent is not among it', async () => {
   folder({ Dockerfile: AGENT, 'image.json': TOOL }, join(imagesDir, 'agent'));
@@ -250,12 +246,12 @@ test('an image that Docker has: refused only for what it lacks, and the agent is
   expect(code).toBe(1);
   expect(stderr).toContain('there is no kernel');
   expect(stderr).not.toMatch(/^ +(agent|agent-unit|trial-guard): /m);
-}, 120_000);
+});
 
 test('an image that is nowhere', async () => {
   const { stderr } = await build('opt-from', '--from', 'localhost:1/nowhere/image');
   expect(stderr).toContain('is not in Docker and could not be pulled');
-}, 60_000);
+});
 
 test('without image.json, with flags and the agent: an image that hosts can run', async () => {
   folder({ Dockerfile: AGENT, 'image.json': TOOL }, join(imagesDir, 'agent'));
@@ -273,7 +269,7 @@ test('without image.json, with flags and the agent: an image that hosts can run'
   // The same image by its name in Docker is the same image.
   const again = await build('opt-os', '--from', 'warmboot/opt-os', ...flags);
   expect(again.stdout.trim()).toBe(digest);
-}, 180_000);
+});
 
 test('what docker build leaves out, Warmboot leaves out', async () => {
   const names = [
@@ -307,4 +303,4 @@ test('what docker build leaves out, Warmboot leaves out', async () => {
     execFileSync('docker', buildx, { stdio: 'pipe' });
     expect([ignore, code, ours]).toEqual([ignore, 0, inImage('opt-ignore-docker', '/list')]);
   }
-}, 240_000);
+});

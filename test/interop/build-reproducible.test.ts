@@ -23,7 +23,7 @@ beforeAll(() => {
   chmodSync(root, 0o755);
   makeStandIn(root);
   symlinkSync(join(root, 'images'), join(copy, 'images'));
-}, 300_000);
+});
 
 interface Surroundings {
   readonly folder: string;
@@ -94,4 +94,4 @@ test('time zone, day, locale, user, folder and the order of Docker’s cache lea
   execFileSync('docker', ['load', '-q', '-i', join(root, 'same.tar')], { stdio: 'ignore' });
   const from = ['test-os', '--from', 'warmboot/test-same', '--size', '512MiB', '--append', 'console=tty0'];
   expect(digestOf({ folder: 'three', env: { TZ: 'Pacific/Chatham' }, image: from })).toBe(first);
-}, 300_000);
+});

@@ -68,7 +68,7 @@ describe.each(['gpt', 'msdos'] as const)('%s', (table) => {
     const { all } = await execa(
       'setpriv',
       [
-        ...['--pdeathsig', 'KILL', '--', 'timeout', '-k', '1', '100', '/usr/bin/linux.uml', ...kernel],
+        ...['--pdeathsig', 'KILL', '--', 'timeout', '-k', '1', '500', '/usr/bin/linux.uml', ...kernel],
         ...['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', `init=${init}`],
       ],
       { stdin: 'ignore', all: true, reject: false, cwd: folder },

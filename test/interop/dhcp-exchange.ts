@@ -22,8 +22,8 @@ export type Outcome = { readonly offer: Answer | null; readonly ack: Answer | nu
 
 /** A server that is silent at first is still starting; one that stays so does not mean to answer. */
 const ASK_EVERY_MS = 500;
-const FIRST_ANSWER_MS = 20_000;
-const ANSWER_MS = 5_000;
+const FIRST_ANSWER_MS = 100_000;
+const ANSWER_MS = 60_000;
 
 /** Option 53, in hex. */
 const OFFER = '02';

@@ -90,7 +90,7 @@ beforeAll(async () => {
   tree = mergeLayers(
     await saveLayers(docker, image, join(root, 'work'), () => {}, new AbortController().signal),
   );
-}, 180_000);
+});
 
 describe.each(['ext4', 'xfs'] as const)('%s', (type) => {
   const partition = join(root, `partition.${type}`);

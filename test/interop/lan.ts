@@ -31,7 +31,8 @@ export type Started = {
   stop(): Promise<void>;
 };
 
-const PATIENCE_MS = 30_000;
+/** A bound for what hangs. */
+const PATIENCE_MS = 120_000;
 
 export async function openLan(): Promise<Lan> {
   const running: Started[] = [];
@@ -61,7 +62,7 @@ export async function openLan(): Promise<Lan> {
 
 /** The first process of a network namespace, which is there as long as it is. */
 function holder(): ChildProcess {
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'unshare', '--net', '--', 'sleep', '600'], {
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'unshare', '--net', '--', 'sleep', '3600'], {
     stdio: 'ignore',
   });
 }

@@ -24,7 +24,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'warmboot-mass-'));
   images = await storeRandomImages(folder, BYTES);
   server = await startLocalServer(folder);
-}, 60_000);
+});
 afterAll(async () => {
   await server.close();
   rmSync(folder, { recursive: true });
@@ -107,7 +107,7 @@ test('500 at once: every byte right, memory bounded, and a line about each that 
   expect({ right: count('right'), died: count('died') }).toEqual({ right: HOSTS - DYING, died: DYING });
   expect(mostMib - before).toBeLessThan(MAX_GROWTH_MIB);
 
-  await expect.poll(() => requestLines().length, { timeout: 20_000 }).toBe(1 + HOSTS);
+  await expect.poll(() => requestLines().length).toBe(1 + HOSTS);
   const lines = requestLines();
   const sizes = images.map(({ bytes }) => bytes);
   const whole = lines.filter(({ level }) => level === 30);
@@ -120,4 +120,4 @@ test('500 at once: every byte right, memory bounded, and a line about each that 
     expect(sizes.every((size) => bytes < size)).toBe(true);
     expect(why).toBe('the client reset the connection');
   }
-}, 120_000);
+});

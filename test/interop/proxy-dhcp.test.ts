@@ -43,7 +43,7 @@ async function ask(question: Partial<Question> & Pick<Question, 'hex' | 'answers
   const whole: Question = {
     from: { address: '0.0.0.0', port: 68 },
     to: EVERYBODY,
-    timeoutMs: 4_000,
+    timeoutMs: 100_000,
     ...question,
   };
   // A machine without an address has no route; ours shall send its broadcasts into this network.

@@ -23,7 +23,7 @@ beforeAll(async () => {
   for (let at = 0; at < 3; at += 1)
     await server.admin('/api/v1/hosts', { body: { macs: [newMac()], image: 'one' } });
   good = (await server.admin('/api/v1/backup', { body: { images: true } })).body;
-}, 60_000);
+});
 afterAll(async () => {
   await server.close();
   rmSync(dir, { recursive: true });
@@ -123,5 +123,5 @@ describe.each([true, false])('killed before any step, something was there: %s', 
     for (const state of states) expect(state).toMatch(isFull ? /^old$/ : /cut off before it was complete/);
     expect([...seen.keys()]).toContain('place warmboot.db');
     expect([...seen.keys()].includes('put warmboot.db aside')).toBe(isFull);
-  }, 600_000);
+  });
 });

@@ -37,7 +37,7 @@ async function serve(data: string): Promise<Server> {
   };
 }
 
-test('SIGKILL at random moments of an import', { timeout: 300_000 }, async () => {
+test('SIGKILL at random moments of an import', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'warmboot-killed-'));
   const data = join(folder, 'data');
   const source = storeWorld(join(folder, 'source'));
@@ -61,13 +61,22 @@ test('SIGKILL at random moments of an import', { timeout: 300_000 }, async () =>
     // One undisturbed, to know how long it takes on this machine.
     const began = performance.now();
     expect(await on('image', 'import', files[ROUNDS] ?? '')).toMatchObject({ code: 0 });
-    const whole = performance.now() - began;
+    let whole = performance.now() - began;
     const shares = fc.sample(fc.integer({ min: 0, max: 120 }), { seed: SEED, numRuns: ROUNDS });
     for (const [at, share] of shares.entries()) {
-      const importing = on('image', 'import', files[at] ?? '');
+      const started = performance.now();
+      const importing = on('image', 'import', files[at] ?? '').then(({ code }) => ({
+        code,
+        ms: performance.now() - started,
+      }));
       await pause((whole * share) / 100);
       await server.end('SIGKILL');
-      if ((await importing).code === 0) finished += 1;
+      const { code, ms } = await importing;
+      if (code === 0) {
+        finished += 1;
+        // The machine is less busy than it was.
+        whole = Math.min(whole, ms);
+      }
       server = await serve(data);
       expect(await on('image', 'verify')).toMatchObject({ code: 0 });
       const { images } = JSON.parse((await on('images', '--json')).stdout);

@@ -78,7 +78,7 @@ test.each([
     stderr += text;
   });
 
-  await expect.poll(() => `${stdout}${stderr}`, { timeout: 45_000 }).toContain(LINE);
+  await expect.poll(() => `${stdout}${stderr}`).toContain(LINE);
   expect(stdout).toContain(LINE);
   expect(stderr).toContain('starting the machine (tcg)');
   const work = inCheckout(`.cache/work/try-${running.pid}`);

@@ -480,7 +480,7 @@ test.runIf(mountable)('a kernel can go on from there: files come, grow and go', 
   check(made);
 });
 
-test('random trees', { timeout: 180_000 }, () => {
+test('random trees', () => {
   const name = fc.string({ unit: fc.constantFrom(...'ab\xe9\n'), minLength: 1, maxLength: 60 });
   const xattrs = fc
     .dictionary(

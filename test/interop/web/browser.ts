@@ -18,6 +18,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** A bound for what hangs. */
+const PATIENCE_MS = 120_000;
+
 export type Look = {
   /** Left out: the administrator's; null: nobody is logged in. */
   readonly token?: string | null;
@@ -57,6 +60,7 @@ export async function browserOf(url: string, admin: string): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), 'warmboot-chromium-'));
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
+    timeout: PATIENCE_MS,
     args: FLAGS,
     env: { ...process.env, HOME: folder },
   });
@@ -71,6 +75,7 @@ export async function browserOf(url: string, admin: string): Promise<Browser> {
         javaScriptEnabled: javaScript,
         timezoneId: 'UTC',
       });
+      context.setDefaultTimeout(PATIENCE_MS);
       contexts.push(context);
       const page = await context.newPage();
       page.on('pageerror', (error) => complaints.push(error.message));

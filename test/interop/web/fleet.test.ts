@@ -38,9 +38,7 @@ const admin = (path: string, body?: object, method?: string) =>
   web.server.admin(path, { ...(body && { body }), ...(method && { method }) });
 
 async function allRun(hosts: readonly FleetHost[], digest: string): Promise<void> {
-  await expect
-    .poll(() => hosts.every((host) => host.digest === digest), { timeout: 60_000, interval: 100 })
-    .toBe(true);
+  await expect.poll(() => hosts.every((host) => host.digest === digest), { interval: 100 }).toBe(true);
 }
 
 /** Hosts with this label that run the image `one`. */
@@ -54,9 +52,7 @@ async function running(pool: string, tempers: readonly ('good' | 'rolls-back')[]
   return hosts;
 }
 
-const SLOWLY = { timeout: 60_000 };
-const status = (page: Page, word: string) =>
-  page.locator('.heading .badge', { hasText: word }).waitFor(SLOWLY);
+const status = (page: Page, word: string) => page.locator('.heading .badge', { hasText: word }).waitFor();
 const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name });
 const link = (page: Page, name: string) => page.getByRole('link', { name, exact: true });
 
@@ -68,8 +64,8 @@ test('machines that wait are looked at and approved, two at once; a third is ign
   const [one, two, three] = hosts.map(({ mac }) => mac) as [string, string, string];
   // Nobody loads the page again.
   await page.getByText('wait', { exact: false }).first().waitFor();
-  await page.getByLabel(`Choose ${one}`).check(SLOWLY);
-  await page.getByLabel(`Choose ${two}`).check(SLOWLY);
+  await page.getByLabel(`Choose ${one}`).check();
+  await page.getByLabel(`Choose ${two}`).check();
   await button(page, 'Approve the ticked…').click();
   await page.getByRole('combobox', { name: 'Image' }).selectOption('one:latest');
   await page.getByLabel('Labels').fill('pool=found');
@@ -83,7 +79,7 @@ test('machines that wait are looked at and approved, two at once; a third is ign
   await page.getByLabel(`Choose ${three}`).check();
   await button(page, 'Ignore the ticked…').click();
   await button(page, 'Ignore').click();
-  await page.getByText('No machine waits.').waitFor(SLOWLY);
+  await page.getByText('No machine waits.').waitFor();
   await page.getByRole('link', { name: /ignored/ }).click();
   await page.getByLabel(`Choose ${three}`).check();
   await button(page, 'Let the ticked wait again…').click();
@@ -101,7 +97,7 @@ test('a rollout is begun by a selector, watched, paused, resumed and rolled back
   await page.getByRole('combobox', { name: 'Image' }).selectOption('two:latest');
   await page.getByLabel('Waves after it').fill('50%, 100%');
   await page.getByLabel('On their way at once').fill('100%');
-  await page.getByLabel('Rest after each wave').fill('5s');
+  await page.getByLabel('Rest after each wave').fill('30s');
   await page.getByLabel('Name', { exact: true }).fill('spring');
   await button(page, 'Show what would happen').click();
   await button(page, 'Start the rollout to 4 hosts').click();
@@ -112,7 +108,7 @@ test('a rollout is begun by a selector, watched, paused, resumed and rolled back
       .getByRole('region', { name: 'Waves', exact: true })
       .locator('tbody tr')
       .nth(at - 1);
-  await wave(1).getByText('soaks').waitFor(SLOWLY);
+  await wave(1).getByText('soaks').waitFor();
   expect(await wave(2).textContent()).toContain('waits');
   await link(page, 'Pause').click();
   await page.getByText('3 hosts not ordered yet').waitFor();
@@ -123,7 +119,7 @@ test('a rollout is begun by a selector, watched, paused, resumed and rolled back
   await link(page, 'Resume').click();
   await button(page, 'Resume the rollout').click();
   await status(page, 'running');
-  await wave(2).getByText('soaks').waitFor(SLOWLY);
+  await wave(2).getByText('soaks').waitFor();
   await status(page, 'finished');
   expect(await wave(3).textContent()).toMatch(/over/);
   expect(hosts.map(({ digest }) => digest)).toEqual(hosts.map(() => web.server.two.digest));
@@ -177,9 +173,7 @@ test('all of it is there without JavaScript', async () => {
   await page.getByLabel(`Type ${mac} to allow it`).fill(mac);
   await button(page, 'Approve, and install one:latest').click();
   await page.getByText(`${mac} is approved for one:latest.`).waitFor();
-  await expect
-    .poll(async () => (await admin(`/api/v1/hosts/${mac}`)).json.state, { timeout: 60_000 })
-    .toBe('active');
+  await expect.poll(async () => (await admin(`/api/v1/hosts/${mac}`)).json.state).toBe('active');
 
   await page.goto('/rollouts/new?selector=pool%3Dplain&image=two:latest');
   await page.getByRole('combobox', { name: 'Image' }).selectOption('two:latest');
@@ -191,7 +185,7 @@ test('all of it is there without JavaScript', async () => {
     .poll(async () => {
       await page.goto(pathname);
       return page.locator('.heading .badge').first().textContent();
-    }, SLOWLY)
+    })
     .toBe('finished');
 });
 

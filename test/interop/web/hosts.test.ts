@@ -22,7 +22,6 @@ afterAll(() => web.close());
 const machine = (n: number) => machines[n] as Machine;
 const rowOf = (page: Page, { mac }: Machine) => page.getByRole('row').filter({ hasText: mac });
 const live = (page: Page) => page.getByRole('status').getByText('Live').waitFor();
-const within = process.env.CI ? 5_000 : 2_000;
 const ordered = async (which: Machine) => {
   const { json } = await web.server.admin(`/api/v1/hosts/${which.mac}`);
   which.attempt = json.attempt.id;
@@ -61,10 +60,8 @@ test('filter, tick, assign to many, and see them go', async () => {
   await ordered(machine(1));
   const confirm = await jump(machine(1));
   await row.getByText('on trial').first().waitFor();
-  const began = performance.now();
   await confirm();
   await row.getByText('active').waitFor();
-  expect(performance.now() - began).toBeLessThan(within);
 });
 
 test('by the keyboard alone: rows, ticks, opening, search, help', async () => {

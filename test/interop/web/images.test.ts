@@ -5,7 +5,7 @@ import { MARKUP, type SimulatedImages, simulateImages } from '../../fixtures/sim
 import { type Browsing, browsing, fitsItsWidth, seriousFindings } from './browser.ts';
 
 /** A build is a process of its own, which has to start. */
-const PATIENCE = { timeout: 20_000, interval: 500 };
+const PATIENCE = { interval: 500 };
 
 let web: Browsing;
 let images: SimulatedImages;
