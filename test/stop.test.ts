@@ -46,7 +46,8 @@ async function serve(stopTimeout: number): Promise<Served> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
+  // With all that it said.
+  const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
   const lines: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
   const [first] = await once(createInterface({ input: child.stdout }), 'line');
@@ -79,7 +80,7 @@ const refusesConnections = (url: string) =>
   });
 
 test('a download in flight survives SIGTERM; long polls and streams end at once, and nothing begins', async () => {
-  const { child, boot, admin, token, ended } = await serve(60);
+  const { child, boot, admin, token, ended } = await serve(600);
   const headers = { authorization: `Bearer ${token}` };
   const mac = newMac();
   await ask(admin, '/api/v1/hosts', { headers, body: { macs: [mac], image: 'one' } });
@@ -109,7 +110,7 @@ test('a download in flight survives SIGTERM; long polls and streams end at once,
 });
 
 test('a TFTP transfer in flight comes to its end, and a new one gets no answer', async () => {
-  const { child, tftpPort, boot, ended } = await serve(60);
+  const { child, tftpPort, boot, ended } = await serve(600);
   const client = createSocket('udp4');
   onTestFinished(() => void client.close());
   const heard: { readonly packet: Buffer; readonly port: number }[] = [];
@@ -155,7 +156,7 @@ test('what is stuck is cut after the bound, and told', async () => {
 });
 
 test('a connection on which nothing was ever asked does not hold the server', async () => {
-  const { child, boot, ended } = await serve(60);
+  const { child, boot, ended } = await serve(600);
   const { hostname, port } = new URL(boot);
   const silent = connect(Number(port), hostname).on('error', () => undefined);
   await once(silent, 'connect');
@@ -166,7 +167,7 @@ test('a connection on which nothing was ever asked does not hold the server', as
 });
 
 test('asked twice, it ends at once', async () => {
-  const { child, boot, ended } = await serve(60);
+  const { child, boot, ended } = await serve(600);
   const { call } = await slowDownload(boot);
   call.on('error', () => undefined);
   child.kill('SIGTERM');

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { contextSpool, type SpoolOptions } from '../../server/blobs/context-spool.ts';
 import type { Digest } from '../../server/core/digest.ts';
-import { beforeRemoval, diskCalls } from '../fixtures/disk-calls.ts';
+import { beforeRemoval, diskCalls, removed } from '../fixtures/disk-calls.ts';
 
 vi.mock('node:fs/promises', async (original) =>
   (await import('../fixtures/disk-calls.ts')).noting(original as never),
@@ -109,25 +109,21 @@ test.each(['hold', 'find'] as const)(
   async (ask) => {
     vi.useFakeTimers({ toFake: ['setInterval'] });
     onTestFinished(() => void vi.useRealTimers());
+    removed.length = 0;
     const spooled = await spool();
     await spooled.put(digestOf('old'), parts('old'), null);
     age(spooled.folder, 'old', 2 * HOUR);
     let asked: Promise<unknown> = Promise.resolve(null);
-    const removal = new Promise<void>((removed) => {
-      beforeRemoval.run = async () => {
-        asked = spooled[ask](digestOf('old'));
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        removed();
-      };
-    });
+    beforeRemoval.run = async () => {
+      asked = spooled[ask](digestOf('old'));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    };
     onTestFinished(() => {
       beforeRemoval.run = null;
     });
     vi.advanceTimersByTime(600_000);
-    await removal;
-    const isHere = (await asked) !== null;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(existsSync(fileOf(spooled.folder, 'old'))).toBe(isHere);
+    await expect.poll(() => removed).toContain(`${digestOf('old').slice(7)}.tar`);
+    expect(existsSync(fileOf(spooled.folder, 'old'))).toBe((await asked) !== null);
   },
 );
 

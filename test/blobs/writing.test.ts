@@ -129,8 +129,7 @@ test('a pack is removed when its last reader has ended', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect(existsSync(packPath(dataDir, 'a'))).toBe(true);
   second();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(existsSync(packPath(dataDir, 'a'))).toBe(false);
+  await expect.poll(() => existsSync(packPath(dataDir, 'a'))).toBe(false);
 });
 
 test('an image is removed as a whole, and what is not there needs no removing', async () => {

@@ -69,7 +69,7 @@ test('--wait shows phases and progress, and ends with the attempt', async () => 
     "
   `);
   expect([code, stdout]).toEqual([0, `${MAC} runs debian-13:next (${TWO}) after 40 s.\n`]);
-}, 15_000);
+});
 
 test.each([
   [

@@ -50,13 +50,15 @@ test('--follow goes on where the list ended, across a broken stream, until Ctrl-
       if (asked.headers.accept !== 'text/event-stream') return { events: [list[0]], next: 7 };
       streams += 1;
       if (streams === 1) return stream(response, [sseText('report', list[1], 8)], 'break');
-      setTimeout(() => interrupt.abort(), 100);
       return stream(response, [sseText('report', list[1], 8), sseText('host-removed', list[2], 9)], 'stay');
     },
     'GET /api/v1/hosts': hosts,
   });
   const { code, stdout, stderr } = await run(['events', '--follow', '--server', server.url], {
     signal: interrupt.signal,
+    onStdout: (text) => {
+      if (text.includes('host-removed')) interrupt.abort();
+    },
   });
   expect(stdout).toMatchInlineSnapshot(`
     "2026-11-24T11:58:07Z  52:54:00:00:00:01  attempt-began   operator  debian-13:next was ordered
@@ -79,12 +81,14 @@ test('--follow --json is one event a line, as the API said it', async () => {
   const server = await adminServer({
     'GET /api/v1/events': (asked, response) => {
       if (asked.headers.accept !== 'text/event-stream') return { events: list, next: 10 };
-      setTimeout(() => interrupt.abort(), 50);
-      return stream(response, [sseText('x', newer, 11), sseText('y', { unknown: 1 })], 'stay');
+      return stream(response, [sseText('y', { unknown: 1 }), sseText('x', newer, 11)], 'stay');
     },
   });
   const { stdout } = await run(['events', '--follow', '--json', '--server', server.url], {
     signal: interrupt.signal,
+    onStdout: (text) => {
+      if (text.includes('newer')) interrupt.abort();
+    },
   });
   const lines = stdout.trim().split('\n');
   expect(lines.map((line) => JSON.parse(line))).toEqual([...list, newer]);
@@ -133,7 +137,7 @@ test('--follow tells what is missing, and goes on behind it', async () => {
         const gap = { after: 70, next: 7, reason: 'the log ends at 6: it was restored from a backup' };
         return stream(response, [sseText('gap', gap, 6), sseText('report', list[0], 7)], 'break');
       }
-      setTimeout(() => interrupt.abort(), 50);
+      interrupt.abort();
       return stream(response, [], 'stay');
     },
     'GET /api/v1/hosts': hosts,

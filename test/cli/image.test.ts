@@ -13,7 +13,7 @@ let folder: string;
 beforeAll(async () => {
   [source, target] = await Promise.all([runningServer(), runningServer()]);
   folder = mkdtempSync(join(tmpdir(), 'warmboot-cli-image-'));
-}, 60_000);
+});
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   await Promise.all([source.close(), target.close()]);

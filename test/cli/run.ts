@@ -17,6 +17,8 @@ export interface WorldOptions extends Partial<Omit<CliWorld, 'stdout' | 'stderr'
   readonly columns?: number;
   /** Called with everything as it is written to stderr. */
   onStderr?(text: string): void;
+  /** The same of stdout. */
+  onStdout?(text: string): void;
 }
 
 /** The moment at which the tests take place. */
@@ -25,7 +27,14 @@ export const TOKEN = 'token-of-the-test';
 
 /** Runs the command line in a world without a file, a clock or an environment but these. */
 export async function run(argv: readonly string[], options: WorldOptions = {}): Promise<Ran> {
-  const { files = { 'data/admin.token': `${TOKEN}\n` }, denied = [], columns, onStderr, ...given } = options;
+  const {
+    files = { 'data/admin.token': `${TOKEN}\n` },
+    denied = [],
+    columns,
+    onStderr,
+    onStdout,
+    ...given
+  } = options;
   let [stdout, stderr] = ['', ''];
   const isTTY = columns !== undefined;
   const world: CliWorld = {
@@ -53,6 +62,7 @@ export async function run(argv: readonly string[], options: WorldOptions = {}): 
       columns,
       write: (text) => {
         stdout += text;
+        onStdout?.(text);
       },
     },
     stderr: {

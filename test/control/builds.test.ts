@@ -44,8 +44,8 @@ function builds(builder: Builder, more: Partial<BuildContext> = {}) {
   });
   return { store, errors, cases };
 }
-async function read(entries: AsyncIterable<BuildNews>): Promise<string[]> {
-  const all: string[] = [];
+/** @param all that it has told so far */
+async function read(entries: AsyncIterable<BuildNews>, all: string[] = []): Promise<string[]> {
   for await (const news of entries)
     all.push('buildsBefore' in news ? `${news.buildsBefore} before` : news.message);
   return all;
@@ -221,7 +221,6 @@ function inHand() {
     });
   return { builder, running: () => [...ends.keys()], end: (id: string) => ends.get(id)?.() };
 }
-const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 test('two builds run at once; the others wait in order, and are told how many are before them', async () => {
   const { builder, running, end } = inHand();
@@ -230,24 +229,25 @@ test('two builds run at once; the others wait in order, and are told how many ar
   const started = [];
   for (let i = 0; i < 4; i += 1) started.push(await cases.start(ALICE, order()));
   expect(started.map(({ status }) => status)).toEqual(['running', 'running', 'queued', 'queued']);
-  const logs = ['b3', 'b4'].map((id) => read(cases.log(id, never)));
-  await soon();
-  expect(running()).toEqual(['b1', 'b2']);
+  const told: string[][] = [[], []];
+  const logs = told.map((all, at) => read(cases.log(`b${at + 3}`, never), all));
+  await expect.poll(() => told).toEqual([['1 before'], ['2 before']]);
+  await expect.poll(running).toEqual(['b1', 'b2']);
   now += 1000;
   end('b2');
-  await soon();
-  expect(running()).toEqual(['b1', 'b2', 'b3']);
+  await expect.poll(running).toEqual(['b1', 'b2', 'b3']);
   expect(await cases.find('b3')).toMatchObject({ status: 'running', startedAt: NOW + 1000 });
   expect(await cases.find('b4')).toMatchObject({ status: 'queued', startedAt: NOW });
   for (const id of ['b1', 'b3', 'b4']) {
+    await expect.poll(running).toContain(id);
     end(id);
-    await soon();
   }
   expect(await Promise.all(logs)).toEqual([
     ['1 before', 'b3 begins'],
     ['2 before', '1 before', 'b4 begins'],
   ]);
-  expect((await cases.list(9)).map(({ status }) => status)).toEqual(Array(4).fill('succeeded'));
+  const statuses = async () => (await cases.list(9)).map(({ status }) => status);
+  await expect.poll(statuses).toEqual(Array(4).fill('succeeded'));
   const events = (await store.events({ limit: 99 })).map(({ kind, data }) => `${kind} ${data.build}`);
   expect(events.filter((text) => /b4/.test(text))).toEqual([
     'build-queued b4',
@@ -269,7 +269,7 @@ test('when the server stops, what waits is interrupted without having begun, and
   const { builder, running } = inHand();
   const { cases } = builds(builder);
   for (let i = 0; i < 3; i += 1) await cases.start(ALICE, order());
-  await soon();
+  await expect.poll(running).toEqual(['b1', 'b2']);
   await cases.stop();
   expect(running()).toEqual(['b1', 'b2']);
   expect((await cases.list(9)).map(({ status }) => status)).toEqual(Array(3).fill('interrupted'));

@@ -127,8 +127,7 @@ test('a download goes on while its image is removed and its pack rewritten', asy
   for (let next = await reading.next(); !next.done; next = await reading.next())
     parts.push(Buffer.from(next.value));
   expect(Buffer.concat(parts).equals(rawOf(seeds(0, 20)))).toBe(true);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(existsSync(packPath(world.dataDir, 'big'))).toBe(false);
+  await expect.poll(() => existsSync(packPath(world.dataDir, 'big'))).toBe(false);
   // Opened before and read after: refused rather than read from a pack that is gone.
   await expect(async () => {
     for await (const _ of late.read({ start: 0, end: 10 }, signal));

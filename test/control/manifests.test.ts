@@ -22,7 +22,7 @@ test('who listens hears of each change, until he ends it; of a host that nobody 
 
 test('what a machine boots is told when the disk has it, whatever it asks by', async () => {
   const { context } = await useCases();
-  let done = () => {};
+  let done: (() => void) | null = null;
   const settled = () =>
     new Promise<void>((resolve) => {
       done = resolve;
@@ -32,9 +32,10 @@ test('what a machine boots is told when the disk has it, whatever it asks by', a
   const asked = bootChoice(macAt(1)).then(() => {
     told = true;
   });
+  await expect.poll(() => done).not.toBeNull();
   await new Promise((resolve) => setTimeout(resolve, 10));
   expect(told).toBe(false);
-  done();
+  (done as (() => void) | null)?.();
   await asked;
 });
 

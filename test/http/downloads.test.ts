@@ -13,7 +13,7 @@ let images: readonly RandomImage[];
 beforeAll(async () => {
   server = await runningServer();
   images = await storeRandomImages(server.dataDir, BYTES);
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const pathOf = ({ digest }: RandomImage, file = 'data') => `/boot/images/${digest}/${file}`;
@@ -82,9 +82,9 @@ test('200 downloads that are given up leave no file open, and hold nothing', asy
     socket.destroy();
   });
   await Promise.all(clients);
-  await expect.poll(openFiles, { timeout: 60_000 }).toEqual([]);
+  await expect.poll(openFiles).toEqual([]);
   for (const { digest } of images)
     expect((await server.admin(`/api/v1/images/${digest}`, { method: 'DELETE' })).status).toBe(200);
   const packs = () => readdirSync(`${server.dataDir}/packs`).filter((name) => /^(whole|pieced)/.test(name));
-  await expect.poll(packs, { timeout: 60_000 }).toEqual([]);
+  await expect.poll(packs).toEqual([]);
 });

@@ -25,7 +25,7 @@ function client(lines: readonly string[], url = server.running.adminUrl) {
     socket,
     closed,
     said: () => text,
-    saying: (what: RegExp) => expect.poll(() => text, { timeout: 10_000 }).toMatch(what),
+    saying: (what: RegExp) => expect.poll(() => text).toMatch(what),
   };
 }
 

@@ -444,7 +444,7 @@ test('what is in a file is told in no line of the log and to no webhook', async 
     expect((await admin(at(mac, '/etc/wifi.conf'))).text).toBe(`${SECRET}more`);
     await admin(at(mac, '/etc/wifi.conf'), { method: 'DELETE' });
     const told = () => target.events().filter(({ kind }: { kind: string }) => kind === 'host-files-changed');
-    await expect.poll(() => told().length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => told().length).toBe(3);
     expect(told().map(({ data }: { data: { path: string } }) => data.path)).toEqual(
       Array(3).fill('etc/wifi.conf'),
     );

@@ -10,7 +10,7 @@ import { type Answer, runningServer, type TestServer } from '../fixtures/running
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const TEXTS = [

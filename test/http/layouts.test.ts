@@ -4,7 +4,7 @@ import { runningServer, type TestServer } from '../fixtures/running-server.ts';
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 test('layouts, each with what lies where on a disk', async () => {

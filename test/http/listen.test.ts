@@ -7,17 +7,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ACCEPT_QUEUE } from '../../server/core/accept-queue.ts';
 import { LARGE_BODIES, listen, type Patience, SMALL_BODIES } from '../../server/http/listen.ts';
 
-/** The server's own times, a thousand times shorter. */
-function short({ headersMs, requestMs, silenceMs, stallMs }: Patience): Patience {
-  return {
-    headersMs: headersMs / 1000,
-    requestMs: requestMs / 1000,
-    silenceMs: silenceMs / 200,
-    stallMs: stallMs / 300,
-    lookMs: 10,
-    maxConnections: 100,
-  };
-}
+/** The server's own times, of which only those that a test is about are shorter: a busy machine is silent, too. */
+const quick = (patience: Patience, shorter: Partial<Patience>): Patience => ({
+  ...patience,
+  lookMs: 10,
+  maxConnections: 100,
+  ...shorter,
+});
 
 /** A server that counts what it is sent, and reads it only after `readsAfterMs`. */
 async function counting(patience: Patience, readsAfterMs = 0, answersAfterMs = 0) {
@@ -66,26 +62,25 @@ async function trickle(socket: Socket, bytes: number, everyMs: number): Promise<
 }
 
 test('a large body may take longer than any fixed time, as long as it comes', async () => {
-  const { socket, ended } = await counting(short(LARGE_BODIES));
+  const { socket, ended } = await counting(quick(LARGE_BODIES, {}));
   await trickle(socket, 12, 50);
   expect(await ended).toContain('12 bytes');
   // Where bodies are small the same client is told that it is too slow.
-  const small = await counting(short(SMALL_BODIES));
+  const small = await counting(quick(SMALL_BODIES, { headersMs: 200, requestMs: 300 }));
   await trickle(small.socket, 12, 50);
   expect(await small.ended).toContain('408');
 });
 
 test('a client that falls silent within a body is let go', async () => {
-  const { socket, failures, ended } = await counting(short(LARGE_BODIES));
+  const { socket, failures, ended } = await counting(quick(LARGE_BODIES, { silenceMs: 300 }));
   socket.write(`${head(10)}xxx`);
-  const began = Date.now();
   expect(await ended).toBe('');
-  expect(Date.now() - began).toBeLessThan(60_000);
   await expect.poll(() => failures.length).toBe(1);
 });
 
 test('a body that waits to be read, and an answer that takes its time, are not the client’s silence', async () => {
-  const { socket, ended } = await counting(short(LARGE_BODIES), 1_000, 1_000);
+  const patience = quick(LARGE_BODIES, { silenceMs: 1_000, stallMs: 1_000 });
+  const { socket, ended } = await counting(patience, 2_500, 2_500);
   const bytes = 8 * 1024 * 1024;
   socket.write(head(bytes));
   socket.write(Buffer.alloc(bytes));
@@ -93,7 +88,7 @@ test('a body that waits to be read, and an answer that takes its time, are not t
 });
 
 test('headers that do not come end the connection, however long a body may take', async () => {
-  const { socket, ended } = await counting(short(LARGE_BODIES));
+  const { socket, ended } = await counting(quick(LARGE_BODIES, { headersMs: 20 }));
   socket.write('PUT / HTTP/1.1\r\nhost:');
   expect(await ended).toContain('408');
 });

@@ -6,7 +6,7 @@ const PATH = '/api/v1/mirrors';
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const FRA = { name: 'fra', selector: 'site=fra', url: 'http://10.1.0.1:8080' };

@@ -4,7 +4,7 @@ import { newMac, runningServer, type TestServer } from '../fixtures/running-serv
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"';

@@ -6,7 +6,7 @@ import { newMac, runningServer, type TestServer } from '../fixtures/running-serv
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 let names = 0;

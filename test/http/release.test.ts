@@ -6,7 +6,7 @@ import { type Ask, runningServer, type TestServer } from '../fixtures/running-se
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const machine = () => new Machine(server).enrol();

@@ -8,7 +8,7 @@ let server: TestServer;
 beforeAll(async () => {
   const boot = { ...BOOT, limits: { ...NO_LIMITS, atOnce: 1 } };
   server = await runningServer(() => ({ version: '1.2.3', boot }));
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const status = async () => (await server.admin('/api/v1/status')).json;

@@ -6,7 +6,7 @@ import { ask, runningServer, type TestServer } from '../fixtures/running-server.
 let server: TestServer;
 beforeAll(async () => {
   server = await runningServer();
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const TOKENS = '/api/v1/tokens';
