@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BOOT_RULES } from './boot-rules.ts';
@@ -120,6 +121,30 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(file('slot.cfg')).toBe("set slot_append='root=x'\nset slot_trial='warmboot.trial=9'\n");
     expect(file('valid')).toBe(`DIGEST='${DIGEST}'\nNAME='os'\nATTEMPT='att-2'\n`);
     expect(file('index.json')).toBe('the new index');
+  });
+
+  test('a kernel that another slot has is not fetched again, unless it is another one or damaged', () => {
+    host.write('run/boot/warmboot/a/vmlinuz', 'kernel!');
+    host.write('run/boot/warmboot/a/initrd.img', 'initrd!');
+    host.write('run/boot/warmboot/c/initrd.img', 'initrd?');
+    host.write('run/work/index.json', 'index');
+    const sha = (text: string) => createHash('sha256').update(text).digest('hex');
+    const script = `
+      M_APPEND=x M_TRIAL=x M_KERNEL_URL=/k M_INITRD_URL=/i M_KERNEL_BYTES=7 M_INITRD_BYTES=7
+      boot_sync() { :; }
+      download() { echo "download $1"; printf fetched > "$2"; }
+      boot_files() { M_KERNEL_SHA256=$1 M_INITRD_SHA256=$2; put_boot_files b; cat "$BOOT/warmboot/b/vmlinuz" "$BOOT/warmboot/b/initrd.img"; echo; }
+      boot_files ${sha('kernel!')} ${sha('initrd?')}
+      boot_files ${sha('kernel!')} ${sha('initrd.')}
+      M_KERNEL_BYTES=8
+      boot_files ${sha('kernel!')} ${sha('initrd!')}`;
+    expect(host.run(shell, script).out.split('\n')).toEqual([
+      'kernel!initrd?',
+      'download /i',
+      'kernel!fetched',
+      'download /k',
+      'fetchedinitrd!',
+    ]);
   });
 
   test('the index gives way where the boot partition is short of room', () => {

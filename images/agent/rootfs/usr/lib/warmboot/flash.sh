@@ -124,8 +124,8 @@ put_boot_files() {
   if [ "$needed" -gt "$(free_on_boot)" ]; then
     fail "the boot partition has $(free_on_boot) KiB free, kernel and initrd need $((needed - 1024))"
   fi
-  download "$M_KERNEL_URL" "$at/vmlinuz.new" "$M_KERNEL_SHA256"
-  download "$M_INITRD_URL" "$at/initrd.new" "$M_INITRD_SHA256"
+  put_boot_file "$at/vmlinuz.new" vmlinuz "$M_KERNEL_URL" "$M_KERNEL_SHA256" "$M_KERNEL_BYTES"
+  put_boot_file "$at/initrd.new" initrd.img "$M_INITRD_URL" "$M_INITRD_SHA256" "$M_INITRD_BYTES"
   # On the disk before they get their names.
   boot_sync || fail "the boot partition cannot be written"
   if ! { mv -f "$at/vmlinuz.new" "$at/vmlinuz" && mv -f "$at/initrd.new" "$at/initrd.img" \
@@ -133,4 +133,18 @@ put_boot_files() {
     fail "the boot partition cannot be written"
   fi
   keep_index "$1"
+}
+
+# put_boot_file FILE NAME URL SHA256 BYTES: FILE holds it. Images that differ by a layer mostly have one kernel: what another slot has
+# under that NAME is taken when it is the same, and only what none has is fetched.
+put_boot_file() {
+  local other
+  for other in "$BOOT"/warmboot/[a-h]/"$2"; do
+    [ -f "$other" ] && [ "$(wc -c < "$other")" -eq "$5" ] || continue
+    if tracked cp "$other" "$1" && has_sha256 "$1" "$4"; then
+      say "${other#"$BOOT/"} is what this image needs, too"
+      return
+    fi
+  done
+  download "$3" "$1" "$4"
 }
