@@ -15,6 +15,7 @@ import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compress } from 'zstd-napi';
+import { codedWith } from '../server/blobs/dictionary-coding.ts';
 
 /** warmboot-helper, built from source with sanitizers and run as the installer and the agent run it. */
 
@@ -1251,6 +1252,86 @@ describe('digest and field', () => {
       writeFileSync(path, text);
       expect((await run(['field', path, 'a'])).code).toBe(2);
     }
+  });
+});
+
+describe('dictionary and decode', () => {
+  const old = JSON.stringify(Array.from({ length: 400 }, (_, i) => sha256(`${i}`)));
+  const text = old.replace(sha256('7'), sha256('new'));
+
+  function coded(frame?: Buffer): Buffer {
+    const whole = codedWith(Buffer.from(old), Buffer.from(text)) ?? Buffer.alloc(0);
+    return frame ? Buffer.concat([whole.subarray(0, 40), frame]) : whole;
+  }
+
+  async function decode(bytes: Buffer, dictionary = old): Promise<Outcome & { text: string | null }> {
+    const [known, from, to] = [join(dir, 'known'), join(dir, 'coded'), join(dir, 'text')];
+    writeFileSync(known, dictionary);
+    writeFileSync(from, bytes);
+    const done = await run(['decode', known, from, to]);
+    return { ...done, text: existsSync(to) ? readFileSync(to, 'utf8') : null };
+  }
+
+  test('what the server leaves out is put in again', async () => {
+    expect(coded().length).toBeLessThan(200);
+    expect(await decode(coded())).toEqual({ code: 0, out: '', err: '', text });
+    const named = createHash('sha256').update(old).digest('base64');
+    expect((await run(['dictionary', join(dir, 'known')])).out).toBe(`:${named}:`);
+    expect((await run(['dictionary', join(dir, 'none')])).code).toBe(1);
+  });
+
+  /** Zeros: a few KB of it are tens of MB. */
+  const bomb = (bytes: number) => compress(Buffer.alloc(bytes));
+  test.each<[string, () => Buffer, RegExp]>([
+    ['nothing', () => Buffer.alloc(0), /not coded as dcz/],
+    ['a frame without its head', () => coded().subarray(40), /not coded as dcz/],
+    ['a head without a frame', () => coded(Buffer.alloc(0)), /does not say how many bytes/],
+    ['what is no frame', () => coded(Buffer.from('{"version":1}')), /does not say how many bytes/],
+    [
+      'a frame that does not say its length',
+      () => coded(compress(Buffer.from(text), { contentSizeFlag: false })),
+      /does not say/,
+    ],
+    [
+      'a frame of more than is taken',
+      () => coded(bomb(33 * 2 ** 20)),
+      /says that it has 34603008 bytes, and more than 33554432 are not taken/,
+    ],
+    [
+      'a frame that has more than it says',
+      () => coded(Buffer.concat([compress(Buffer.from('x')), bomb(40 * 2 ** 20)])),
+      /is damaged/,
+    ],
+    ['a frame that was cut off', () => coded().subarray(0, -9), /is damaged/],
+  ])('%s is refused, and nothing is written', async (_, bytes, reason) => {
+    expect(await decode(bytes())).toMatchObject({ code: 2, text: null, err: expect.stringMatching(reason) });
+  });
+
+  test('what was coded with another dictionary is refused', async () => {
+    const done = await decode(coded(), `${old} `);
+    expect(done).toMatchObject({
+      code: 2,
+      text: null,
+      err: expect.stringMatching(/with another dictionary/),
+    });
+  });
+
+  test('no byte that is changed, and no end that is missing, harms the program', async () => {
+    const whole = coded();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(whole.length - 1),
+        fc.integer({ min: 1, max: 255 }),
+        fc.boolean(),
+        async (at, by, isCut) => {
+          const bytes = Buffer.from(isCut ? whole.subarray(0, at) : whole);
+          if (!isCut) bytes[at] = (bytes[at] ?? 0) ^ by;
+          const { code } = await decode(bytes);
+          expect(isCut ? [2] : [0, 2]).toContain(code);
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 

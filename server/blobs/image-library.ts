@@ -6,7 +6,16 @@ import { WarmbootError } from '../core/errors.ts';
 import { bytesSource, heldSource } from '../core/held-bytes.ts';
 import { filesOf, type ImageIndex, parseIndex } from '../core/image-index.ts';
 import { keep } from '../core/keep.ts';
-import type { ByteSource, HeldBytes, ImageFile, ImageLibrary, Store, StoredImage } from '../core/ports.ts';
+import type {
+  ByteSource,
+  CodedFile,
+  HeldBytes,
+  ImageFile,
+  ImageLibrary,
+  Store,
+  StoredImage,
+} from '../core/ports.ts';
+import { codedWith } from './dictionary-coding.ts';
 import { imageLayouts, type Layout } from './image-layouts.ts';
 import { damagedImage, removedImage } from './image-refusals.ts';
 import type { PackReaders } from './pack-readers.ts';
@@ -18,6 +27,8 @@ import { storedFile } from './stored-file.ts';
 
 /** What the indexes at hand may have together, in chunks of about 150 bytes each: three images of 10 GiB. */
 const KEPT_CHUNKS = 500_000;
+/** A rollout needs two texts for each image that its hosts come from: of some 100 KB. */
+const KEPT_CODED_BYTES = 16 * 1024 ** 2;
 
 /**
  * Reads stored images from the data folder; whether they exist, are whole and where their chunks lie comes from the store,
@@ -30,6 +41,7 @@ export function imageLibrary(
 ): ImageLibrary {
   const indexes = keep<ImageIndex>(KEPT_CHUNKS, ({ chunks }) => chunks.length + 1);
   const layouts = imageLayouts(store, readers);
+  const coded = keep<ByteSource | null>(KEPT_CODED_BYTES, (source) => (source?.sizeBytes ?? 0) + 512);
 
   /** Only what was committed exists, and only as long as its row is there. */
   async function rowOf(digest: Digest): Promise<StoredImage | null> {
@@ -43,13 +55,16 @@ export function imageLibrary(
   /** An index never changes under its digest, and is checked against it when it is read. */
   function indexOf(digest: Digest): Promise<ImageIndex> {
     return indexes.get(digest, async () => {
-      const text = await readFile(join(imageFolder(dataDir, digest), 'index.json'));
-      if (`sha256:${hash('sha256', text)}` !== digest)
-        throw damagedImage(digest, 'its index.json is not what was stored');
-      const parsed = parseIndex(text.toString());
+      const parsed = parseIndex((await indexText(digest)).toString());
       if (parsed.ok) return parsed.value;
       throw damagedImage(digest, `its index.json cannot be read, for ${parsed.reason}`);
     });
+  }
+
+  async function indexText(digest: Digest): Promise<Buffer> {
+    const text = await readFile(join(imageFolder(dataDir, digest), 'index.json'));
+    if (`sha256:${hash('sha256', text)}` === digest) return text;
+    throw damagedImage(digest, 'its index.json is not what was stored');
   }
 
   /** Removed while it was read it is simply not there; a file that is missing beside its row is damage. */
@@ -176,10 +191,30 @@ export function imageLibrary(
     }
   }
 
+  /** Made once for all who have the same. What cannot be coded is sent as it is, and reading that tells why. */
+  async function codedText(
+    digest: Digest,
+    file: CodedFile,
+    index: ImageIndex,
+    known: Digest,
+  ): Promise<ByteSource | null> {
+    const layout = file === 'frames.json' ? await layouts.of(digest, index.chunks) : null;
+    const made = coded.get(`${file} ${layout?.framesHash ?? digest} ${known}`, async () => {
+      const text = codedWith(await indexText(known), layout?.framesText ?? (await indexText(digest)));
+      return text && { ...bytesSource(text, quoted(hash('sha256', text))), coding: 'dcz' };
+    });
+    return made.catch(() => null);
+  }
+
   return {
     index: (digest) => reading(digest, () => indexOf(digest)),
     open: (digest, file, check) =>
       reading(digest, async (row) => opened(digest, file, await wholeIndex(row), check)),
+    openCoded: (digest, file, known) =>
+      reading(digest, async (row) => {
+        const index = await wholeIndex(row);
+        return (await rowOf(known)) && codedText(digest, file, index, known);
+      }),
     encoding: (digest) =>
       reading(digest, async (row) => {
         const { filesystem, chunks } = await wholeIndex(row);

@@ -242,6 +242,8 @@ export type ByteSource = {
   readonly sizeBytes: number;
   /** Strong and quoted (RFC 9110, 8.8.3): names these very bytes. */
   readonly etag: string;
+  /** How the bytes are to be undone: a content coding of HTTP. Left out where they are the thing itself. */
+  readonly coding?: 'dcz';
   /**
    * Reads a range in parts; `signal` aborts when nobody wants it any more, and files are closed. Asking for the next part ends
    * the one before: its memory is used again. Who keeps a part copies it.
@@ -274,6 +276,9 @@ export const IMAGE_FILES = [
 
 export type ImageFile = (typeof IMAGE_FILES)[number];
 
+/** The texts that tell of chunks: most of each stands in the index of an image that differs by little, and in each other. */
+export type CodedFile = Extract<ImageFile, 'index.json' | 'frames.json'>;
+
 /** How the chunks of an image are stored, all from one moment: `frames` says where each lies in this `data`. */
 export type ImageEncoding = {
   readonly frames: ImageFrames;
@@ -291,6 +296,11 @@ export type ImageLibrary = {
    * other file that is read as a whole and is not what its sha256 says. `raw` is always checked
    */
   open(digest: Digest, file: ImageFile, check?: 'checked'): Promise<ByteSource | null>;
+  /**
+   * The same text without what it has in common with the index of the image `known`. Null also where there is no such image,
+   * or the text is too long for it: then it is to be had as it is.
+   */
+  openCoded(digest: Digest, file: CodedFile, known: Digest): Promise<ByteSource | null>;
   /**
    * Frames.json and data that belong together: opened one after the other they may not. The data is checked. Null and errors
    * as in `open`.

@@ -6,19 +6,27 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { claimSchema, reportSchema } from '../contract/host-plane.ts';
 import { inventorySchema, MAX_INVENTORY_BYTES } from '../contract/inventory.ts';
 import { cpioArchive } from '../core/cpio.ts';
-import { parseDigest } from '../core/digest.ts';
+import { type Digest, parseDigest } from '../core/digest.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { hostScript, type ScriptBase } from '../core/host-script.ts';
 import { hostState } from '../core/host-state.ts';
 import { INSTALLER, installerOf } from '../core/installer.ts';
 import { autoexecScript, entryScript } from '../core/ipxe.ts';
 import { type Mac, parseMac } from '../core/mac.ts';
-import { IMAGE_FILES, type ImageFile, type ImageLibrary, type Logger, type Store } from '../core/ports.ts';
+import {
+  type ByteSource,
+  IMAGE_FILES,
+  type ImageFile,
+  type ImageLibrary,
+  type Logger,
+  type Store,
+} from '../core/ports.ts';
 import type { DiskUseCases, MachineUseCases } from '../core/use-cases.ts';
 import { bodyOf } from './body.ts';
 import { callerOf, hashToken } from './caller.ts';
 import { diskRoute } from './disk-route.ts';
 import { heldKeys } from './held-keys.ts';
+import { knownIndex } from './known-index.ts';
 import { type HostTrust, manifestRoute } from './manifest-route.ts';
 import { memorySource } from './memory-source.ts';
 import { nothingHere } from './nothing-here.ts';
@@ -120,7 +128,7 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
     if (!digest)
       throw new WarmbootError('malformed', 'An image is named by its digest: sha256: and 64 hex digits.');
     const file = IMAGE_FILES.find((name) => name === c.req.param('file'));
-    const bytes = file ? await library.open(digest, file) : null;
+    const bytes = file ? await imageFile(c, digest, file) : null;
     if (!file || !bytes)
       throw new WarmbootError('not-found', `There is no ${c.req.param('file')} of the image ${digest}.`);
     // How chunks are encoded may change when a damaged one is stored anew: a cache asks whether it has.
@@ -229,6 +237,13 @@ export function bootPlane(plane: BootPlane): Hono<Env> {
     const read = ({ start, end }: { start: number; end: number }, signal: AbortSignal) =>
       createReadStream(file, { start, end: end - 1, signal }) as AsyncIterable<Uint8Array>;
     return sendBytes(c, { sizeBytes: size, etag, read }, 'application/octet-stream', 'no-cache');
+  }
+
+  /** The texts come without what the client has, where it says what that is. */
+  async function imageFile(c: Context<Env>, digest: Digest, file: ImageFile): Promise<ByteSource | null> {
+    if (file !== 'index.json' && file !== 'frames.json') return library.open(digest, file);
+    const known = knownIndex(c);
+    return (known && (await library.openCoded(digest, file, known))) ?? library.open(digest, file);
   }
 
   async function installerFile(c: Context<Env>, file: ImageFile): Promise<Response> {

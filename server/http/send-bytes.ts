@@ -28,8 +28,14 @@ export async function sendBytes<E extends { Bindings: HttpBindings }>(
   caching: string = IMMUTABLE,
   begin?: Begin,
 ): Promise<Response> {
-  const { sizeBytes, etag } = bytes;
-  const headers = { etag, 'accept-ranges': 'bytes', 'cache-control': caching, 'content-type': type };
+  const { sizeBytes, etag, coding } = bytes;
+  const headers = {
+    etag,
+    'accept-ranges': 'bytes',
+    'cache-control': caching,
+    'content-type': type,
+    ...(coding && { 'content-encoding': coding }),
+  };
   if (namesWeakly(c.req.header('if-none-match'), etag)) return c.body(null, 304, headers);
   const ifMatch = c.req.header('if-match');
   if (ifMatch !== undefined && !namesStrongly(ifMatch, etag))

@@ -50,6 +50,7 @@ function composing() {
   const library: ImageLibrary = {
     index: async () => index,
     open: async (_, file) => files[file] ?? null,
+    openCoded: async () => null,
     encoding: async () => {
       asked.push('encoding');
       const data = { ...stored.data, etag: encoding.etag };

@@ -123,6 +123,37 @@ test('what may change is asked about again, by its ETag, and not sent again', as
   }
 });
 
+test('who has an index and who has none never get what is meant for the other', async () => {
+  const [known, wanted] = images;
+  const dictionary = Buffer.from(known.digest.slice('sha256:'.length), 'hex').toString('base64');
+  const has = { 'accept-encoding': 'dcz', 'available-dictionary': `:${dictionary}:` };
+  for (const file of ['index.json', 'frames.json']) {
+    const path = pathOf(wanted, file);
+    const plain = await ask(server.url, path);
+    const coded = await ask(server.url, path, { headers: has });
+    expect([plain.headers['content-encoding'], coded.headers['content-encoding']]).toEqual([
+      undefined,
+      'dcz',
+    ]);
+    await upstream(path, 2);
+    for (const ms of [0, 0, ASKED_AGAIN_MS]) {
+      await pause(ms);
+      for (const [asked, straight] of [
+        [{}, plain],
+        [has, coded],
+      ] as const) {
+        const { status, headers, body } = await get(path, asked);
+        expect([status, headers.etag, headers['content-encoding'], hashOf(body)]).toEqual([
+          200,
+          straight.headers.etag,
+          straight.headers['content-encoding'],
+          hashOf(straight.body),
+        ]);
+      }
+    }
+  }
+});
+
 test('a range fetches only the pieces that it touches', async () => {
   const path = pathOf(images[1], 'data');
   const whole = readFileSync(images[1].file);

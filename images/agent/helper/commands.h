@@ -34,6 +34,10 @@ bool grubenv(const char *path, char **arguments, struct failure *why);
 /* arguments: `arm NAME MOST LEAST` or `guard SECONDS CONFIRMED [unfed]`, ended by NULL. */
 bool watchdog(char **arguments, struct failure *why);
 bool print_digest(const char *path, struct failure *why);
+/* How a dictionary is named to a server: the value of Available-Dictionary (RFC 9842, 2.2). */
+bool print_dictionary(const char *path, struct failure *why);
+/* A text that a server coded with that dictionary; what cannot be it is MALFORMED, and nothing is written. */
+bool decode_text(const char *dictionary_path, const char *coded_path, const char *text_path, struct failure *why);
 /* A scalar of any JSON file by its path: names, and numbers of array items, joined by dots. */
 bool print_field(const char *json_path, const char *field_path, struct failure *why);
 /* A file, or a device with the disk's own cache; what is mounted from it may stay so. */

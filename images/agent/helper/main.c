@@ -18,6 +18,7 @@ static const char USAGE[] =
     "-- FETCHER… | check INDEX DEVICE [PROGRESS] | "
     "watchdog arm NAME MOST LEAST | watchdog guard SECONDS CONFIRMED [unfed] | "
     "verify KEY SIGNATURE BODY | grubenv FILE list|get KEY|set K=V…|init K=V… | digest FILE | field JSON PATH | "
+    "dictionary FILE | decode DICTIONARY CODED FILE | "
     "apply-files ROOT INSTANCE < TAR | immutable FOLDER | grow FOLDER DEVICE | sync FILE";
 
 bool print_digest(const char *path, struct failure *why) {
@@ -68,6 +69,8 @@ static bool run(int count, char **words, struct failure *why) {
   if (strcmp(command, "grubenv") == 0 && count >= 3) return grubenv(words[1], words + 2, why);
   if (strcmp(command, "watchdog") == 0) return watchdog(words + 1, why);
   if (strcmp(command, "digest") == 0 && count == 2) return print_digest(words[1], why);
+  if (strcmp(command, "dictionary") == 0 && count == 2) return print_dictionary(words[1], why);
+  if (strcmp(command, "decode") == 0 && count == 4) return decode_text(words[1], words[2], words[3], why);
   if (strcmp(command, "field") == 0 && count == 3) return print_field(words[1], words[2], why);
   if (strcmp(command, "sync") == 0 && count == 2) return sync_path(words[1], why);
   if (strcmp(command, "apply-files") == 0 && count == 3) return apply_files(words[1], words[2], why);

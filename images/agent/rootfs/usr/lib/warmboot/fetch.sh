@@ -87,6 +87,34 @@ download() {
   done
 }
 
+# download_beside KNOWN URL FILE SHA256: as download; what FILE has in common with the file KNOWN is not sent where the server can leave it
+# out (RFC 9842). Whatever is wrong with that, FILE is downloaded as it is.
+download_beside() {
+  local known
+  known=$1
+  shift
+  still_wanted
+  if [ -s "$known" ] && fetched_beside "$known" "$@"; then turn_came; else download "$@"; fi
+}
+
+fetched_beside() {
+  local headers coded dictionary
+  headers=$WB_RUN/work/headers coded=$WB_RUN/work/coded.json
+  dictionary=$("$HELPER" dictionary "$1") || return 1
+  fetched "$2" "$headers" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded" || return 1
+  case $(answer_coding "$headers") in
+    '' | identity) mv -f "$coded" "$3" || return 1 ;;
+    dcz) tracked "$HELPER" decode "$1" "$coded" "$3" || { note "$2: $(last_error)"; return 1; } ;;
+    *) note "$2 came in a coding that was not asked for"; return 1 ;;
+  esac
+  [ -z "$4" ] || has_sha256 "$3" "$4" || { note "$2 came damaged"; return 1; }
+}
+
+# answer_coding HEADERS: the content coding of an answer, in lower case; nothing: none.
+answer_coding() {
+  tr -d '\r' < "$1" | awk '/^HTTP\// { coding = "" } tolower($1) == "content-encoding:" { coding = tolower($2) } END { print coding }'
+}
+
 # server_is_away: it did not take the last report of this work.
 server_is_away() {
   [ -e "$WB_RUN/work/away" ]

@@ -10,8 +10,8 @@ flash_slot() {
   local progress device disk slot index
   mkdir -p "$WB_RUN/work"
   progress=$WB_RUN/work/progress-$M_SLOT
-  download "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}"
-  download "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" ''
+  download_beside "$(known_index)" "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}"
+  download_frames
   device=$1 disk=${2:-}
   set --
   for slot in ${disk:+$(slots_on "$disk")}; do
@@ -28,6 +28,11 @@ flash_slot() {
   phase check
   tracked "$HELPER" check "$WB_RUN/work/index.json" "$device" \
     || fail "the slot does not hold what was written: $(last_error)"
+}
+
+# download_frames: every chunk that they name stands in the index.
+download_frames() {
+  download_beside "$WB_RUN/work/index.json" "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" ''
 }
 
 # write_data DEVICE PROGRESS --from…: the helper finds out what is missing, and has it fetched by fetch-run, which waits and tries
@@ -62,7 +67,7 @@ write_data() {
     # A server may have packed the same image anew, so that the frames lie elsewhere in `data`.
     if [ "$result" = 3 ] || [ "$damaged" -gt 1 ] || [ -e "$WB_RUN/work/mirror-failed" ]; then
       rm -f "$WB_RUN/work/data.etag"
-      download "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" ''
+      download_frames
       sleep "$damaged"
     fi
   done
@@ -92,6 +97,14 @@ index_of_slot() {
   case $M_STAGE_INDEX in */"$M_IMAGE_DIGEST"/*) ;; *) return 1 ;; esac
   fetched "${M_STAGE_INDEX%%"$M_IMAGE_DIGEST"*}$digest${M_STAGE_INDEX#*"$M_IMAGE_DIGEST"}" "$WB_RUN/work/headers" -m 60 -o "$file" \
     && has_sha256 "$file" "${digest#sha256:}" && echo "$file"
+}
+
+# known_index: of an image that this disk has, rather of the one that runs: most of the next one's stands there.
+known_index() {
+  local file
+  for file in "$BOOT/warmboot/${SLOT:-}/index.json" "$BOOT"/warmboot/[a-h]/index.json "$WB_RUN"/former/[a-h].json; do
+    if [ -s "$file" ]; then echo "$file"; return; fi
+  done
 }
 
 # keep_index SLOT: for the next image that comes to this disk. Where there is no room for it, that one will be downloaded whole.
