@@ -15,6 +15,10 @@ const EVIL = `<b>"&'\u202e\u0000`;
 const TEXT = '&lt;b&gt;&quot;&amp;&#39;\\u{202e}\\u{0}';
 const visit = { formToken: 'token"' };
 
+function confirmation(by: object) {
+  return confirm(by as never, { action: EVIL, deed: EVIL, what: EVIL, back: EVIL, tone: 'danger' });
+}
+
 describe('what is put into a template', () => {
   test('is text, in lists too', () => {
     expect(String(html`<i title="${EVIL}">${[EVIL, [html`<u>${EVIL}</u>`]]}</i>`)).toBe(
@@ -44,10 +48,8 @@ describe('what is put into a template', () => {
         () => EVIL,
       ),
     ],
-    [
-      'confirmation',
-      confirm(visit as never, { action: EVIL, deed: EVIL, what: EVIL, back: EVIL, tone: 'danger' }),
-    ],
+    ['confirmation', confirmation({ ...visit, mayOperate: true })],
+    ['confirmation for others', confirmation({ ...visit, mayOperate: false, session: { role: EVIL } })],
   ])('is text in a %s', (_, part) => {
     const text = String(part);
     expect(text).not.toContain('<b>');
