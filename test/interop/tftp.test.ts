@@ -268,6 +268,9 @@ describe('by hand', () => {
     const [one, other] = [await open(), await open()];
     one.send(request, service.port);
     const { from } = await one.next();
+    // It is there: nobody else gets its place.
+    one.send(ack(1), from.port);
+    await one.next(1);
     const heard = other.next();
     const ask = setInterval(() => other.send(request, service.port), 50);
     expect(await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, 200, 'silence'))])).toBe(
