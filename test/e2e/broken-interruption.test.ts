@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Meddle } from '../../lab/meddler.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
@@ -15,13 +15,17 @@ import { startRack } from './support.ts';
 let rack: Rack;
 let host: MatrixHost;
 /** What the network does to requests now. */
-let meddle: Meddle = () => undefined;
+const honest: Meddle = () => undefined;
+let meddle = honest;
 const isReport = (path: string, method: string) => method === 'POST' && path.endsWith('/reports');
 
 beforeAll(async () => {
   if (!runsAll()) return;
   rack = await startRack('broken-interruption', { meddle: (...asked) => meddle(...asked) });
   host = await MatrixHost.start(rack, 'one');
+});
+afterEach(() => {
+  meddle = honest;
 });
 afterAll(() => rack?.close());
 
@@ -70,7 +74,7 @@ test.runIf(runsAll())('power cut when the jump is made ready: the new system', a
   await rack.api.resume(host.guest.mac);
   await host.until('the jump', 60, ({ attempt }) => attempt?.phase === 'switching');
   await host.guest.powerOff();
-  meddle = () => undefined;
+  meddle = honest;
   await host.guest.powerOn();
   await host.says(/restarted before it had jumped/, ordered);
   await host.ends(ordered, { outcome: 'succeeded', runs: image });
@@ -98,7 +102,7 @@ test.runIf(runsAll())('power cut between confirm on the host and its report: the
   await host.says(/confirmed slot \w/, ordered);
   await host.guest.powerOff();
   expect((await host.now())?.attempt?.outcome).toBeNull();
-  meddle = () => undefined;
+  meddle = honest;
   await host.guest.powerOn();
   await host.ends(ordered, { outcome: 'succeeded', runs: image });
 });
@@ -117,7 +121,7 @@ test.runIf(runsAll())(
     };
     const ordered = await host.order({ image });
     await host.ends(ordered, { outcome: 'succeeded', runs: image });
-    meddle = () => undefined;
+    meddle = honest;
     expect(count).toBeGreaterThan(3);
   },
 );
