@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { imageFolder } from '../../server/blobs/places.ts';
 import { type RandomImage, storeRandomImages } from '../fixtures/random-images.ts';
 import { runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { flashFile } from './flash-file.ts';
+import { flashFile, makeHelper } from './flash-file.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 /** How a slot is flashed by parts: the real curl and the real helper, and a network that does not mean well. */
@@ -25,8 +24,7 @@ let helper: string;
 let raw: Map<string, Buffer>;
 let frames: Map<string, { bytes: number; chunk: string }[]>;
 beforeAll(async () => {
-  helper = mkdtempSync(join(tmpdir(), 'warmboot-helper-'));
-  await execa('make', ['-s', '-C', 'images/agent/helper', `OUT=${helper}`, 'all']);
+  helper = await makeHelper();
   server = await runningServer();
   [first, second] = await storeRandomImages(server.dataDir, BYTES);
   raw = new Map();

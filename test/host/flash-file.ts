@@ -1,8 +1,17 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { onTestFinished } from 'vitest';
 import { AGENT, type FakeHost } from './shell.ts';
+
+/** Makes the real helper. @returns the folder it is in, to be removed by who asked */
+export async function makeHelper(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'warmboot-helper-'));
+  await execa('make', ['-s', '-C', 'images/agent/helper', `OUT=${folder}`, 'all']);
+  return folder;
+}
 
 /**
  * Flashes a file of a played host as the work of an attempt does, with the real curl and the real helper.

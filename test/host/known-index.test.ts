@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { compress } from 'zstd-napi';
 import { imageFolder } from '../../server/blobs/places.ts';
 import { type RandomImage, storeRandomImages } from '../fixtures/random-images.ts';
 import { ask, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { flashFile } from './flash-file.ts';
+import { flashFile, makeHelper } from './flash-file.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 /** Index and frames on their way to a host that has the index of another image: the real curl, helper and server. */
@@ -21,8 +19,7 @@ let second: RandomImage;
 let helper: string;
 let raw: Buffer;
 beforeAll(async () => {
-  helper = mkdtempSync(join(tmpdir(), 'warmboot-helper-'));
-  await execa('make', ['-s', '-C', 'images/agent/helper', `OUT=${helper}`, 'all']);
+  helper = await makeHelper();
   server = await runningServer();
   [first, second] = await storeRandomImages(server.dataDir, 8 * 2 ** 20);
   raw = (await server.boot(`/boot/images/${second.digest}/raw`)).body;

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { NO_LIMITS } from '../../server/core/transfer-limits.ts';
 import { type RandomImage, storeRandomImages } from '../fixtures/random-images.ts';
 import { BOOT, newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { flashFile } from './flash-file.ts';
+import { flashFile, makeHelper } from './flash-file.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 /** The scripts that flash a slot, with the real curl and the real helper, against a server that sends one image at a time. */
@@ -21,8 +18,7 @@ let image: RandomImage;
 let helper: string;
 let raw: Buffer;
 beforeAll(async () => {
-  helper = mkdtempSync(join(tmpdir(), 'warmboot-helper-'));
-  await execa('make', ['-s', '-C', 'images/agent/helper', `OUT=${helper}`, 'all']);
+  helper = await makeHelper();
   server = await runningServer(() => ({ boot: { ...BOOT, limits: { ...NO_LIMITS, atOnce: 1 } } }));
   [image] = await storeRandomImages(server.dataDir, BYTES);
   raw = (await server.boot(`/boot/images/${image.digest}/raw`)).body;
