@@ -102,17 +102,12 @@ fetched_beside() {
   headers=$WB_RUN/work/headers coded=$WB_RUN/work/coded.json
   dictionary=$("$HELPER" dictionary "$1") || return 1
   fetched "$2" "$headers" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded" || return 1
-  case $(answer_coding "$headers") in
+  case $(answer_header content-encoding "$headers" | tr '[:upper:]' '[:lower:]') in
     '' | identity) mv -f "$coded" "$3" || return 1 ;;
     dcz) tracked "$HELPER" decode "$1" "$coded" "$3" || { note "$2: $(last_error)"; return 1; } ;;
     *) note "$2 came in a coding that was not asked for"; return 1 ;;
   esac
   [ -z "$4" ] || has_sha256 "$3" "$4" || { note "$2 came damaged"; return 1; }
-}
-
-# answer_coding HEADERS: the content coding of an answer, in lower case; nothing: none.
-answer_coding() {
-  tr -d '\r' < "$1" | awk '/^HTTP\// { coding = "" } tolower($1) == "content-encoding:" { coding = tolower($2) } END { print coding }'
 }
 
 # server_is_away: it did not take the last report of this work.
@@ -233,7 +228,7 @@ answer_status() {
 remember_etag() {
   local etag
   if [ -n "$(etag_of "$1")" ]; then return; fi
-  etag=$(tr -d '\r' < "$2" | awk 'tolower($1) == "etag:" { tag = $2 } END { print tag }')
+  etag=$(answer_header etag "$2")
   case $etag in *[!A-Za-z0-9\"_.:+/=-]*) return ;; \"*\") ;; *) return ;; esac
   etag=${etag#?} etag=${etag%?}
   case $etag in '' | *\"*) return ;; esac

@@ -67,9 +67,14 @@ request() {
   return 1
 }
 
-# answer_header NAME (in lower case): that header of the last answer.
+# answer_header NAME [HEADERS]: that header (its name in lower case) of the last answer; of several in one the first. Of the last request
+# where no file of headers is named.
 answer_header() {
-  tr -d '\r' < "$WB_RUN/headers" | awk -v name="$1:" 'tolower($1) == name { sub(/^[^:]*:[ \t]*/, ""); print; exit }'
+  awk -v name="$1:" '
+    { sub(/\r$/, "") }
+    /^HTTP\// { value = "" }
+    tolower($1) == name && value == "" { value = $0; sub(/^[^:]*:[ \t]*/, "", value) }
+    END { if (value != "") print value }' "${2:-$WB_RUN/headers}"
 }
 
 # answer_reason FILE: why the server refused, from a problem+json body, else its first characters.
