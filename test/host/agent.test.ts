@@ -483,12 +483,40 @@ describe.each(SHELLS)('in %s', (...shell) => {
     });
   });
 
-  test('an install that was ordered restarts the machine once', () => {
-    run('M_ACTION=install; install');
-    expect([calls('systemctl'), sent()]).toEqual([['systemctl reboot'], []]);
-    host.write('calls', '');
-    run('M_ACTION=install; install');
-    expect([calls('systemctl'), sent()]).toEqual([[], ['failed']]);
-    expect(read('requests')).toContain('did not netboot');
+  describe('an install that was ordered', () => {
+    const install = (self = ':') => {
+      host.write('calls', '');
+      run(`WB_ETC=$T/etc; ${self}; M_ACTION=install; install`);
+      return calls('systemctl');
+    };
+
+    test('restarts the machine, once more when that led to its disk, and no third time', () => {
+      expect([install(), install()]).toEqual([['systemctl reboot'], ['systemctl reboot']]);
+      expect(sent()).toEqual([]);
+      expect([install(), sent()]).toEqual([[], ['failed']]);
+      expect(read('requests')).toContain('the machine came back from its disk, 2 times');
+      // Another order is another count.
+      expect(install('M_ATTEMPT=att-3')).toEqual(['systemctl reboot']);
+    });
+
+    test('an agent of before left no number', () => {
+      host.write('run/state/netboot', 'att-2\n');
+      expect([install(), install(), sent()]).toEqual([['systemctl reboot'], [], ['failed']]);
+    });
+
+    test('does not restart for ever a machine that cannot count', () => {
+      expect([install('put() { return 1; }'), sent()]).toEqual([[], ['failed']]);
+      expect(read('requests')).toContain('phase=netboot');
+      expect(read('requests')).toContain('the state partition cannot be written');
+    });
+
+    test.each([
+      [75, []],
+      [1, ['failed']],
+    ])('waits for the hooks that drain the machine: %d', (code, said) => {
+      host.write('etc/pre-switch.d/10-drain', `#!/bin/sh\nexit ${code}\n`, 0o755);
+      expect([install(), sent()]).toEqual([[], said]);
+      expect(existsSync(host.path('run/state/netboot'))).toBe(false);
+    });
   });
 });

@@ -307,6 +307,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(read('run/boot/grub/grubenv')).toContain('default=c');
     });
 
+    const goesOn = () => calls().at(-1) === 'systemctl --no-block start warmboot-agent.service';
     test('the default is not moved where it could not be remembered why', () => {
       execFileSync('sh', ['-c', 'rm -r "$1" && : > "$1"', 'sh', host.path('run/state')]);
       expect(agent('rollback')).toMatchObject({
@@ -314,6 +315,20 @@ describe.each(SHELLS)('in %s', (...shell) => {
         err: expect.stringContaining('nothing was changed'),
       });
       expect(read('run/boot/grub/grubenv')).toContain('default=b');
+      expect(goesOn()).toBe(true);
+    });
+
+    test('the agent goes on where the default could not be moved', () => {
+      execFileSync('sh', ['-c', 'rm -r "$1" && : > "$1"', 'sh', host.path('run/boot/grub')]);
+      expect(agent('rollback')).toMatchObject({
+        status: 1,
+        err: expect.stringContaining('grubenv cannot be written, the boot default is as it was'),
+      });
+      expect(['rollback', 'refused'].map((name) => existsSync(host.path(`run/state/${name}`)))).toEqual([
+        false,
+        false,
+      ]);
+      expect(goesOn()).toBe(true);
     });
   });
 });

@@ -78,4 +78,15 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(out[3]).toMatch(/ -K \S.*curl-others\.conf .* -r 0- http:\/\/10\.1\.0\.1:8080\/boot\/x$/);
     expect(out[4]).toMatch(/ -K \S.*curl\.conf .* http:\/\/10\.0\.0\.1:8080\/boot\/x$/);
   });
+
+  test('a mirror that sends more than there is room for is left for the server', () => {
+    const script = `M_MIRROR=http://10.1.0.1:8080; mkdir -p "$WB_RUN/work"
+      fetched() {
+        if [ -z "$(mirror_of "$1")" ]; then echo whole > "$4"; return; fi
+        echo 'curl: (23) Failure writing output to destination' > "$WB_RUN/work/command.err"
+        return 23
+      }
+      download /boot/x "$T/file" ''; cat "$T/file"`;
+    expect(run(script)).toBe('whole');
+  });
 });

@@ -249,6 +249,13 @@ describe.each(SHELLS)('which watchdog may guard a jump, in %s', (...shell) => {
     expect(chosen()).toEqual(['none', '']);
   });
 
+  test('none where the next system leaves its watchdog to a program of its own', () => {
+    host.write('look/etc/warmboot/agent.conf', 'RATE_LIMIT=20M\nWATCHDOG=no\n');
+    expect(chosen()).toEqual(['none', '']);
+    host.write('look/etc/warmboot/agent.conf', '# WATCHDOG=no\n');
+    expect(chosen()).toEqual(['i6300esb', 'watchdog0 i6300esb']);
+  });
+
   describe('where sysfs names no device of it', () => {
     const FOLDER = 'kernel/drivers/watchdog';
     beforeEach(() => {

@@ -76,9 +76,10 @@ download() {
       turn_came
       note "$1: $(last_error)"
       case $(last_error) in *' 401'* | *' 403'* | *' 404'* | *' 410'*) refused=$((refused + 1)) ;; esac
+      # A mirror may have sent more than there is room for.
+      if mirror_failed "$1" "$(last_error)"; then continue; fi
       # A full or failing disk shows here too: curl says so, and it will not get better.
       case $(last_error) in *'(23)'*) fail "writing ${2##*/}: $(last_error)" ;; esac
-      if mirror_failed "$1" "$(last_error)"; then continue; fi
       if server_is_away; then since=$(uptime_seconds); fi
       if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $(last_error)"; fi
     fi

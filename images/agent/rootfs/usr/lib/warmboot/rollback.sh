@@ -25,17 +25,26 @@ rollback() {
   # From here on nobody else writes these partitions. An agent that hangs is killed by systemd.
   systemctl stop warmboot-agent.service > /dev/null 2>&1 || :
   why="ordered by hand on the host${why:+: $why}"
-  if [ -n "$DIGEST" ]; then remember_failed "$DIGEST" "$attempts" "$why" || die 'the state partition cannot be written, nothing was changed'; fi
+  if [ -n "$DIGEST" ]; then
+    remember_failed "$DIGEST" "$attempts" "$why" || stay_here 'the state partition cannot be written, nothing was changed'
+  fi
   if [ -n "$TRIAL_LEFT" ] && [ -f "$STATE/trial" ]; then note_why "$why"
   else echo "$SLOT ${DIGEST:--} $to $(boot_id) $why" | put "$STATE/rollback"
-  fi || die 'the state partition cannot be written, nothing was changed'
+  fi || { rm -f "$STATE/refused"; stay_here 'the state partition cannot be written, nothing was changed'; }
   if ! { boot_writable && grubenv_set "default=$to" "tries_$to=3" next=; }; then
     rm -f "$STATE/rollback" "$STATE/refused"
-    die 'grubenv cannot be written, the boot default is as it was'
+    stay_here 'grubenv cannot be written, the boot default is as it was'
   fi
   boot_readonly
   say "rollback from slot $SLOT to slot $to, $why"
   go_back "$to" "$how"
+}
+
+# stay_here REASON: this system goes on, and so does its agent.
+stay_here() {
+  boot_readonly
+  systemctl --no-block start warmboot-agent.service > /dev/null 2>&1 || :
+  die "$1"
 }
 
 go_back() {

@@ -13,12 +13,7 @@ switch() {
     esac
     return
   fi
-  before_switch
-  case $? in
-    0) ;;
-    75) say "switch postponed by a pre-switch hook"; sleep "$M_POLL"; ETAG=''; return ;;
-    *) refuse pre-switch; return ;;
-  esac
+  drained switch || return
   say "switching to slot $M_SLOT $M_IMAGE_DIGEST, attempt $ATTEMPT, by $M_SWITCH"
   forget_trial
   if ! { boot_writable && slot_change_command_line "$M_SLOT" "$M_APPEND" "$M_TRIAL"; }; then
@@ -100,6 +95,17 @@ ends_by_itself() {
   return 1
 }
 
+# drained WHAT: its hooks let this machine go. 1: not now, or not at all, and that is said.
+drained() {
+  before_switch
+  case $? in
+    0) return 0 ;;
+    75) say "$1 postponed by a pre-switch hook"; sleep "$M_POLL"; ETAG='' ;;
+    *) refuse pre-switch ;;
+  esac
+  return 1
+}
+
 # Hooks that drain the machine: 0 go on, 75 not now, ask again; anything else: do not switch.
 before_switch() {
   local hook result
@@ -147,16 +153,28 @@ stay() {
   refuse switch "$1"
 }
 
-# install: the operator ordered a new install of a system that runs. That is done from the network, so the machine goes
-# through its firmware; once, for a firmware that boots the disk first would bring it back here again and again.
+# Each costs production a firmware's POST. The second is for a server that was away at the first.
+MOST_NETBOOTS=2
+
+# install: the operator ordered a new install of a system that runs. That is done from the network, so the machine goes through its
+# firmware; a few times at most, for a firmware that boots the disk first would bring it back here again and again.
 install() {
-  ATTEMPT=$M_ATTEMPT
-  if [ "$(cat "$STATE/netboot" 2> /dev/null)" = "$ATTEMPT" ]; then
-    refuse netboot 'the machine did not netboot: its firmware boots the disk first'
+  local attempt times
+  ATTEMPT=$M_ATTEMPT attempt='' times=''
+  { read -r attempt times < "$STATE/netboot"; } 2> /dev/null || :
+  # An agent of before did not count.
+  if [ "$attempt" = "$ATTEMPT" ]; then times=${times:-1}; else times=0; fi
+  if [ "$times" -ge "$MOST_NETBOOTS" ]; then
+    refuse netboot "the machine came back from its disk, $times times: its firmware boots the disk first, or the server was not to be had"
     return
   fi
+  drained install || return
   keep_identity
-  echo "$ATTEMPT" | put "$STATE/netboot"
+  # Without a count it would restart for ever.
+  if ! echo "$ATTEMPT $((times + 1))" | put "$STATE/netboot"; then
+    refuse netboot 'the state partition cannot be written'
+    return
+  fi
   say "an install is ordered, attempt $ATTEMPT: restarting to boot from the network"
   kexec -u > /dev/null 2>&1
   systemctl reboot

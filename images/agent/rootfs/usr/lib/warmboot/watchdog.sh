@@ -113,10 +113,11 @@ slot_knows_watchdog() {
   return "$result"
 }
 
-# tree_knows_watchdog FOLDER MODULE: it is among the modules of that system's kernels, or built in.
+# tree_knows_watchdog FOLDER MODULE: it is among the modules of that system's kernels, or built in, and its trial-guard may feed it.
 tree_knows_watchdog() {
   local file
   [ -f "$1/usr/lib/warmboot/watchdog.sh" ] || return 1
+  if grep -qsx 'WATCHDOG=no' "$1/etc/warmboot/agent.conf"; then return 1; fi
   for file in "$1"/usr/lib/modules/*/modules.dep "$1"/usr/lib/modules/*/modules.builtin \
     "$1"/lib/modules/*/modules.dep "$1"/lib/modules/*/modules.builtin; do
     # Without usr-merge /lib is a folder; as a link it may lead out of here.

@@ -1,5 +1,8 @@
 # shellcheck shell=sh
-# Drivers, as the hardware asks for them. busybox's own modprobe stands before PATH, hence kmod's by its path.
+# Drivers, as the hardware asks for them.
+
+# busybox's own stands before PATH, hence kmod's by its path.
+MODPROBE=${MODPROBE:-/usr/sbin/modprobe}
 
 load_drivers() {
   local round
@@ -7,14 +10,15 @@ load_drivers() {
   for round in 1 2; do
     plug_in
   done
-  /usr/sbin/modprobe -aq ipmi_devintf efivarfs vfat nls_cp437 nls_ascii nls_iso8859-1 nls_utf8 ext4
+  "$MODPROBE" -aq ipmi_devintf efivarfs vfat nls_cp437 nls_ascii nls_iso8859-1 nls_utf8 ext4
   if [ -d "$WB_SYS/firmware/efi/efivars" ]; then
     mount -t efivarfs -o ro,nosuid,nodev,noexec efivarfs "$WB_SYS/firmware/efi/efivars" 2> /dev/null || :
   fi
 }
 
+# plug_in: an alias may hold quotes, for a machine's maker may be called so; xargs would take them for its own.
 plug_in() {
-  find "$WB_SYS/devices" -name modalias -exec cat {} + 2> /dev/null | sort -u | xargs /usr/sbin/modprobe -abq 2> /dev/null
+  find "$WB_SYS/devices" -name modalias -exec cat {} + 2> /dev/null | sort -u | tr '\n' '\0' | xargs -0 "$MODPROBE" -abq 2> /dev/null
 }
 
 # wait_for_disks: until no disk has appeared for two seconds; controllers look for theirs in the background.
