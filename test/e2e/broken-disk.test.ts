@@ -46,7 +46,7 @@ async function failsWhile(fault: DiskFault, reason: RegExp): Promise<void> {
 /** Safeguard: every write is looked at, and what failed is told with the phase and the reason. */
 test.runIf(runsAll())('the slot cannot be written: the old system, and why', async () => {
   const sector = (await host.firstSector(await host.freeSlot())) + FILLED;
-  await failsWhile({ fails: 'write', sector }, /error|write/i);
+  await failsWhile({ fails: 'write', sector }, /(writing|syncing) at offset \d+ of .* failed/);
 });
 
 /** Safeguard: the slot is read back past the cache before it is valid. */

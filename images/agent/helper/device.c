@@ -90,22 +90,33 @@ void device_close(struct device *device) {
   device->fd = -1;
 }
 
+/* Not offered everywhere, and then it is left to fsync. What the disk refused is told once: here or by fsync (sync_file_range(2)). */
+static bool write_out(struct device *device, off_t start, off_t bytes, unsigned flags, struct failure *why) {
+  while (sync_file_range(device->fd, start, bytes, flags) != 0) {
+    if (errno == EIO || errno == ENOSPC) return broken(device, "writing", (uint64_t)start, why);
+    if (errno != EINTR) break;
+  }
+  return true;
+}
+
 /*
  * Begins writing out what is new and waits for what was begun the last time, so that at most two pushes of dirty
- * memory exist: the last fsync is short, and a host that works beside us keeps its cache. Errors come at fsync.
+ * memory exist: the last fsync is short, and a host that works beside us keeps its cache.
  */
-static void push(struct device *device) {
-  sync_file_range(device->fd, (off_t)device->low, (off_t)(device->high - device->low), SYNC_FILE_RANGE_WRITE);
+static bool push(struct device *device, struct failure *why) {
+  if (!write_out(device, (off_t)device->low, (off_t)(device->high - device->low), SYNC_FILE_RANGE_WRITE, why)) return false;
   if (device->pushed_high > 0) {
     off_t start = (off_t)device->pushed_low, bytes = (off_t)(device->pushed_high - device->pushed_low);
-    sync_file_range(device->fd, start, bytes,
-                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    if (!write_out(device, start, bytes,
+                   SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER, why))
+      return false;
     posix_fadvise(device->fd, start, bytes, POSIX_FADV_DONTNEED);
   }
   device->pushed_low = device->low;
   device->pushed_high = device->high;
   device->low = UINT64_MAX;
   device->high = device->unpushed = 0;
+  return true;
 }
 
 bool device_write(struct device *device, const void *data, size_t bytes, uint64_t offset, struct failure *why) {
@@ -122,8 +133,7 @@ bool device_write(struct device *device, const void *data, size_t bytes, uint64_
       return broken(device, "writing", offset + done, why);
     }
   }
-  if (device->unpushed >= PUSH_BYTES) push(device);
-  return true;
+  return device->unpushed < PUSH_BYTES || push(device, why);
 }
 
 bool device_zero(struct device *device, uint64_t offset, uint64_t bytes, device_step *step, void *context,
