@@ -11,7 +11,8 @@ afterEach(() => host.remove());
 const MIB = 1024 ** 2;
 const PARTS = [join(INSTALLER, 'choose-disk.sh')];
 /** Disks' contents are files here. */
-const NODES = 'device() { case $1 in *[0-9]) echo "/dev/$1" ;; *) echo "$T/dev-$1" ;; esac; }\n';
+const NODES =
+  'own_disk_came() { return 1; }; device() { case $1 in *[0-9]) echo "/dev/$1" ;; *) echo "$T/dev-$1" ;; esac; }\n';
 
 describe.each(SHELLS)('in %s', (...shell) => {
   const choose = (rule: string) =>

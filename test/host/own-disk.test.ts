@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
@@ -52,5 +53,141 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('of a disk that came from another machine the serial does not count: it would refuse every order to this one', () => {
     disk('sda', '52:54:00:00:00:99', '70');
     expect(found()).toBe('sda 52:54:00:00:00:99 0 token-sda');
+  });
+
+  /** Its seconds are over at once by its own clock, which says 100 at first; see {@link late}. */
+  const CLOCK = `
+    plug_in() { :; }
+    appear() { mv "$T/late/$1"* "$WB_SYS/class/block/"; }
+    sleep() {
+      echo "$(($(cut -d. -f1 "$WB_PROC/uptime") + $1)).00 3.00" > "$WB_PROC/uptime"
+      [ ! -e "$T/at-$(uptime_seconds)" ] || appear "$(cat "$T/at-$(uptime_seconds)")"
+    }
+    mount_state() { STATE=$T/state-$1; }
+    unmount_disk() { STATE=$T/none; }
+    STARTED=$(uptime_seconds) SERIAL_SEEN=0 OWN_DISK= OWN_HOST= CLAIMED= M_HOST=$HOST M_INSTALL_DISK=smallest
+    M_IMAGE_NAME=i M_IMAGE_DIGEST=d M_SLOT=a M_ATTEMPT=att-1 M_INSTALL_WIPE=true\n`;
+  const said = (script: string) =>
+    host.run(
+      shell,
+      CLOCK + script,
+      ['hardware.sh', 'choose-disk.sh', 'boot-disk.sh', 'install.sh'].map((name) => join(INSTALLER, name)),
+    ).out;
+
+  /** The kernel shows that disk of the machine and its partitions only then, in seconds of its uptime. */
+  function late(name: string, at?: number): void {
+    mkdirSync(host.path('late'), { recursive: true });
+    for (const each of ['', '1', '2', '3'])
+      if (existsSync(host.path(`sys/class/block/${name}${each}`)))
+        renameSync(host.path(`sys/class/block/${name}${each}`), host.path(`late/${name}${each}`));
+    if (at !== undefined) host.write(`at-${at}`, `${name}\n`);
+  }
+
+  function scsiHost(name: string, bus: string): void {
+    mkdirSync(host.path(`sys/devices/${bus}/${name}`), { recursive: true });
+    mkdirSync(host.path(`sys/class/scsi_host/${name}`), { recursive: true });
+    symlinkSync(host.path(`sys/devices/${bus}/${name}`), host.path(`sys/class/scsi_host/${name}/device`));
+  }
+
+  describe('the wait for disks', () => {
+    const waited = (before = '') => Number(said(`${before}wait_for_disks 8; uptime_seconds`)) - 100;
+
+    test('three seconds in a row must bring nothing new, and what passed before counts', () => {
+      host.disk('sda', {});
+      expect(waited()).toBe(3);
+      host.write('proc/uptime', '100.50 3.00\n');
+      expect(waited('look_for_disks; sleep 2; ')).toBe(3);
+      host.write('proc/uptime', '100.50 3.00\n');
+      expect(waited('look_for_disks; sleep 5; ')).toBe(5);
+    });
+
+    test('one that comes in the meantime begins them anew', () => {
+      host.disk('nvme0n1', {});
+      disk('sda', '52:54:00:00:00:01', '7');
+      late('sda', 102);
+      expect(waited()).toBe(5);
+    });
+
+    test('it ends, with no disk and with new ones all the time', () => {
+      expect(waited()).toBe(8);
+      for (let at = 101; at < 120; at += 1) {
+        host.disk(`vd${at}`, {});
+        late(`vd${at}`, at);
+      }
+      host.write('proc/uptime', '100.50 3.00\n');
+      expect(waited()).toBe(8);
+    });
+  });
+
+  describe('an order to install, before the own disk is there', () => {
+    const HBA = 'pci0/0000:01:00.0';
+    /** An empty disk that would be taken, and this host's own behind a slow controller. */
+    beforeEach(() => {
+      host.disk('nvme0n1', { size: '4000000' }, [], 'pci0/0000:02:00.0/nvme/nvme0');
+      disk('sda', '52:54:00:00:00:01', '7', `${HBA}/host6/target6:0:0`);
+      scsiHost('host6', HBA);
+      // Ports with nothing in them.
+      scsiHost('host0', 'pci0/0000:00:1f.2/ata1');
+      scsiHost('host7', 'pci0/0000:00:14.0/usb1/1-1');
+    });
+    const INSTALL = 'claim() { say claims; return 1; }; ETAG=x; wait_for_disks 8; find_own_disk; ';
+    const install = (before = '') =>
+      said(`${INSTALL}${before}
+        install; tail -n 1 "$WB_RUN/log"; echo "$OWN_DISK '$ETAG' $SERIAL_SEEN $(uptime_seconds)"`);
+
+    test('smallest waits for it, takes over what it says, and asks for the order anew before anything is claimed', () => {
+      late('sda', 112);
+      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 came late.*\nsda '' 7 112$/);
+      expect(readFileSync(host.path('run/token'), 'utf8').trim()).toBe('token-sda');
+      expect(said(`${INSTALL}choose_disk smallest; echo "$CHOSEN"`)).toBe('sda');
+    });
+
+    test('it may have come while the order was waited for', () => {
+      late('sda');
+      expect(install('M_INSTALL_DISK=serial=x; appear sda; ')).toMatch(/came late.*\nsda '' 7 103$/);
+    });
+
+    test('half a minute after the start it is waited for no longer', () => {
+      late('sda');
+      expect(install('STARTED=75; ')).toMatch(/ claims\n 'x' 0 105$/);
+      // A later order finds the time over.
+      host.write('proc/uptime', '100.50 3.00\n');
+      expect(install('STARTED=70; ')).toMatch(/ claims\n 'x' 0 103$/);
+    });
+
+    test.each([
+      ['an order that names its disk', 'M_INSTALL_DISK=wwn=1; ', 'sda'],
+      ['controllers that show their disks', '', 'sdb'],
+    ])('%s: nothing is waited for', (_what, before, name) => {
+      host.disk('sdb', { size: '9000000' }, [], `${HBA}/host6/target6:0:1`);
+      late('sda');
+      late(name);
+      if (name === 'sdb') renameSync(host.path('late/sdb'), host.path('sys/class/block/sdb'));
+      expect(install(before)).toMatch(/ claims\n 'x' 0 103$/);
+    });
+
+    test('an NVMe controller that is still starting is waited for too', () => {
+      late('sda');
+      host.disk('sdb', {}, [], `${HBA}/host6/target6:0:1`);
+      host.write('sys/class/nvme/nvme0/state', 'live\n');
+      host.write('sys/class/nvme/nvme1/state', 'connecting\n');
+      expect(install('STARTED=75; ')).toMatch(/ claims\n 'x' 0 105$/);
+    });
+
+    test('it came after the claim: all is thought over, and the token that was claimed with stays', () => {
+      late('sda');
+      host.write('run/token', 'claimed');
+      const script = `CLAIMED=yes STARTED=0
+        choose_disk() { CHOSEN=nvme0n1; appear sda; }
+        install_allowed; echo "$? $OWN_DISK $OWN_HOST $(cat "$WB_RUN/token")"`;
+      expect(said(script)).toBe('2 sda 52:54:00:00:00:01 claimed');
+    });
+
+    test('another machine’s disk that was there is not its own, and is known no more when its own comes', () => {
+      disk('sdb', '52:54:00:00:00:99', '70');
+      late('sda', 112);
+      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 came late.*\nsda '' 7 112$/);
+      expect(readFileSync(host.path('run/token'), 'utf8').trim()).toBe('token-sda');
+    });
   });
 });

@@ -7,20 +7,51 @@
 know_own_disk() {
   wait_for_disks 8
   OWN_DISK='' OWN_HOST=''
-  own_disk_by is_port || own_disk_by true
+  find_own_disk
+}
+
+find_own_disk() {
+  own_disk_by is_port || { [ -z "$OWN_DISK" ] && own_disk_by true; }
 }
 
 # own_disk_by COMMAND: takes the first disk whose host is good for it. Behind USB too: an order may have named such a disk once.
 own_disk_by() {
-  local name
+  local name found
+  found=''
   for name in $(candidates) $(all_disks); do
-    if [ "$(disk_content "$name")" = warmboot ] && mount_state "$name"; then
-      if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then OWN_DISK=$name; take_over; fi
+    if is_warmboot_disk "$name" && mount_state "$name"; then
+      if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then found=yes OWN_DISK=$name; take_over; fi
       unmount_disk
     fi
-    if [ -n "$OWN_DISK" ]; then return 0; fi
+    if [ -n "$found" ]; then return 0; fi
   done
   return 1
+}
+
+# So long after the installer's start its own disk may still be on its way: a controller can take half a minute to find its disks.
+OWN_DISK_SECONDS=30
+
+# own_disk_came: this host's own disk is there, and was not until now. An order that would take another disk in its place waits for
+# what is still on its way.
+own_disk_came() {
+  local awaited said
+  if [ -n "$OWN_DISK" ] && is_port "$OWN_HOST"; then return 1; fi
+  said=''
+  while :; do
+    look_for_disks
+    if find_own_disk; then
+      say "disk $OWN_DISK of host $OWN_HOST came late: the order is asked for anew"
+      INVENTORY=''
+      return 0
+    fi
+    case ${M_INSTALL_DISK%%,*} in smallest | first-empty) ;; *) return 1 ;; esac
+    awaited=$(awaited_controllers | tr '\n' ' ')
+    if disks_are_quiet && [ -z "$awaited" ]; then return 1; fi
+    if [ $(($(uptime_seconds) - STARTED)) -ge "$OWN_DISK_SECONDS" ]; then return 1; fi
+    if [ -z "$said" ]; then say "this host's own disk may still come${awaited:+, from ${awaited% }}: waiting for $OWN_DISK_SECONDS s from the start"; fi
+    said=yes
+    sleep 1
+  done
 }
 
 # is_port MAC: of a card that is in this machine.
@@ -33,7 +64,8 @@ take_over() {
   OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
   # The serials of another host say nothing of this one's.
   if is_port "$OWN_HOST"; then SERIAL_SEEN=$(serial_last); fi
-  if [ -s "$STATE/token" ]; then
+  # The token that this install was claimed with stays: the server knows no other any more.
+  if [ -s "$STATE/token" ] && [ -z "${CLAIMED:-}" ]; then
     cp "$STATE/token" "$WB_RUN/token"
     use_token "$(cat "$WB_RUN/token")"
   fi

@@ -5,13 +5,20 @@
 install() {
   local node
   say "install $M_IMAGE_NAME $M_IMAGE_DIGEST on slot $M_SLOT, attempt $M_ATTEMPT"
+  # What it says of this host (its token, the highest serial seen) is for the order too, which is asked for anew.
+  if own_disk_came; then ETAG=''; return; fi
   claim || return
   STANDING=''
   report_inventory
   send_inventory
   ATTEMPT=$M_ATTEMPT LEAST_MEMORY=''
   phase partition
-  if ! install_allowed; then install_failed; return; fi
+  install_allowed
+  case $? in
+    0) ;;
+    2) ETAG=''; return ;;
+    *) install_failed; return ;;
+  esac
   node=$(device "$CHOSEN")
   if holds_this_attempt; then
     say "disk $CHOSEN holds this attempt's slot already"
@@ -30,7 +37,8 @@ install() {
   jump "$M_SLOT" "$M_APPEND" "$M_SWITCH"
 }
 
-# install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data.
+# install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data; 2 when this host's own disk came in the
+# meantime, so that all of this is to be thought over.
 install_allowed() {
   local tries
   tries=0
@@ -41,6 +49,7 @@ install_allowed() {
     plug_in
     tries=$((tries + 1))
   done
+  if own_disk_came; then return 2; fi
   if [ "$M_INSTALL_WIPE" = true ]; then return 0; fi
   # This machine may be two hosts to the server, one for each card: the order is for the one that the disk belongs to.
   if [ "$CHOSEN" = "$OWN_DISK" ] && [ "$OWN_HOST" = "$M_HOST" ]; then return 0; fi
@@ -89,7 +98,7 @@ claim() {
   request 20 "$WB_RUN/answer" --data-urlencode "attempt=$M_ATTEMPT" --data-urlencode "token@$WB_RUN/token" \
     "$SERVER/boot/hosts/$HOST/claims" || { say "the server does not answer the claim"; ETAG=''; return 1; }
   case $HTTP_STATUS in
-    200 | 201) use_token "$(cat "$WB_RUN/token")" ;;
+    200 | 201) CLAIMED=yes; use_token "$(cat "$WB_RUN/token")" ;;
     409)
       say "claim refused: $(answer_reason "$WB_RUN/answer")"
       # An operator may have taken that token away. Any other is as good for an install that nobody has claimed.
