@@ -170,10 +170,10 @@ fetch_layout() {
 }
 
 make_partitions() {
-  local label tries before after renewed
+  local label tries table before after renewed
   phase partition
-  if ! before=$(table_of "$1") && [ "$M_INSTALL_WIPE" != true ]; then fail "the partition table of disk $CHOSEN cannot be read: $(last_error)"; fi
-  before=$(echo "$before" | place_of_data)
+  if ! table=$(table_of "$1") && [ "$M_INSTALL_WIPE" != true ]; then fail "the partition table of disk $CHOSEN cannot be read: $(last_error)"; fi
+  before=$(echo "$table" | place_of_data)
   for tries in 1 2 3 4 5 6 7 8 9 10; do
     if fetch_layout; then break; fi
     if [ "$HTTP_STATUS" = 422 ]; then fail "$(answer_reason "$WB_RUN/layout")"; fi
@@ -187,10 +187,8 @@ make_partitions() {
   after=$(place_of_data < "$WB_RUN/layout") renewed=''
   if [ -n "$after" ] && { [ -z "$before" ] || is_anothers_disk || ! keeps_data "$before" "$after"; }; then renewed=yes; fi
   keep_state
-  # Old signatures on the disk go; what lies inside the partitions is left for those who own it.
   mark_new_data "$renewed" < "$WB_RUN/layout" > "$WB_RUN/layout.marked"
-  tracked sfdisk -q --wipe always --wipe-partitions never "$1" < "$WB_RUN/layout.marked" \
-    || fail "sfdisk: $(last_error)"
+  write_table "$1" "$table"
   if [ -n "$renewed" ]; then make_data "$1"; fi
   for label in boot state "$M_SLOT"; do
     wait_for_partition "$label" || fail "the kernel does not show the partition warmboot-$label"
@@ -203,6 +201,23 @@ table_of() {
   # Without a table sfdisk says so, and fails. What the kernel sees is a table all the same.
   grep -q 'does not contain a recognized partition table' "$WB_RUN/work/command.err" \
     && ! ls -d "$WB_SYS/class/block/$CHOSEN"/*/partition > /dev/null 2>&1
+}
+
+# write_table NODE TABLE: layout.marked, where TABLE is. Old signatures on the disk go; what lies inside the partitions is left for those
+# who own it. Where sfdisk finds one it takes all of them before it writes, those of the table too, and a disk without a table is nobody's:
+# one of ours is written over as it stands (a GPT's backup before it), and what else there is goes afterwards.
+write_table() {
+  local wipe
+  wipe=always
+  if [ "$(echo "$2" | table_kind)" = "$(table_kind < "$WB_RUN/layout")" ] \
+    && { is_warmboot_disk "$CHOSEN" || [ "$(echo "$2" | table_identity)" = "$(table_identity < "$WB_RUN/layout")" ]; }; then wipe=never; fi
+  tracked sfdisk -q --wipe "$wipe" --wipe-partitions never "$1" < "$WB_RUN/layout.marked" || fail "sfdisk: $(last_error)"
+  if [ "$wipe" = never ]; then tracked wipefs -qa -t nogpt,noPMBR,nodos "$1" || fail "wipefs: $(last_error)"; fi
+}
+
+# table_kind: of a table on stdin, gpt or dos.
+table_kind() {
+  sed -n 's/^label: *//p'
 }
 
 # place_of_data: of a table on stdin, START SIZE in sectors of the data partition, if there is one.
