@@ -53,6 +53,7 @@ function hostOf(number: number, assignment: NonNullable<Host['enrolment']['assig
       disk: null,
       trial: false,
       wentBack: null,
+      readOnly: false,
       at: Date.now(),
     },
   };

@@ -53,6 +53,7 @@ export interface ObservedView {
   readonly default: string | null;
   readonly slots: Readonly<Record<string, { readonly state: string; readonly digest: string | null }>>;
   readonly trial: boolean;
+  readonly readOnly: boolean;
   readonly at: number;
 }
 export interface ServerEvent {

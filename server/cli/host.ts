@@ -151,7 +151,7 @@ function observation(host: HostView, names: ImageNames, now: number): string {
     ],
     ['trial', seen.trial ? 'yes' : 'no'],
     ['default', seen.default === null ? '-' : `slot ${seen.default}`],
-    ['disk', seen.disk ?? '-'],
+    ['disk', `${seen.disk ?? '-'}${seen.readOnly ? ', takes no writes any more' : ''}`],
     ['boot', seen.bootId],
     ['said', `${relative(seen.at, now)}, report ${seen.seq} of this boot`],
   ]);

@@ -53,6 +53,8 @@ export const reportSchema = z
     ).nullish(),
     // On msdos, which has no GUID, the PARTUUID of slot a.
     disk: blank(z.string().regex(/^([0-9a-fA-F-]{36}|[0-9a-f]{8}-[0-9a-f]{2})$/, 'is no GUID')),
+    // Agents of before do not say it.
+    readOnly: blank(flag),
     trial: blank(flag),
     phase: blank(z.string().max(64)),
     bytesDone: blank(count),

@@ -138,6 +138,9 @@ export const observationSchema = z
       }),
     ),
     disk: z.string().nullable(),
+    readOnly: z.boolean().optional().openapi({
+      description: 'its disk takes no writes any more; left out by a server that does not ask',
+    }),
     trial: z.boolean(),
     wentBack: z.string().nullable().openapi({
       description:

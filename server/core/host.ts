@@ -100,6 +100,8 @@ export type Observation = {
   readonly slots: Readonly<Record<string, SlotObservation>>;
   /** GUID of its Warmboot disk, from which the GUIDs of the partitions follow; null while none is known. */
   readonly disk: string | null;
+  /** Its disk takes no writes any more, as it said in this boot. */
+  readonly readOnly: boolean;
   /** Runs on trial: the boot loader goes back unless it confirms. */
   readonly trial: boolean;
   /** Why it left the image that it was to run, in its own words, while it runs what it went back to; null: it did not. */

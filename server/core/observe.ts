@@ -18,6 +18,7 @@ export function observe(host: Host, report: Report, now: number): Observation {
       report.bootDefault ?? (report.kind === 'installed' ? report.slot : before?.bootDefault) ?? null,
     slots: slotsAfter(before, report),
     disk: report.disk ?? before?.disk ?? null,
+    readOnly: report.readOnly ?? (sameBoot && before.readOnly),
     trial: is === 'trial',
     wentBack: wentBackAfter(before, report, namesWhatRuns === true),
     at: now,

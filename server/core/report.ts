@@ -30,6 +30,8 @@ export type Report = {
   readonly bootDefault: string | null;
   readonly slots: Readonly<Record<string, SlotObservation>> | null;
   readonly disk: string | null;
+  /** The disk takes no writes; null: it does not say. */
+  readonly readOnly: boolean | null;
   readonly trial: boolean;
   /** Of `progress` and `failed`: `partition`, `write`, `check`, `boot-files`, … */
   readonly phase: string | null;

@@ -99,6 +99,7 @@ function contentsOf(
         }),
       ),
     ],
+    ['grub/spare', text(grubEnvironment({}))],
     ...images.flatMap(({ slot, digest, index, kernel, initrd, partUuid }) => {
       const append = slotArguments({
         root: `PARTUUID=${partUuid}`,

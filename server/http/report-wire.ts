@@ -16,6 +16,7 @@ export function reportOf(wire: z.infer<typeof reportSchema>): Report {
     bootDefault: wire.default,
     slots: slots ?? null,
     disk: wire.disk?.toLowerCase() ?? null,
+    readOnly: wire.readOnly,
     trial: wire.trial ?? false,
     phase: wire.phase,
     bytesDone: wire.bytesDone,

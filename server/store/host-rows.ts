@@ -100,7 +100,7 @@ export function hostRows(db: Db) {
       phase_at = :phaseAt, deadline = :deadline, ended_at = :endedAt, power = :power`);
   const putObservation = db.prepare(`
     INSERT OR REPLACE INTO observations VALUES (:hostId, :bootId, :seq, :environment, :slot, :digest, :bootDefault,
-      :slots, :disk, :trial, :at, :wentBack)`);
+      :slots, :disk, :trial, :at, :wentBack, :readOnly)`);
 
   function read(id: string): Host | null {
     const known = kept.get(id);
@@ -218,8 +218,14 @@ export function hostRows(db: Db) {
     });
   }
 
-  function writeObservation(hostId: string, { slots, trial, ...columns }: Observation): void {
-    putObservation.run({ ...columns, hostId, slots: JSON.stringify(slots), trial: Number(trial) });
+  function writeObservation(hostId: string, { slots, trial, readOnly, ...columns }: Observation): void {
+    putObservation.run({
+      ...columns,
+      hostId,
+      slots: JSON.stringify(slots),
+      trial: Number(trial),
+      readOnly: Number(readOnly),
+    });
   }
 }
 
@@ -344,6 +350,7 @@ function observationOf(row: Row): Observation {
     disk: row.disk as string | null,
     trial: row.trial === 1,
     wentBack: row.went_back as string | null,
+    readOnly: row.read_only === 1,
     at: row.at as number,
   };
 }

@@ -257,6 +257,21 @@ test('one host: the three records, the slots, the attempts', async () => {
   expect(JSON.parse(asJson.stdout)).toEqual(one);
 });
 
+test('one host whose disk takes no writes any more', async () => {
+  const path = `/api/v1/hosts/${encodeURIComponent(MAC)}`;
+  const whole = host();
+  const server = await adminServer({
+    [`GET ${path}`]: () => ({
+      ...whole,
+      observation: whole.observation && { ...whole.observation, readOnly: true },
+    }),
+    [`GET ${path}/attempts`]: () => ({ attempts: [] }),
+    'GET /api/v1/images': () => ({ images: [] }),
+  });
+  const { stdout } = await run(['host', MAC, '--server', server.url]);
+  expect(stdout).toMatch(/^ +disk +\S+, takes no writes any more$/m);
+});
+
 test('one host that has said nothing yet', async () => {
   const path = `/api/v1/hosts/${encodeURIComponent(silent.mac)}`;
   const server = await adminServer({

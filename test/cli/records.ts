@@ -75,6 +75,7 @@ export function host(more: Partial<HostView> = {}): HostView {
       disk: '0f3b7f5a-2a52-4a8e-9d0c-5f8c8e1d2b3c',
       trial: false,
       wentBack: null,
+      readOnly: false,
       at: NOW - 40 * SECOND,
     },
     next: {

@@ -27,6 +27,7 @@ function report(bootId: string, seq: number, facts: Partial<Report> = {}): Repor
     bootDefault: 'a',
     slots: null,
     disk: DISK,
+    readOnly: null,
     trial: false,
     phase: null,
     bytesDone: null,

@@ -73,6 +73,15 @@ test('why it went back is known for as long as it runs what it went back to', ()
   expect(over.map((report) => after(back, report).wentBack)).toEqual(over.map(() => null));
 });
 
+test('a disk that takes no writes: as said last, and forgotten by a boot that does not say it', () => {
+  const after = (before: boolean, report: Parameters<typeof reportWith>[0]) =>
+    observe(hostWith({ observation: { readOnly: before } }), reportWith(report), NOW).readOnly;
+  expect(after(false, { kind: 'booted', readOnly: true })).toBe(true);
+  expect(after(true, { kind: 'progress' })).toBe(true);
+  expect(after(true, { kind: 'failed', readOnly: false })).toBe(false);
+  expect(after(true, { kind: 'booted', bootId: 'boot-2' })).toBe(false);
+});
+
 test('the first word of a machine is taken as it is', () => {
   const host = hostWith({ observation: null });
   const seen = observe(host, reportWith({ kind: 'inventory', slots: { a: EMPTY } }), NOW);
@@ -87,6 +96,7 @@ test('the first word of a machine is taken as it is', () => {
     disk: null,
     trial: false,
     wentBack: null,
+    readOnly: false,
     at: NOW,
   });
 });

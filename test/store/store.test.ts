@@ -120,6 +120,7 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
     disk: fc.option(text),
     trial: fc.boolean(),
     wentBack: fc.option(text),
+    readOnly: fc.boolean(),
     at: time,
   });
   return fc.record({

@@ -79,6 +79,15 @@ describe('the page', () => {
     expect(text).toContain('Earlier attempts');
     expect(text).toMatch(/class="button primary" href="[^"]+\/retry"/);
   });
+  test('of a disk that takes no writes any more: said as long as it is so', async () => {
+    const machine = await installed();
+    const booted = { kind: 'booted', slot: 'a', digest: server.one.digest };
+    await machine.report({ ...booted, readOnly: true });
+    expect(await pageOf(machine.mac)).toContain('Its disk takes no writes any more');
+    await machine.report({ ...booted, readOnly: false });
+    expect(await pageOf(machine.mac)).not.toContain('takes no writes');
+  });
+
   test('by any of its MACs is one page; of none there is none', async () => {
     const [one, other] = [newMac(), newMac()];
     await server.admin('/api/v1/hosts', { body: { macs: [one, other] } });

@@ -15,9 +15,10 @@ const BOOTS = {
 /** What a host is told now and why, what would change that, and what it shall run and runs. */
 export function nextFacts(host: HostView, next: NextView | null, names: ImageNames, now: number): Html {
   const { action, reason, until, hint, slot } = next ?? host.next;
-  const { wentBack } = host.observation ?? {};
+  const { wentBack, readOnly } = host.observation ?? {};
   return html`<p class="next"><strong>${action}${slot !== null && ` ${slot}`}</strong> ${reason}</p>
 ${hint !== null && html`<p class="notice warn">It does not hear of that: ${hint}</p>`}
+${readOnly && html`<p class="notice warn">Its disk takes no writes any more: it runs as it is, and can take no other image. Replace the disk.</p>`}
 ${wentBack && html`<p class="notice warn">It went back by itself: ${wentBack}</p>`}
 ${facts([
   ['Until', until],
