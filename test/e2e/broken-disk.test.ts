@@ -2,6 +2,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { HostView } from '../../lab/feed.ts';
 import type { DiskFault } from '../../lab/machine.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
@@ -48,6 +49,23 @@ test.runIf(runsAll())('the slot cannot be written: the old system, and why', asy
   const sector = (await host.firstSector(await host.freeSlot())) + FILLED;
   await failsWhile({ fails: 'write', sector }, /(writing|syncing) at offset \d+ of .* failed/);
 });
+
+/** Safeguard: GRUB, which cannot count the start, has the root mounted read-only; what is to be told waits in memory. */
+test.runIf(runsAll())(
+  'the disk takes no writes from power-on: the old system, read-only, and the server says so',
+  async () => {
+    const [to, runs] = [await host.absentImage(), await host.runningImage()];
+    await host.cutPower({ disk: 'read-only' });
+    const { observation } = await host.until('a word of its disk', 150, (seen) => isReadOnly(seen));
+    expect(observation).toMatchObject({ environment: 'os', trial: false });
+    await host.ends(await host.order({ image: to }), { outcome: 'failed', reason: /boot partition/, runs });
+    await host.cutPower();
+    await host.until('a disk that takes writes', 150, (seen) => !isReadOnly(seen));
+    await host.ends(await host.order({ image: to }), { outcome: 'succeeded', runs: to });
+  },
+);
+
+const isReadOnly = ({ observation }: HostView) => observation?.readOnly === true;
 
 /** Safeguard: the slot is read back past the cache before it is valid. */
 test.runIf(runsAll())('the slot cannot be read back: the old system, and why', async () => {

@@ -190,4 +190,26 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(readFileSync(host.path('run/token'), 'utf8').trim()).toBe('token-sda');
     });
   });
+
+  test('one that takes no writes is read as it is, and its system started so', () => {
+    disk('sda', '52:54:00:00:00:01', '7');
+    host.validSlot('b', `sha256:${'0b'.repeat(32)}`);
+    host.write('run/boot/grub/grubenv', 'default=b\ntries_b=3\n');
+    host.write('run/boot/grub/spare', '');
+    const script = `
+      wait_for_disks() { :; }
+      mount_state() { return 1; }
+      read_state() { STATE=$T/state-$1; }
+      unmount_disk() { STATE=$T/none; }
+      SERIAL_SEEN=0
+      know_own_disk
+      echo "$OWN_DISK"
+      helper=$HELPER HELPER=worn_out
+      worn_out() (case $3 in set | init) exit 1 ;; esac; "$helper" "$@")
+      jump() { echo "$@"; exit; }
+      boot_disk 'no order'`;
+    expect(host.run(shell, script, PARTS).out).toBe(
+      'sda\nb root=PARTUUID=b ro rootflags=norecovery fsck.mode=skip warmboot.disk=read-only',
+    );
+  });
 });

@@ -29,13 +29,29 @@ describe.each(SHELLS)('in %s', (...shell) => {
             .map(([key, value]) => `${key}=${value}\n`)
             .join(''),
         );
-      const script =
-        'if slot_to_boot sda; then echo "$BOOT_SLOT${BOOT_TRIAL:+ trial}"; else echo nothing; fi';
+      const script = 'if slot_to_boot sda; then echo "$BOOT_SLOT${BOOT_MORE:+ trial}"; else echo nothing; fi';
       expect(host.run(shell, script).out).toBe(boots ?? 'nothing');
       for (const [key, value] of Object.entries(after))
         expect(host.run(shell, `grubenv_get ${key}`).out).toBe(value);
     },
   );
+
+  test.each([
+    ['takes no writes', 'exit 1', 'b ro rootflags=norecovery fsck.mode=skip warmboot.disk=read-only'],
+    ['has one bad sector', 'case $2 in */grubenv) exit 1 ;; esac', 'b'],
+  ])('the installer boots as GRUB would: the disk %s', (_what, fails, boots) => {
+    for (const slot of ['a', 'b']) host.validSlot(slot, DIGEST);
+    host.write('run/boot/grub/grubenv', 'default=b\nnext=a\ntries_b=3\n');
+    host.write('run/boot/grub/spare', '');
+    const script = `
+      helper=$HELPER
+      HELPER=failing
+      failing() (case $3 in set | init) ${fails} ;; esac; "$helper" "$@")
+      slot_to_boot sda; echo "$BOOT_SLOT\${BOOT_MORE:+ $BOOT_MORE}"
+      rm "$BOOT/grub/spare"; slot_to_boot sda; echo "$BOOT_SLOT\${BOOT_MORE:+ $BOOT_MORE}"`;
+    // A disk of an earlier release has no spare environment, and its GRUB knows nothing of this.
+    expect(host.run(shell, script).out).toBe(`${boots}\nb`);
+  });
 
   test('a slot is empty, invalid, valid or modified', () => {
     host.validSlot('a', DIGEST);
@@ -53,7 +69,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('run/boot/grub/grubenv', 'default=a\n');
     host.validSlot('a', DIGEST);
     host.write('run/state/files/slot-a', `${'ab'.repeat(32)}\n`);
-    expect(host.run(shell, 'slot_fields sda').out.split('\n').slice(0, 8)).toEqual([
+    expect(host.run(shell, 'slot_fields sda').out.split('\n').slice(0, 9)).toEqual([
+      'readOnly=false',
       'disk=guid',
       'default=a',
       'slots.a.state=valid',

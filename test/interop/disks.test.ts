@@ -163,6 +163,7 @@ describe.each(CASES)(
           '::/EFI/BOOT/BOOTX64.EFI',
           '::/grub/grub.cfg',
           '::/grub/grubenv',
+          '::/grub/spare',
           ...inSlot('a'),
           ...inSlot('b'),
         ].sort(),
@@ -181,6 +182,10 @@ describe.each(CASES)(
       run('mcopy', '-n', '-o', '-i', bootPartition(), '::/grub/grubenv', grubenv);
       expect(statSync(grubenv).size).toBe(1024);
       expect(run('grub-editenv', grubenv, 'list')).toBe('default=a\ntries_a=3\ntries_b=3\n');
+      const spare = join(work, 'spare');
+      run('mcopy', '-n', '-o', '-i', bootPartition(), '::/grub/spare', spare);
+      expect(statSync(spare).size).toBe(1024);
+      expect(run('grub-editenv', spare, 'list')).toBe('');
     });
 
     test('zstd makes the same disk of the frames', async () => {

@@ -35,6 +35,7 @@ export async function makeGrubDisk(
     const pairs = Object.entries(grubenv).map(([key, value]) => `${key}=${value}`);
     await execa('grub-editenv', [join(tree, 'grub/grubenv'), 'set', ...pairs]);
   } else writeFileSync(join(tree, 'grub/grubenv'), 'a power cut left this');
+  await execa('grub-editenv', [join(tree, 'grub/spare'), 'create']);
   for (const slot of valid) {
     mkdirSync(join(tree, 'warmboot', slot));
     for (const [name, content] of Object.entries({ valid: '', ...files(slot) }))

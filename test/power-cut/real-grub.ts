@@ -15,14 +15,12 @@ export type Meddling = {
   readonly log?: string;
   /** A sector that the disk cannot read any more. */
   readonly unreadable?: number;
+  /** Sectors of 512 bytes whose writes fail: all, or one. */
+  readonly unwritable?: 'all' | number;
 };
 
 /** @param disk a file, which GRUB writes too */
-export async function startDisk(
-  disk: string,
-  firmware: Firmware,
-  { log, unreadable }: Meddling = {},
-): Promise<string> {
+export async function startDisk(disk: string, firmware: Firmware, meddling: Meddling = {}): Promise<string> {
   const variables = `${disk}.variables`;
   if (firmware === 'uefi') cpSync(OVMF_VARIABLES, variables);
   const flash = (file: string, mode: string) => ['-drive', `if=pflash,format=raw,file=${file}${mode}`];
@@ -31,7 +29,7 @@ export async function startDisk(
     [
       ...['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', '-accel', 'tcg', '-m', '128', '-vga', 'none'],
       ...['-display', 'none', '-nic', 'none', '-no-reboot', '-monitor', 'none', '-serial', 'stdio'],
-      ...blockDevices(disk, log, unreadable).flatMap((device) => ['-blockdev', device]),
+      ...blockDevices(disk, meddling).flatMap((device) => ['-blockdev', device]),
       ...['-device', 'virtio-blk-pci,drive=disk'],
       ...(firmware === 'uefi' ? [...flash(OVMF, ',readonly=on'), ...flash(variables, '')] : []),
     ],
@@ -52,7 +50,7 @@ export async function startDisk(
   return answerOf(said);
 }
 
-function blockDevices(disk: string, log: string | undefined, unreadable: number | undefined): string[] {
+function blockDevices(disk: string, { log, unreadable, unwritable }: Meddling): string[] {
   const file = (name: string, of: string) => `driver=file,node-name=${of},filename=${name}`;
   const raw = (name: string) => `driver=raw,node-name=${name},file=file`;
   if (log !== undefined) {
@@ -62,6 +60,11 @@ function blockDevices(disk: string, log: string | undefined, unreadable: number 
   }
   if (unreadable !== undefined) {
     const error = `inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector=${unreadable}`;
+    return [file(disk, 'file'), raw('raw'), `driver=blkdebug,node-name=disk,image=raw,${error}`];
+  }
+  if (unwritable !== undefined) {
+    const where = unwritable === 'all' ? '' : `,inject-error.0.sector=${unwritable}`;
+    const error = `inject-error.0.event=none,inject-error.0.iotype=write${where}`;
     return [file(disk, 'file'), raw('raw'), `driver=blkdebug,node-name=disk,image=raw,${error}`];
   }
   return [file(disk, 'file'), raw('disk')];

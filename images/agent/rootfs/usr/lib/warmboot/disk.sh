@@ -225,6 +225,11 @@ read_state() {
   mount -t ext4 -o ro,noload,nodev,nosuid,noexec "$(device "$part")" "$STATE"
 }
 
+# is_read_only: the disk with the state partition takes no writes: since its boot loader saw that, or since the kernel did.
+is_read_only() {
+  [ -n "${STARTED_READ_ONLY:-}" ] || { is_mounted "$STATE" && ! [ -w "$STATE" ]; }
+}
+
 is_mounted() {
   mounted_at "$1"
 }

@@ -43,9 +43,10 @@ slot_state() {
   fi
 }
 
-# slot_fields DISK: a report's fields on the disk's identity, the boot default and all slots; no spaces in them.
+# slot_fields DISK: a report's fields on the disk and all slots; no spaces in them.
 slot_fields() {
   local slot
+  if is_read_only; then echo readOnly=true; else echo readOnly=false; fi
   echo "disk=$(cat "$STATE/disk" 2> /dev/null)"
   echo "default=$(grubenv_get default)"
   for slot in $(slots_on "$1"); do
@@ -108,14 +109,15 @@ grubenv_set() {
 }
 
 # slot_to_boot DISK: what GRUB would start at this power-on, for a machine that came up in the installer instead.
-# Sets BOOT_SLOT and BOOT_TRIAL, having counted down as grub.cfg does (same rules, same order); 1 when no slot is valid.
+# Sets BOOT_SLOT and BOOT_MORE, the arguments behind the slot's own, having counted down as grub.cfg does (same rules, same order);
+# 1 when no slot is valid.
 slot_to_boot() {
   local slot tries other
-  BOOT_SLOT='' BOOT_TRIAL=''
+  BOOT_SLOT='' BOOT_MORE=''
   slot=$(grubenv_get next)
   if [ -n "$slot" ]; then
     if grubenv_set next= && [ -f "$BOOT/warmboot/$slot/valid" ]; then
-      BOOT_SLOT=$slot BOOT_TRIAL=$(slot_trial_arguments "$slot")
+      BOOT_SLOT=$slot BOOT_MORE=$(slot_trial_arguments "$slot")
       return 0
     fi
   fi
@@ -134,10 +136,17 @@ slot_to_boot() {
   tries=$(grubenv_get "tries_$slot")
   case $tries in
     '' | 0) ;;
-    1 | 2) grubenv_set "tries_$slot=$((tries - 1))" ;;
-    *) grubenv_set "tries_$slot=2" ;;
+    1 | 2) count_boot "tries_$slot=$((tries - 1))" ;;
+    *) count_boot "tries_$slot=2" ;;
   esac
   BOOT_SLOT=$slot
+}
+
+# count_boot NAME=VALUE: into grubenv; BOOT_MORE where the disk takes no writes at all.
+count_boot() {
+  if ! grubenv_set "$1" && [ -f "$BOOT/grub/spare" ] && ! "$HELPER" grubenv "$BOOT/grub/spare" init "$1" 2> /dev/null; then
+    BOOT_MORE='ro rootflags=norecovery fsck.mode=skip warmboot.disk=read-only'
+  fi
 }
 
 # first_valid_slot DISK: prints nothing when there is none.

@@ -19,7 +19,7 @@ own_disk_by() {
   local name found
   found=''
   for name in $(candidates) $(all_disks); do
-    if is_warmboot_disk "$name" && mount_state "$name"; then
+    if is_warmboot_disk "$name" && { mount_state "$name" || read_state "$name"; }; then
       if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then found=yes OWN_DISK=$name; take_over; fi
       unmount_disk
     fi
@@ -79,7 +79,7 @@ boot_disk() {
       if slot_to_boot "$name"; then
         arguments=$(slot_command_line "$BOOT_SLOT")
         say "boots slot $BOOT_SLOT of $name: $1"
-        jump "$BOOT_SLOT" "$arguments${BOOT_TRIAL:+ $BOOT_TRIAL}"
+        jump "$BOOT_SLOT" "$arguments${BOOT_MORE:+ $BOOT_MORE}"
       fi
       unmount_disk
     fi

@@ -307,7 +307,8 @@ put_loader() {
   grub=$WB_LIB/grub
   mkdir -p "$BOOT/EFI/BOOT" "$BOOT/grub" "$BOOT/warmboot"
   put_once "$BOOT/EFI/BOOT/BOOTX64.EFI" "$grub/BOOTX64.EFI" && put_once "$BOOT/grub/grub.cfg" "$grub/grub.cfg" \
-    && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" || fail 'the boot partition cannot be written'
+    && "$HELPER" grubenv "$BOOT/grub/spare" init && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" \
+    || fail 'the boot partition cannot be written'
   # The BIOS reads 512-byte sectors only; on a 4Kn disk its boot code would not work.
   if [ "$(disk_sector "$CHOSEN")" != 512 ]; then return; fi
   case $(probe "$CHOSEN" PTTYPE) in
