@@ -43,5 +43,5 @@ test('it keeps its reports and asks on; a reinstall is heard all the same, and i
   expect((await post('release')).status).toBe(200);
   const order = (await post('reinstall')).json.attempt;
   await expect.poll(() => read('calls')).toContain('systemctl reboot');
-  expect([read('run/state/netboot').trim(), (await next()).hint]).toEqual([order, null]);
+  expect([read('run/state/netboot').trim(), (await next()).hint]).toEqual([`${order} 1`, null]);
 });
