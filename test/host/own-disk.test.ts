@@ -193,6 +193,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('one that takes no writes is read as it is, and its system started so', () => {
     disk('sda', '52:54:00:00:00:01', '7');
+    host.write('sys/class/block/sda/ro', '1\n');
+    host.disk('sdb', { size: '4000000' });
     host.validSlot('b', `sha256:${'0b'.repeat(32)}`);
     host.write('run/boot/grub/grubenv', 'default=b\ntries_b=3\n');
     host.write('run/boot/grub/spare', '');
@@ -203,13 +205,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
       unmount_disk() { STATE=$T/none; }
       SERIAL_SEEN=0
       know_own_disk
-      echo "$OWN_DISK"
+      M_HOST=$OWN_HOST; choose_disk smallest
+      echo "$OWN_DISK, for an install $CHOSEN"
       helper=$HELPER HELPER=worn_out
       worn_out() (case $3 in set | init) exit 1 ;; esac; "$helper" "$@")
       jump() { echo "$@"; exit; }
       boot_disk 'no order'`;
     expect(host.run(shell, script, PARTS).out).toBe(
-      'sda\nb root=PARTUUID=b ro rootflags=norecovery fsck.mode=skip warmboot.disk=read-only',
+      'sda, for an install sdb\nb root=PARTUUID=b ro rootflags=norecovery fsck.mode=skip warmboot.disk=read-only',
     );
   });
 });

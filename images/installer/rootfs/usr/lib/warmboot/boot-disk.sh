@@ -14,11 +14,12 @@ find_own_disk() {
   own_disk_by is_port || { [ -z "$OWN_DISK" ] && own_disk_by true; }
 }
 
-# own_disk_by COMMAND: takes the first disk whose host is good for it. Behind USB too: an order may have named such a disk once.
+# own_disk_by COMMAND: takes the first disk whose host is good for it. Behind USB too: an order may have named such a disk once. And one
+# that takes no writes any more, to be started from.
 own_disk_by() {
   local name found
   found=''
-  for name in $(candidates) $(all_disks); do
+  for name in $(candidates) $(all_disks) $(readable_disks); do
     if is_warmboot_disk "$name" && { mount_state "$name" || read_state "$name"; }; then
       if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then found=yes OWN_DISK=$name; take_over; fi
       unmount_disk

@@ -2,14 +2,26 @@
 # Which disk the order means, and what is on it. A rule is smallest | first-empty | serial=… | wwn=… | path=/dev/…, and behind
 # it, with commas, limits: min=200GB, max=2TB (also MB, MiB, GiB, TiB).
 
-# all_disks: whatever a system could be installed on, by name. Never what is made of other disks, nor what cannot be written.
+# all_disks: whatever a system could be installed on, by name.
 all_disks() {
+  local name
+  for name in $(readable_disks); do
+    if ! is_write_protected "$name"; then echo "$name"; fi
+  done
+}
+
+is_write_protected() {
+  [ "$(cat "$WB_SYS/class/block/$1/ro" 2> /dev/null)" = 1 ]
+}
+
+# readable_disks: these, and those that cannot be written. Never what is made of other disks.
+readable_disks() {
   local path name
   for path in "$WB_SYS"/class/block/*; do
     name=${path##*/}
     case $name in loop* | ram* | zram* | dm-* | md* | sr* | fd* | nbd* | mtd* | zd* | mmcblk*boot* | mmcblk*rpmb | '*') continue ;; esac
     if [ -e "$path/partition" ] || [ ! -e "$path/device" ]; then continue; fi
-    if [ "$(cat "$path/ro" 2> /dev/null)" = 1 ] || [ "$(cat "$path/hidden" 2> /dev/null)" = 1 ]; then continue; fi
+    if [ "$(cat "$path/hidden" 2> /dev/null)" = 1 ]; then continue; fi
     if [ "$(cat "$path/size")" = 0 ]; then continue; fi
     echo "$name"
   done
@@ -139,7 +151,8 @@ is_named() {
 # a twin because the kernel found it first, or to the next empty disk because its own is not empty any more.
 prefer_own() {
   case $1 in smallest | first-empty) ;; *) return ;; esac
-  if [ -n "${OWN_DISK:-}" ] && [ "$OWN_HOST" = "$M_HOST" ] && ! is_loose "$OWN_DISK" && within_limits "$(disk_bytes "$OWN_DISK")"; then CHOSEN=$OWN_DISK; fi
+  if [ -z "${OWN_DISK:-}" ] || [ "$OWN_HOST" != "$M_HOST" ] || is_write_protected "$OWN_DISK"; then return; fi
+  if ! is_loose "$OWN_DISK" && within_limits "$(disk_bytes "$OWN_DISK")"; then CHOSEN=$OWN_DISK; fi
 }
 
 # disks_text: for who wonders why none was taken. A report's reason has an end, so does this.
