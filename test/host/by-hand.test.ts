@@ -118,6 +118,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       });
     });
 
+    test('a disk that takes no writes', () => {
+      expect(status()).not.toHaveProperty('disk');
+      host.write('proc/cmdline', 'rw warmboot.slot=b ro warmboot.disk=read-only\n');
+      expect(status().disk).toBe('sda takes no writes any more: replace it, and reinstall this host');
+    });
+
     test.each([
       [{ ACTION: 'hold', REASON: 'held: disk is changed' }, 'nothing, it is held: held: disk is changed'],
       [

@@ -6,6 +6,7 @@ status() {
   look_at_disk || die "the boot partition of $DISK cannot be read"
   DEFAULT=$(grubenv_get default)
   status_host
+  status_disk
   status_slots
   row power-on "$(power_on_words)"
   row next "$(next_words)"
@@ -46,6 +47,13 @@ status_host() {
     row host "$(cat "$STATE/host") of $(cat "$STATE/server.url"), $heard"
   fi
   if [ -z "$AGENT_RUNS" ]; then row agent 'does not run, or could not open the disk: systemctl status warmboot-agent'; fi
+}
+
+# What was mounted here, to look, is read-only on any disk.
+status_disk() {
+  if [ -n "$STARTED_READ_ONLY" ] || { [ -n "$AGENT_RUNS" ] && is_read_only; }; then
+    row disk "$DISK takes no writes any more: replace it, and reinstall this host"
+  fi
 }
 
 status_slots() {
