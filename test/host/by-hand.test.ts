@@ -324,6 +324,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(goesOn()).toBe(true);
     });
 
+    test('what was refused before is refused as before, where the default could not be moved', () => {
+      const before = `${OLD}\nattempt-1\nit was no good\n`;
+      host.write('run/state/refused', before);
+      execFileSync('sh', ['-c', 'rm -r "$1" && : > "$1"', 'sh', host.path('run/boot/grub')]);
+      expect(agent('rollback').status).toBe(1);
+      expect(read('run/state/refused')).toBe(before.trim());
+    });
+
     test('the agent goes on where the default could not be moved', () => {
       execFileSync('sh', ['-c', 'rm -r "$1" && : > "$1"', 'sh', host.path('run/boot/grub')]);
       expect(agent('rollback')).toMatchObject({

@@ -3,21 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makePlayedPart } from './played-part.ts';
 
 /** The helper's device over a disk that refuses what it was given, with sanitizers. */
 
-const HELPER = 'images/agent/helper';
 let root: string;
 let program: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'warmboot-device-'));
-  program = join(root, 'device');
-  const sources = [`${HELPER}/device.c`, `${HELPER}/failure.c`, 'test/fixtures/device/played.c'];
-  const played = ['-Dsync_file_range=played_sync_file_range', '-Dfsync=played_fsync'];
-  const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-D_FILE_OFFSET_BITS=64', '-Wall', '-Wextra', '-Werror'];
-  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g'];
-  await execa('cc', [...flags, ...played, `-I${HELPER}`, ...sanitizers, '-o', program, ...sources]);
+  program = await makePlayedPart(root, 'device', ['sync_file_range', 'fsync']);
   writeFileSync(join(root, 'disk'), '');
   truncateSync(join(root, 'disk'), 64 * 2 ** 20);
 });

@@ -53,6 +53,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(host.run(shell, script).out).toBe(`${boots}\nb`);
   });
 
+  test('GRUB starts a system of a disk that takes no writes with the same words', () => {
+    host.write('run/boot/grub/spare', '');
+    const script = 'HELPER=false; count_boot tries_b=2; echo "$BOOT_MORE"';
+    const configuration = readFileSync('images/installer/grub/grub.cfg', 'utf8');
+    expect(configuration).toContain(`set read_only="${host.run(shell, script).out}"\n`);
+  });
+
   test('a slot is empty, invalid, valid or modified', () => {
     host.validSlot('a', DIGEST);
     host.validSlot('b', DIGEST);

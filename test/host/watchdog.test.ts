@@ -12,30 +12,18 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makePlayedPart } from './played-part.ts';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
 
 /** The helper's watchdogs over played devices, with sanitizers; the guard of a trial; and which watchdog may guard a jump. */
 
-const HELPER = 'images/agent/helper';
 let root: string;
 let program: string;
 let dir: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'warmboot-watchdog-'));
-  program = join(root, 'watchdog');
-  const sources = [`${HELPER}/watchdog.c`, `${HELPER}/failure.c`, 'test/fixtures/watchdog/played.c'];
-  const flags = [
-    '-std=gnu11',
-    '-D_GNU_SOURCE',
-    '-Wall',
-    '-Wextra',
-    '-Werror',
-    '-Dioctl=played_ioctl',
-    `-I${HELPER}`,
-  ];
-  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g'];
-  await execa('cc', [...flags, ...sanitizers, '-o', program, ...sources]);
+  program = await makePlayedPart(root, 'watchdog', ['ioctl']);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 beforeEach(() => {

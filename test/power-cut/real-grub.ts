@@ -58,16 +58,12 @@ function blockDevices(disk: string, { log, unreadable, unwritable }: Meddling): 
     const recorded = 'driver=blklogwrites,node-name=disk,file=raw,log=log,log-super-update-interval=1';
     return [file(disk, 'file'), raw('raw'), file(log, 'log'), recorded];
   }
-  if (unreadable !== undefined) {
-    const error = `inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector=${unreadable}`;
-    return [file(disk, 'file'), raw('raw'), `driver=blkdebug,node-name=disk,image=raw,${error}`];
-  }
-  if (unwritable !== undefined) {
-    const where = unwritable === 'all' ? '' : `,inject-error.0.sector=${unwritable}`;
-    const error = `inject-error.0.event=none,inject-error.0.iotype=write${where}`;
-    return [file(disk, 'file'), raw('raw'), `driver=blkdebug,node-name=disk,image=raw,${error}`];
-  }
-  return [file(disk, 'file'), raw('disk')];
+  const refused = unreadable ?? unwritable;
+  if (refused === undefined) return [file(disk, 'file'), raw('disk')];
+  const error = ['event=none', `iotype=${unreadable === undefined ? 'write' : 'read'}`];
+  if (refused !== 'all') error.push(`sector=${refused}`);
+  const faults = error.map((each) => `,inject-error.0.${each}`).join('');
+  return [file(disk, 'file'), raw('raw'), `driver=blkdebug,node-name=disk,image=raw${faults}`];
 }
 
 const NOTHING = /warmboot: grub finds no slot that can be booted/;

@@ -3,7 +3,7 @@
 # same order; the server hears of it from the agent of the other system, and then holds this host until an operator orders something.
 
 rollback() {
-  local to how why attempts
+  local to how why attempts refused
   to='' how=kexec why=''
   while [ $# -gt 0 ]; do
     case $1 in
@@ -25,23 +25,31 @@ rollback() {
   # From here on nobody else writes these partitions. An agent that hangs is killed by systemd.
   systemctl stop warmboot-agent.service > /dev/null 2>&1 || :
   why="ordered by hand on the host${why:+: $why}"
-  if [ -n "$DIGEST" ]; then
-    remember_failed "$DIGEST" "$attempts" "$why" || stay_here 'the state partition cannot be written, nothing was changed'
-  fi
-  if [ -n "$TRIAL_LEFT" ] && [ -f "$STATE/trial" ]; then note_why "$why"
-  else echo "$SLOT ${DIGEST:--} $to $(boot_id) $why" | put "$STATE/rollback"
-  fi || { rm -f "$STATE/refused"; stay_here 'the state partition cannot be written, nothing was changed'; }
+  refused=$(cat "$STATE/refused" 2> /dev/null) || refused=''
+  note_rollback "$to" "$attempts" "$why" || stay_here "$refused" 'the state partition cannot be written, nothing was changed'
   if ! { boot_writable && grubenv_set "default=$to" "tries_$to=3" next=; }; then
-    rm -f "$STATE/rollback" "$STATE/refused"
-    stay_here 'grubenv cannot be written, the boot default is as it was'
+    stay_here "$refused" 'grubenv cannot be written, the boot default is as it was'
   fi
   boot_readonly
   say "rollback from slot $SLOT to slot $to, $why"
   go_back "$to" "$how"
 }
 
-# stay_here REASON: this system goes on, and so does its agent.
+# note_rollback TO ATTEMPTS WHY: what the system that comes up then has to know of this one, before anything leads there.
+note_rollback() {
+  if [ -n "$DIGEST" ]; then remember_failed "$DIGEST" "$2" "$3" || return; fi
+  if [ -n "$TRIAL_LEFT" ] && [ -f "$STATE/trial" ]; then note_why "$3"
+  else echo "$SLOT ${DIGEST:--} $1 $(boot_id) $3" | put "$STATE/rollback"
+  fi
+}
+
+# stay_here REFUSED REASON: this system goes on, with what was refused before, and so does its agent.
 stay_here() {
+  {
+    rm -f "$STATE/rollback" "$STATE/refused"
+    if [ -n "$1" ]; then printf '%s\n' "$1" | put "$STATE/refused"; fi
+  } 2> /dev/null
+  shift
   boot_readonly
   systemctl --no-block start warmboot-agent.service > /dev/null 2>&1 || :
   die "$1"

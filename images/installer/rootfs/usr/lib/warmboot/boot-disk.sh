@@ -15,11 +15,11 @@ find_own_disk() {
 }
 
 # own_disk_by COMMAND: takes the first disk whose host is good for it. Behind USB too: an order may have named such a disk once. And one
-# that takes no writes any more, to be started from.
+# that takes no writes any more, to be started from. Each is looked at once.
 own_disk_by() {
   local name found
   found=''
-  for name in $(candidates) $(all_disks) $(readable_disks); do
+  for name in $({ candidates; all_disks; readable_disks; } | awk '!seen[$0]++'); do
     if is_warmboot_disk "$name" && { mount_state "$name" || read_state "$name"; }; then
       if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then found=yes OWN_DISK=$name; take_over; fi
       unmount_disk
