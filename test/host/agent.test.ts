@@ -312,6 +312,18 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(run('healthy && echo good')).toBe('good');
     });
 
+    test('not where the files of this host are not all in place', () => {
+      host.write('run/early-failed', 'files: No space left on device\n');
+      run(`SLOT=b DIGEST=${NEW} TRIAL=300 IN_TRIAL=yes; try_to_confirm`);
+      expect([calls('grubenv'), read('run/state/trial')]).toEqual([
+        [],
+        expect.stringContaining(
+          'the files of this host are not all in place: files: No space left on device',
+        ),
+      ]);
+      expect(run('healthy && echo good')).toBe('good');
+    });
+
     test('not while a health hook says no', () => {
       host.write('sick', '');
       run(`${inTrial} try_to_confirm`);
@@ -395,6 +407,40 @@ describe.each(SHELLS)('in %s', (...shell) => {
         ['systemctl kexec'],
         expect.stringMatching(/default=a/),
       ]);
+    });
+
+    test.each([
+      ['the default has used up its tries', { default: 'a', tries_a: '0' }],
+      ['the boot loader has given up the default and came here', { default: 'c', tries_c: '0' }],
+      ['the ordered slot was the default once', { default: 'a', tries_a: '1', tries_b: '3' }],
+    ])('the boot loader falls back to this system, and never to the slot on trial: %s', (_, before) => {
+      host.validSlot('c', NEW);
+      grubenv(before);
+      run('switch');
+      const after = new Map(
+        read('run/boot/grub/grubenv')
+          .split('\n')
+          .map((line) => line.split('=') as [string, string]),
+      );
+      expect([after.get('default'), after.get('tries_a'), after.get('tries_b')]).toEqual(['a', '3', '0']);
+      expect(calls('systemctl')).toEqual(['systemctl kexec']);
+    });
+
+    test('an old manifest that somebody slips in when it is about to jump changes nothing', () => {
+      const script = `
+        manifest_fetch() { M_ACTION='' M_SLOT=c M_APPEND=old M_TRIAL='' M_IMAGE_DIGEST=${OLD}; return 3; }
+        report_send() { case $(cat "$2") in *kind=switching*) return 2 ;; esac; }`;
+      run(`${script}; switch`);
+      expect(calls('kexec')[1]).toMatch(
+        /boot\/b\/vmlinuz .*--command-line=root=PARTUUID=uuid-b rw warmboot\.trial=300$/,
+      );
+      expect(calls('systemctl')).toEqual(['systemctl kexec']);
+    });
+
+    test('no jump where the way back cannot be written', () => {
+      run('grubenv_set() { return 1; }; switch');
+      expect([calls('systemctl'), calls('kexec')]).toEqual([[], []]);
+      expect(read('requests')).toContain('grubenv cannot be written');
     });
 
     test.each([
@@ -517,6 +563,55 @@ describe.each(SHELLS)('in %s', (...shell) => {
       host.write('etc/pre-switch.d/10-drain', `#!/bin/sh\nexit ${code}\n`, 0o755);
       expect([install(), sent()]).toEqual([[], said]);
       expect(existsSync(host.path('run/state/netboot'))).toBe(false);
+    });
+  });
+
+  describe('a machine that was drained and stays', () => {
+    const hook = (folder: string, text: string) =>
+      host.write(`etc/${folder}/10-balancer`, `#!/bin/sh\n${text}\n`, 0o755);
+    const drained = (script: string) => run(`WB_ETC="$T/etc"; sleep() { :; }; ${script}`);
+    const inAndOut = () => read('balancer').split('\n');
+    beforeEach(() => {
+      host.write('uuid', 'uuid-b\n');
+      hook('pre-switch.d', `echo out >> '${host.path('balancer')}'; exit $(cat '${host.path('ends')}')`);
+      hook('switch-cancelled.d', `echo in >> '${host.path('balancer')}'`);
+      host.write('ends', '0');
+    });
+
+    test.each([
+      ['the hook that drains it fails', '1', 'switch'],
+      ['the jump does not come', '0', 'systemctl() { return 1; }; switch'],
+      [
+        'the order is taken back while a hook puts it off',
+        '75',
+        'switch; M_ACTION=hold M_REASON=x; act; act',
+      ],
+      ['another image is ordered meanwhile', '75', 'switch; M_ACTION=stage; stage() { :; }; act; act'],
+      [
+        'it is no longer wanted when the jump is told',
+        '0',
+        'report() { return 2; }; manifest_fetch() { M_ATTEMPT=att-3; }; switch',
+      ],
+    ])('is taken back, once: %s', (_, ends, script) => {
+      host.write('ends', ends);
+      drained(script);
+      expect(inAndOut()).toEqual(['out', 'in']);
+    });
+
+    test('not while a hook only puts it off, nor where nothing was drained', () => {
+      host.write('ends', '75');
+      drained('switch; switch');
+      expect(inAndOut()).toEqual(['out', 'out']);
+      host.write('balancer', '');
+      drained('rm "$WB_RUN/drained"; M_TRIAL=; switch; M_ACTION=none; act');
+      expect(inAndOut()).toEqual(['']);
+    });
+
+    test('a hook that fails is said', () => {
+      host.write('ends', '1');
+      hook('switch-cancelled.d', 'exit 3');
+      drained('switch');
+      expect(read('run/log')).toContain('the hook 10-balancer, for a machine that stays, ended with 3');
     });
   });
 });

@@ -70,11 +70,18 @@ export const BOOT_RULES: readonly BootRule[] = [
   { when: 'grubenv cannot be read', valid: ['b', 'c'], grubenv: null, boots: 'b' },
   { when: 'no slot is valid', valid: [], grubenv: { default: 'a', tries_a: '3' }, boots: null },
   {
-    when: 'no tries were ever written',
+    when: 'no tries were ever written, it is counted from 3',
     valid: ['a'],
     grubenv: { default: 'a' },
     boots: 'a',
-    after: { default: 'a' },
+    after: { default: 'a', tries_a: '2' },
+  },
+  {
+    when: 'a slot on trial that came to nothing has no tries, the default is all there is',
+    valid: ['a', 'b'],
+    grubenv: { default: 'a', tries_a: '0', tries_b: '0' },
+    boots: 'a',
+    after: { tries_a: '0', tries_b: '0' },
   },
   {
     when: 'a number of tries that nobody writes, as a torn sector may hold it, counts as 3',

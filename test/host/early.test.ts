@@ -222,7 +222,11 @@ describe('files', () => {
       spoil();
       expect(early().out[0]).toBe('0');
       expect(read('root/etc/one')).toBe('1');
+      expect(existsSync(host.path('run/wb/early-failed'))).toBe(true);
     }
+    giveSet([FILE]);
+    early();
+    expect(existsSync(host.path('run/wb/early-failed'))).toBe(false);
     expect(said()).toContain('is missing or damaged');
     expect(said()).toContain('no sha256');
   });
@@ -300,6 +304,7 @@ describe('what goes wrong is said, and ends without a mount left behind', () => 
     const first = `/bin/mount -t tmpfs -o size=64k none '${root}' && mkdir '${root}/etc' && : > '${root}/etc/machine-id' && dd if=/dev/zero of='${root}/fill' 2> /dev/null`;
     expect(early(['sh'], {}, { first }).out).toEqual(['0', '0']);
     expect(said()).toContain('No space left');
+    expect(read('run/wb/early-failed')).toContain('No space left');
   });
 });
 

@@ -16,7 +16,8 @@ beforeEach(() => {
 afterEach(() => host.remove());
 
 const read = (path: string) => readFileSync(host.path(path), 'utf8');
-const sets = () => readdirSync(host.path('run/state/files')).sort();
+const sets = () =>
+  existsSync(host.path('run/state/files')) ? readdirSync(host.path('run/state/files')).sort() : [];
 const requests = () => (existsSync(host.path('requests')) ? read('requests').trim().split('\n') : []);
 
 describe.each(SHELLS)('in %s', (...shell) => {
@@ -93,6 +94,58 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(host.run(shell, script, [`${INSTALLER}/install.sh`]).out).toBe(
       'the host’s files are not to be had: the server answers 404'.replace('’', "'"),
     );
+  });
+
+  describe('an install', () => {
+    // All that it does to the disk, in order.
+    const STEPS = [
+      ...[
+        'look_for_former',
+        'make_partitions',
+        'make_boot_partition',
+        'put_loader',
+        'put_state',
+        'put_host_files',
+      ],
+      ...['slot_mark_invalid', 'download_index', 'flash_slot', 'put_boot_files', 'slot_mark_valid'],
+    ];
+    const install = (more: string) => {
+      const steps = STEPS.map((step) => `${step}() { echo ${step}; }`).join('\n');
+      const script = `
+        M_SLOT=a CHOSEN=sda M_POLL=1 M_IMAGE_DIGEST=x M_IMAGE_NAME=x M_ATTEMPT=x FILES_SECONDS=1; sleep() { :; }
+        mkdir -p "$WB_RUN/work"
+        ${more}
+        (install_work /dev/sda); cat "$WB_RUN/work/reason" 2> /dev/null; ls "$WB_RUN/work"`;
+      // The functions of the file come first, and those that are played take their place.
+      return host.run(shell, `${manifest}; ${steps}; ${script}`, [`${INSTALLER}/install.sh`]).out.split('\n');
+    };
+
+    test('has them before it touches the disk', () => {
+      expect(install('request_() { :; }')).toEqual(expect.arrayContaining(STEPS));
+      expect(requests()).toHaveLength(1);
+      expect(read('run/files.tar')).toBe(SET);
+    });
+
+    test.each([
+      ['a set that was changed meanwhile: the manifest is asked for anew', '404', 'unwanted'],
+      ['a token that is not known', '401', "the host's files are not to be had: the server answers 401"],
+      [
+        'a server that fails for longer than is waited',
+        '503',
+        "the host's files are not to be had: the server answers 503",
+      ],
+    ])('does not touch it without them: %s', (_, status, end) => {
+      host.write('status', status);
+      const seen = install('PATIENCE_SECONDS=-1');
+      expect(seen).toContain(end);
+      expect(seen.filter((line) => STEPS.includes(line))).toEqual(['look_for_former']);
+    });
+
+    test('waits for a server that is away', () => {
+      host.write('status', '000');
+      const script = 'PATIENCE_SECONDS=-1; server_is_away() { echo 200 > "$T/status"; PATIENCE_SECONDS=60; }';
+      expect(install(script)).toEqual(expect.arrayContaining(STEPS));
+    });
   });
 
   describe('a switch', () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
+import { PATIENCE } from '../../server/core/patience.ts';
+import { AGENT, FakeHost, INSTALLER, SHELLS } from './shell.ts';
 
 /** What the installer says, and to whom, before it gives the machine back to its firmware. */
 let host: FakeHost;
@@ -97,4 +98,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
     jump('reboot');
     expect(order()).toEqual(['reboot -f']);
   });
+});
+
+test('a system that does not stop for the jump goes through its firmware before the server gives it up', () => {
+  const unit = readFileSync(join(AGENT, '../systemd/system/kexec.target.d/warmboot.conf'), 'utf8');
+  expect(unit).toMatch(/^JobTimeoutAction=reboot-force$/m);
+  const limitMs = Number(/^JobTimeoutSec=(\d+)min$/m.exec(unit)?.[1]) * 60_000;
+  const postMs = 20 * 60_000;
+  expect(limitMs + postMs).toBeLessThan(PATIENCE.jumpMs);
 });

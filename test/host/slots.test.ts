@@ -123,12 +123,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
       valid() { if [ -e "$BOOT/warmboot/b/valid" ]; then echo valid; else echo invalid; fi; }
       boot_writable() { :; }
       boot_readonly() { echo "sync, slot $(valid)"; }
+      download_index() { echo "index, slot $(valid)"; }
+      has_room() { echo "room on $1, slot $(valid)"; }
       flash_slot() { echo "write $* after $FORMER_DIGEST, slot $(valid), $(cat "$BOOT/warmboot/b/index.json")"; }
       download() { echo "download \${2##*/}, slot $(valid), $(cat "$BOOT/warmboot/b/index.json")"; cp "$T/kernel" "$2"; }
       stage_work /dev/sda5 2>&1
       echo "end, slot $(valid)"`;
     const { out } = host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`);
     expect(out.split('\n')).toEqual([
+      'index, slot valid',
+      'room on sda5, slot valid',
       'sync, slot invalid',
       'sync, slot invalid',
       `write /dev/sda5 sda after sha256:${'00'.repeat(32)}, slot invalid, the old index`,
@@ -233,9 +237,29 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.validSlot('b', DIGEST);
     const script = `
       DISK=sda M_SLOT=b M_IMAGE_DIGEST=${DIGEST}
+      download_index() { :; }
+      has_room() { :; }
       flash_slot() { fail "the disk is broken"; }
       (stage_work /dev/sda5); cat "$WB_RUN/work/reason"; slot_state b`;
     expect(host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`).out).toBe('the disk is broken\ninvalid');
     expect(existsSync(host.path('run/boot/warmboot/b/valid'))).toBe(false);
+  });
+
+  test.each([
+    ['{"filesystem":{"bytes":2097153}}', 'slot b of this disk has 2 MiB, the image needs 3: install'],
+    ['{"filesystem":{}}', 'does not say how large it is'],
+  ])('an image that its slot has no room for leaves it as it is: %s', (index, why) => {
+    host.validSlot('b', DIGEST);
+    host.write('sys/class/block/sda5/size', '4096\n');
+    host.write('run/work/index.json', index);
+    const script = `
+      DISK=sda M_SLOT=b M_IMAGE_DIGEST=${DIGEST}
+      download_index() { :; }
+      HELPER=field
+      field() { sed -n 's/.*"bytes":\\([0-9]*\\).*/\\1/p' "$2"; }
+      (stage_work /dev/sda5); cat "$WB_RUN/work/reason"; slot_state b`;
+    const { out } = host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`);
+    expect(out).toContain(why);
+    expect(out.split('\n').at(-1)).toBe('valid');
   });
 });

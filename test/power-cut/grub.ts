@@ -35,8 +35,8 @@ export function afterGrub(valid: readonly string[], grubenv: Grubenv | null): Gr
   const { slot, trial } = grubChoice(valid, grubenv);
   const after = new Map(grubenv);
   if (grubenv.get('next')) after.set('next', '');
-  const tries = grubenv.get(`tries_${slot}`) ?? '0';
-  if (trial === null && !['', '0'].includes(tries))
+  const tries = grubenv.get(`tries_${slot}`) ?? '';
+  if (trial === null && slot !== null && tries !== '0')
     after.set(`tries_${slot}`, /^[12]$/.test(tries) ? `${Number(tries) - 1}` : '2');
   return after;
 }

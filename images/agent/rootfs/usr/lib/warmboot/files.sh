@@ -9,17 +9,27 @@ FILES_SECONDS=${FILES_SECONDS:-60}
 # files_fetch: the set of the manifest is on the state partition. 1: not, and REASON says why. Asked of the server alone, for only
 # the server knows whose token this is.
 files_fetch() {
-  local until delay got
-  REASON='' delay=1 until=$(($(uptime_seconds) + FILES_SECONDS))
+  REASON=''
   if [ -z "${M_FILES_SHA256:-}" ] || files_are "$STATE/files/$M_FILES_SHA256.tar"; then return 0; fi
-  mkdir -p "$STATE/files" || { REASON='the state partition cannot be written'; return 1; }
-  got=$WB_RUN/files.tar
+  files_get || return 1
+  if ! { mkdir -p "$STATE/files" && put "$STATE/files/$M_FILES_SHA256.tar" < "$FILES"; }; then
+    REASON='the state partition cannot be written'
+  fi
+  rm -f "$FILES"
+  [ -z "$REASON" ]
+}
+
+# files_get: the same into memory, in the file FILES.
+files_get() {
+  local until delay got
+  FILES=$WB_RUN/files.tar
+  REASON='' HTTP_STATUS='' delay=1 until=$(($(uptime_seconds) + FILES_SECONDS))
+  if files_are "$FILES"; then return 0; fi
+  got=$FILES.new
   while :; do
     if request 30 "$got" --max-filesize 1048576 "$(resolve "$M_FILES_URL")" && [ "$HTTP_STATUS" = 200 ]; then
       if files_are "$got"; then
-        put "$STATE/files/$M_FILES_SHA256.tar" < "$got" || REASON='the state partition cannot be written'
-        rm -f "$got"
-        [ -z "$REASON" ]
+        mv -f "$got" "$FILES"
         return
       fi
       REASON='they are not those that the manifest names'

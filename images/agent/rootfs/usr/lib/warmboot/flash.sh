@@ -4,13 +4,17 @@
 # How many requests for data at once; with a rate limit it is one.
 STREAMS=${STREAMS:-2}
 
-# flash_slot DEVICE [DISK]: index, frames, data; then everything read back from the disk and compared. What the slots of DISK
+# download_index: what the image is made of.
+download_index() {
+  mkdir -p "$WB_RUN/work"
+  download_beside "$(known_index)" "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}"
+}
+
+# flash_slot DEVICE [DISK]: frames and data of the index that was downloaded; then everything read back from the disk and compared. What the slots of DISK
 # hold is used; with FRESH set the device is not read before.
 flash_slot() {
   local progress device disk slot index
-  mkdir -p "$WB_RUN/work"
   progress=$WB_RUN/work/progress-$M_SLOT
-  download_beside "$(known_index)" "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}"
   download_frames
   device=$1 disk=${2:-}
   set --

@@ -76,6 +76,8 @@ prove() {
 act() {
   # What it hears may change what it wants: the next look tells.
   if announce_again; then return; fi
+  # A hook may have put off a departure that is not wanted any more.
+  case $M_ACTION in switch | install) ;; *) stays_here ;; esac
   case $M_ACTION in
     none) prove ;;
     stage | switch | install)

@@ -135,7 +135,7 @@ slot_to_boot() {
   fi
   tries=$(grubenv_get "tries_$slot")
   case $tries in
-    '' | 0) ;;
+    0) ;;
     1 | 2) count_boot "tries_$slot=$((tries - 1))" ;;
     *) count_boot "tries_$slot=2" ;;
   esac

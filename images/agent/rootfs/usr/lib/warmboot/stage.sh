@@ -30,6 +30,8 @@ stage() {
 # The order of these steps is what makes a power cut at any moment harmless.
 stage_work() {
   phase write
+  download_index
+  has_room "$(partition_on "$DISK" "warmboot-$M_SLOT")"
   # Once the slot is invalid nobody knows any more what it held.
   FORMER_DIGEST=$(slot_record "$M_SLOT" DIGEST) || FORMER_DIGEST=''
   if ! { boot_writable && slot_mark_invalid "$M_SLOT" && boot_readonly; }; then fail "the boot partition cannot be written"; fi
@@ -37,6 +39,17 @@ stage_work() {
   boot_writable || fail "the boot partition cannot be written"
   put_boot_files "$M_SLOT"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail "the boot partition cannot be written"
+}
+
+# has_room PARTITION: an image that is too large for its slot costs it nothing.
+has_room() {
+  local needed bytes
+  needed=$("$HELPER" field "$WB_RUN/work/index.json" filesystem.bytes 2> /dev/null)
+  bytes=$(($(cat "$WB_SYS/class/block/$1/size") * 512))
+  case $needed in '' | *[!0-9]*) fail "the image's index does not say how large it is" ;; esac
+  if [ "$needed" -gt "$bytes" ]; then
+    fail "slot $M_SLOT of this disk has $((bytes >> 20)) MiB, the image needs $(((needed + 1048575) >> 20)): install this host with larger slots"
+  fi
 }
 
 # A manifest may be signed and still ask for what would cost the machine its way back.
@@ -47,7 +60,7 @@ stage_allowed() {
   elif [ "$M_SLOT" = "$SLOT" ]; then REASON="slot $M_SLOT is running"
   elif is_refused; then REASON=$(refusal_of "$M_IMAGE_DIGEST")
   elif [ "$M_SLOT" = "$(grubenv_get default)" ]; then REASON="slot $M_SLOT is the boot default, and this system runs from slot $SLOT"
-  elif ! part=$(partition_on "$DISK" "warmboot-$M_SLOT"); then REASON="this disk has no slot '$M_SLOT'"
+  elif ! part=$(partition_on "$DISK" "warmboot-$M_SLOT"); then REASON="this disk has no slot '$M_SLOT', only $(slots_on "$DISK" | tr '\n' ' ')- the server counts the slots of its layout: give the host the one it was installed with, or install it anew"
   elif is_in_use "$part"; then REASON="slot $M_SLOT is mounted"
   else root_fits "$part" || return 1
   fi
@@ -83,4 +96,5 @@ refuse() {
   REFUSED=$M_ATTEMPT/$M_ACTION
   # shellcheck disable=SC2046 # one word a field
   report_keep failed phase="$1" reason="$REASON" slot="$SLOT" digest="$DIGEST" $(slot_fields "$DISK") log@"$WB_RUN/log.tail"
+  stays_here
 }

@@ -33,6 +33,7 @@ switch() {
   if [ $? -eq 2 ] && { WORK_ORDER=$M_ATTEMPT/$M_ACTION; is_superseded; }; then
     say "attempt $ATTEMPT is no longer wanted"
     forget_trial
+    stays_here
     ETAG=''
     return
   fi
@@ -73,14 +74,18 @@ switch_allowed() {
   [ -z "$REASON" ]
 }
 
-# keep_way_back: somebody started this system by hand while the slot that is ordered now is the boot default: a trial of the default would
-# have no way back but to itself.
+# keep_way_back: where the trial ends without a word, GRUB starts the default, and never the slot on trial: it has proved nothing, and from
+# there it would start without its way back. So the default has all its tries, which a system with a failing health hook may have used
+# up, and the other one none. A default that is the ordered slot, or that GRUB gave up, is replaced by the system that runs.
 keep_way_back() {
+  local back
   # A one-shot of an earlier trial was cleared just now, or nothing can be written there.
   [ -z "$(grubenv_get next)" ] || return 1
-  if [ "$(grubenv_get default)" = "$M_SLOT" ]; then
-    boot_writable && grubenv_set "default=$SLOT" "tries_$SLOT=3" && boot_readonly
-  fi
+  back=$(grubenv_get default)
+  if [ "$back" = "$M_SLOT" ] || [ "$(grubenv_get "tries_$back")" = 0 ]; then back=$SLOT; fi
+  boot_writable && grubenv_set "default=$back" "tries_$back=3" "tries_$M_SLOT=0" && boot_readonly && return
+  boot_readonly
+  return 1
 }
 
 # ends_by_itself ARGUMENTS: trial-guard finds its seconds there.
@@ -111,12 +116,25 @@ before_switch() {
   local hook result
   for hook in "$WB_ETC"/pre-switch.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ]; then
+      : > "$WB_RUN/drained"
       WARMBOOT_SLOT=$M_SLOT WARMBOOT_DIGEST=$M_IMAGE_DIGEST timeout -k 5 "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1
       result=$?
       if [ "$result" -ne 0 ]; then
         REASON="${hook##*/} ended with $result"
         return "$result"
       fi
+    fi
+  done
+}
+
+# stays_here: this machine was to leave, and does not: what drained it is undone, once.
+stays_here() {
+  local hook
+  [ -e "$WB_RUN/drained" ] || return 0
+  rm -f "$WB_RUN/drained"
+  for hook in "$WB_ETC"/switch-cancelled.d/*; do
+    if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then
+      say "the hook ${hook##*/}, for a machine that stays, $ENDED"
     fi
   done
 }

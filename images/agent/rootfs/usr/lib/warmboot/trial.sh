@@ -216,6 +216,10 @@ healthy() {
     REASON='identity and files of this host were not put in place in time'
     return 1
   fi
+  if [ -n "${IN_TRIAL:-}" ] && [ -e "$WB_RUN/early-failed" ]; then
+    REASON="the files of this host are not all in place: $(cat "$WB_RUN/early-failed")"
+    return 1
+  fi
   data_healthy "$DISK" || return 1
   for hook in "$WB_ETC"/health.d/*; do
     if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then

@@ -116,6 +116,7 @@ claim() {
 # install_work NODE: in the background, see work.sh.
 install_work() {
   look_for_former
+  get_host_files
   make_partitions "$1"
   make_boot_partition
   # GRUB comes first, with no slot to start: a power cut from here on ends in another network boot, not in a dead loader.
@@ -123,6 +124,7 @@ install_work() {
   put_state
   put_host_files
   slot_mark_invalid "$M_SLOT" || fail 'the boot partition cannot be written'
+  download_index
   flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")" "$CHOSEN"
   put_boot_files "$M_SLOT"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail 'the boot partition cannot be written'
@@ -147,8 +149,31 @@ look_for_former() {
 
 # renew_work NODE: what may be newer than a slot that holds this attempt already.
 renew_work() {
+  get_host_files
   put_loader "$1"
   put_host_files
+}
+
+# get_host_files: into memory, before the disk loses anything: a server that is away is waited for as with all that follows. A set that
+# is gone was changed since, and the next manifest names another.
+get_host_files() {
+  local since
+  [ -n "${M_FILES_SHA256:-}" ] || return 0
+  phase files
+  since=$(uptime_seconds)
+  until files_get; do
+    still_wanted
+    case $HTTP_STATUS in
+      404)
+        say "the host's files are not what they were"
+        sleep "$M_POLL"
+        : > "$WB_RUN/work/unwanted"
+        exit 1 ;;
+      401 | 403 | 410) fail "the host's files are not to be had: $REASON" ;;
+    esac
+    if server_is_away; then since=$(uptime_seconds); fi
+    if [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "the host's files are not to be had: $REASON"; fi
+  done
 }
 
 # put_host_files: those of this install, for its slot alone: what other slots had is gone with them.
