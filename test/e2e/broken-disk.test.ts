@@ -82,13 +82,16 @@ test.runIf(runsAll())('the boot partition takes no writes: the old system, and w
 /** Safeguard: room is looked for before kernel and initrd are written. */
 test.runIf(runsAll())('the boot partition is full: the old system, and why', async () => {
   const [to, runs] = [await host.absentImage(), await host.runningImage()];
+  const free = await host.freeSlot();
   await host.guest.powerOff();
   const { diskFile } = host.guest;
   const partition = `${diskFile}@@${(await host.firstSector('boot')) * 512}`;
+  // Room that is taken by what is replaced is room enough.
+  await execa('mdel', ['-i', partition, `::/warmboot/${free}/vmlinuz`, `::/warmboot/${free}/initrd.img`]);
   const { stdout } = await execa('mdir', ['-i', partition, '::/']);
-  const free = Number(/([\d ]+) bytes free/.exec(stdout)?.[1]?.replaceAll(' ', ''));
+  const left = Number(/([\d ]+) bytes free/.exec(stdout)?.[1]?.replaceAll(' ', ''));
   const filler = `${diskFile}.filler`;
-  await execa('truncate', ['-s', String(free - 8 * 2 ** 20), filler]);
+  await execa('truncate', ['-s', String(left - 8 * 2 ** 20), filler]);
   await execa('mcopy', ['-i', partition, filler, '::/FILLER']);
   await rm(filler);
   await host.guest.powerOn();
@@ -110,8 +113,8 @@ test.runIf(runsAll())('the state partition is full: the old system, and why', as
   const { diskFile } = host.guest;
   const partition = `${diskFile}?offset=${(await host.firstSector('state')) * 512}`;
   const filler = `${diskFile}.filler`;
-  await execa('dd', ['if=/dev/zero', `of=${filler}`, 'bs=1M', 'count=128']);
-  // It ends with "no space left", and what it wrote stays.
+  // Not zeros, of which it would make holes. It ends with "no space left", and what it wrote stays.
+  await execa('dd', ['if=/dev/urandom', `of=${filler}`, 'bs=1M', 'count=128']);
   await execa('/sbin/debugfs', ['-w', '-R', `write ${filler} filler`, partition], { reject: false });
   await rm(filler);
   await host.guest.powerOn();
