@@ -29,8 +29,13 @@ phase() {
   printf '%s %s\n' "$1" "${2:-}" > "$WB_RUN/work/phase"
 }
 
+work() {
+  download_index
+  flash_slot "$device"
+}
+
 said index
-watched flash_slot "$device" || {
+watched work || {
   echo "the flash failed: $(cat "$WB_RUN/work/reason" 2> /dev/null)" >&2
   cat "$WB_RUN/log" >&2
   exit 1

@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
-const PARTS = ['lib.sh', 'data.sh', 'trial.sh', 'poll.sh']
+const PARTS = ['lib.sh', 'data.sh', 'switch.sh', 'trial.sh', 'poll.sh']
   .map((name) => `. '${join(AGENT, name)}'\n`)
   .join('');
 /** Confirmed, with nothing to do and a manifest that was read; played programs that would start others are functions. */

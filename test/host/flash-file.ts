@@ -41,7 +41,8 @@ export function flashFile(wish: {
     M_ATTEMPT=${attempt} ATTEMPT=${attempt} M_ACTION=install M_SLOT=a M_POLL=5 M_RATE='' M_MIRROR='' RATE_LIMIT=''
     M_IMAGE_DIGEST=${image.digest} M_STAGE_INDEX=${folder}/index.json M_STAGE_FRAMES=${folder}/frames.json M_STAGE_DATA=${folder}/data
     ${more}
-    watched flash_slot '${slot}' '${disk}'`;
+    work() { download_index; flash_slot '${slot}' '${disk}'; }
+    watched work`;
   const child = spawn(program, [...options, '-c', script], {
     stdio: ['ignore', 'ignore', 'ignore'],
     env: {
