@@ -1,9 +1,9 @@
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { run } from './cli/run.ts';
 
 /**
@@ -37,6 +37,12 @@ const ALWAYS_THERE = [
   'env',
 ];
 
+/** Where this machine has them. */
+let tools: string[];
+beforeAll(async () => {
+  tools = (await execa('which', ALWAYS_THERE)).stdout.split('\n');
+});
+
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'warmboot launcher '));
   bin = join(root, 'bin');
@@ -49,7 +55,7 @@ beforeEach(async () => {
     join(root, 'checkout/package-lock.json'),
     '{"packages":{"":{},"node_modules/tsx":{"version":"4.0.0"}}}',
   );
-  for (const name of ALWAYS_THERE) await symlink((await execa('which', [name])).stdout, join(bin, name));
+  for (const file of tools) await symlink(file, join(bin, basename(file)));
   await play('id', 'echo 0');
   await play(
     'node',
