@@ -21,6 +21,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/interop/**', 'test/e2e/**'],
+          globalSetup: 'test/fixtures/made-once.ts',
         },
       },
       {

@@ -16,6 +16,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compress } from 'zstd-napi';
 import { codedWith } from '../server/blobs/dictionary-coding.ts';
+import { makeHelper } from './fixtures/helper.ts';
 
 /** warmboot-helper, built from source with sanitizers and run as the installer and the agent run it. */
 
@@ -24,14 +25,16 @@ const BLOCK = 4096;
 
 let root: string;
 let helper: string;
+/** As hosts have it. */
+let released: string;
 /** The same under the thread sanitizer. */
 let threadChecked: string;
 let dir: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'warmboot-helper-'));
-  await execa('make', ['-s', '-j2', '-C', SOURCE, `OUT=${root}`, 'all', 'sanitized']);
-  helper = join(root, 'warmboot-helper-sanitized');
+  released = await makeHelper('all');
+  helper = await makeHelper('sanitized');
   const threads = [`OUT=${join(root, 'threads')}`, 'SANITIZE=thread', 'sanitized'];
   await execa('make', ['-s', '-j2', '-C', SOURCE, ...threads]);
   threadChecked = join(root, 'threads/warmboot-helper-sanitized');
@@ -288,12 +291,11 @@ const refused = (code: number, sentence: RegExp) => ({
 
 describe('the program', () => {
   test('is static, stripped and says how it is used', async () => {
-    const program = join(root, 'warmboot-helper');
-    const elf = readFileSync(program);
+    const elf = readFileSync(released);
     expect(elf.includes('/ld-linux')).toBe(false);
     expect(elf.includes('.symtab')).toBe(false);
     for (const args of [[], ['nonsense'], ['flash', 'a'], ['check'], ['grubenv', 'f'], ['digest', 'a', 'b']])
-      expect(await run(args, undefined, program)).toEqual(refused(2, /usage: /));
+      expect(await run(args, undefined, released)).toEqual(refused(2, /usage: /));
   });
 
   test('syncs a file or a device, or says why not', async () => {
@@ -306,10 +308,9 @@ describe('the program', () => {
 
   test('the static build writes and checks as the tested one does', async () => {
     const at = place(example);
-    const program = join(root, 'warmboot-helper');
-    expect(await at.write(example.data, program)).toEqual(good);
+    expect(await at.write(example.data, released)).toEqual(good);
     expect(at.content().equals(example.raw)).toBe(true);
-    expect(await at.check(program)).toEqual(good);
+    expect(await at.check(released)).toEqual(good);
   });
 });
 

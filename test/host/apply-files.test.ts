@@ -16,22 +16,22 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makeHelper } from '../fixtures/helper.ts';
 import { fileSet, SET_END, type SetFile } from './file-set.ts';
 
 /** `warmboot-helper apply-files` under sanitizers: a host's files into the root of its system. */
 
-let build: string;
+let folder: string;
 let helper: string;
 let root: string;
 
 beforeAll(async () => {
-  build = mkdtempSync(join(tmpdir(), 'warmboot-apply-'));
-  await execa('make', ['-s', '-j2', '-C', 'images/agent/helper', `OUT=${build}`, 'sanitized']);
-  helper = join(build, 'warmboot-helper-sanitized');
+  folder = mkdtempSync(join(tmpdir(), 'warmboot-apply-'));
+  helper = await makeHelper('sanitized');
 });
-afterAll(() => rmSync(build, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeEach(() => {
-  root = mkdtempSync(join(build, 'root-'));
+  root = mkdtempSync(join(folder, 'root-'));
   write('etc/passwd', 'root:x:0:0::/root:/bin/sh\nadmin:x:1000:1001::/home/admin:/bin/sh\nodd:x:no:1::/:\n');
   write('etc/group', 'root:x:0:\nadmin:x:1001:\n');
 });
@@ -266,7 +266,7 @@ describe('is refused whole, with nothing written', () => {
 
   test('bytes changed anywhere are refused or harmless, and nothing leaves the root', async () => {
     const good = fileSet([ok, { path: 'etc/second', content: 'x'.repeat(600) }]);
-    const outside = readdirSync(build).sort();
+    const outside = readdirSync(folder).sort();
     await fc.assert(
       fc.asyncProperty(
         fc.nat(good.length - 1),
@@ -280,15 +280,15 @@ describe('is refused whole, with nothing written', () => {
       ),
       { numRuns: 60 },
     );
-    expect(readdirSync(build).sort()).toEqual(outside);
+    expect(readdirSync(folder).sort()).toEqual(outside);
   });
 });
 
 describe('what cannot be put is said, and the rest is put', () => {
   test('a folder that is a link, or a file', async () => {
     mkdirSync(at('usr'));
-    mkdirSync(join(build, 'elsewhere'), { recursive: true });
-    symlinkSync(join(build, 'elsewhere'), at('usr/lib'));
+    mkdirSync(join(folder, 'elsewhere'), { recursive: true });
+    symlinkSync(join(folder, 'elsewhere'), at('usr/lib'));
     write('etc/file', '');
     const { code, err } = await apply([
       { path: 'usr/lib/x', content: 'x' },
@@ -300,7 +300,7 @@ describe('what cannot be put is said, and the rest is put', () => {
       "'usr/lib/x' cannot be put into this system: a folder on its way is a link or a file",
     );
     expect(read('etc/good')).toBe('x');
-    expect(readdirSync(join(build, 'elsewhere'))).toEqual([]);
+    expect(readdirSync(join(folder, 'elsewhere'))).toEqual([]);
   });
 
   test('a folder where the file shall be', async () => {

@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makeHelper } from '../fixtures/helper.ts';
 import { fileSet, type SetFile } from './file-set.ts';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
 
@@ -15,14 +14,12 @@ import { AGENT, FakeHost, SHELLS } from './shell.ts';
 
 const ID = '0123456789abcdef0123456789abcdef';
 const KEY = '-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n';
-let build: string;
+let helper: string;
 let host: FakeHost;
 
 beforeAll(async () => {
-  build = mkdtempSync(join(tmpdir(), 'warmboot-early-'));
-  await execa('make', ['-s', '-j2', '-C', 'images/agent/helper', `OUT=${build}`, 'sanitized']);
+  helper = await makeHelper('sanitized');
 });
-afterAll(() => rmSync(build, { recursive: true, force: true }));
 beforeEach(() => {
   host = new FakeHost();
   host.isInstalled({ slot: 'b', digest: `sha256:${'a'.repeat(64)}`, attempt: 'att-1' });
@@ -58,7 +55,7 @@ function environment(more: Readonly<Record<string, string>> = {}): Record<string
     WB_PROC: host.path('proc'),
     WB_KMSG: host.path('kmsg'),
     WB_ROOT: host.path('root'),
-    HELPER: join(build, 'warmboot-helper-sanitized'),
+    HELPER: helper,
     ...more,
   };
 }

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { imageFolder } from '../../server/blobs/places.ts';
+import { makeHelper } from '../fixtures/helper.ts';
 import { type RandomImage, storeRandomImages } from '../fixtures/random-images.ts';
 import { runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { flashFile, makeHelper } from './flash-file.ts';
+import { flashFile } from './flash-file.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 /** How a slot is flashed by parts: the real curl and the real helper, and a network that does not mean well. */
@@ -24,7 +25,7 @@ let helper: string;
 let raw: Map<string, Buffer>;
 let frames: Map<string, { bytes: number; chunk: string }[]>;
 beforeAll(async () => {
-  helper = await makeHelper();
+  helper = await makeHelper('all');
   server = await runningServer();
   [first, second] = await storeRandomImages(server.dataDir, BYTES);
   raw = new Map();
@@ -34,10 +35,7 @@ beforeAll(async () => {
     frames.set(digest, (await server.boot(`/boot/images/${digest}/frames.json`)).json.frames);
   }
 });
-afterAll(async () => {
-  await server.close();
-  rmSync(helper, { recursive: true });
-});
+afterAll(() => server.close());
 
 let host: FakeHost;
 beforeEach(() => {

@@ -1,21 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { execa } from 'execa';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { AGENT, type FakeHost } from './shell.ts';
 
-/** Makes the real helper. @returns the folder it is in, to be removed by who asked */
-export async function makeHelper(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'warmboot-helper-'));
-  await execa('make', ['-s', '-C', 'images/agent/helper', `OUT=${folder}`, 'all']);
-  return folder;
-}
-
 /**
  * Flashes a file of a played host as the work of an attempt does, with the real curl and the real helper.
- * @param wish `helper`: the folder that it was made in; `more`: shell that comes before the work
+ * @param wish `more`: shell that comes before the work
  */
 export function flashFile(wish: {
   readonly host: FakeHost;
@@ -51,7 +41,7 @@ export function flashFile(wish: {
       WB_RUN: host.path('run'),
       WB_SYS: host.path('sys'),
       WB_CONSOLE: host.path('console'),
-      HELPER: join(helper, 'warmboot-helper'),
+      HELPER: helper,
       SERVER: server,
       HOST: mac,
     },

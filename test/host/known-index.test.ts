@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { compress } from 'zstd-napi';
 import { imageFolder } from '../../server/blobs/places.ts';
+import { makeHelper } from '../fixtures/helper.ts';
 import { type RandomImage, storeRandomImages } from '../fixtures/random-images.ts';
 import { ask, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { flashFile, makeHelper } from './flash-file.ts';
+import { flashFile } from './flash-file.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 /** Index and frames on their way to a host that has the index of another image: the real curl, helper and server. */
@@ -19,15 +20,12 @@ let second: RandomImage;
 let helper: string;
 let raw: Buffer;
 beforeAll(async () => {
-  helper = await makeHelper();
+  helper = await makeHelper('all');
   server = await runningServer();
   [first, second] = await storeRandomImages(server.dataDir, 8 * 2 ** 20);
   raw = (await server.boot(`/boot/images/${second.digest}/raw`)).body;
 }, 120_000);
-afterAll(async () => {
-  await server.close();
-  rmSync(helper, { recursive: true });
-});
+afterAll(() => server.close());
 
 let host: FakeHost;
 beforeEach(() => {

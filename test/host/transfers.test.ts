@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { NO_LIMITS } from '../../server/core/transfer-limits.ts';
+import { makeHelper } from '../fixtures/helper.ts';
 import { type RandomImage, storeRandomImages } from '../fixtures/random-images.ts';
 import { BOOT, newMac, runningServer, type TestServer } from '../fixtures/running-server.ts';
-import { flashFile, makeHelper } from './flash-file.ts';
+import { flashFile } from './flash-file.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 /** The scripts that flash a slot, with the real curl and the real helper, against a server that sends one image at a time. */
@@ -18,15 +19,12 @@ let image: RandomImage;
 let helper: string;
 let raw: Buffer;
 beforeAll(async () => {
-  helper = await makeHelper();
+  helper = await makeHelper('all');
   server = await runningServer(() => ({ boot: { ...BOOT, limits: { ...NO_LIMITS, atOnce: 1 } } }));
   [image] = await storeRandomImages(server.dataDir, BYTES);
   raw = (await server.boot(`/boot/images/${image.digest}/raw`)).body;
 });
-afterAll(async () => {
-  await server.close();
-  rmSync(helper, { recursive: true });
-});
+afterAll(() => server.close());
 
 let host: FakeHost;
 beforeEach(() => {

@@ -220,7 +220,7 @@ test('as a mirror it gives a host the whole image, and when it is down the host 
     onTestFinished(() => before.remove());
     const { ended, log } = flashFile({
       host: before,
-      helper,
+      helper: join(helper, 'warmboot-helper'),
       server: server.url,
       image: images[0],
       bytes: raw.body.length,
