@@ -23,7 +23,7 @@ let dir: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'warmboot-watchdog-'));
-  program = await makePlayedPart(root, 'watchdog', ['ioctl']);
+  program = await makePlayedPart(root, 'watchdog', ['ioctl', 'sleep']);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 beforeEach(() => {
@@ -128,6 +128,7 @@ describe('the guard of a trial', () => {
   test('resets the machine when the time is up, and feeds nothing from then on', async () => {
     await guard(1);
     expect([read('sysrq'), read('dev/watchdog0')]).toEqual(['sub', '']);
+    expect(read('log')).toMatch(/(^|feed \d+\n)(sleep 2\n){3}$/);
     expect(read('kmsg')).toMatch(/<2>warmboot: trial not confirmed in \d+ s, back to the former slot/);
   });
 
@@ -147,7 +148,7 @@ describe('the guard of a trial', () => {
 
   test('leaves them to a program of the image that asks for it', async () => {
     await guard(1, 'unfed');
-    expect([read('log'), read('sysrq')]).toEqual(['', 'sub']);
+    expect([read('log'), read('sysrq')]).toEqual(['sleep 2\n'.repeat(3), 'sub']);
   });
 
   test('works without its helper', async () => {
@@ -159,13 +160,14 @@ describe('the guard of a trial', () => {
     write('proc/cmdline', 'rw warmboot.trial=3\n');
     write('proc/uptime', '1.5 0\n');
     write('proc/sysrq-trigger', '');
-    write('guard', script.replace('reboot -f', ':'));
+    write('guard', `sleep() { echo "$1" >> ${dir}/slept; }\n${script.replace('reboot -f', ':')}`);
     chmodSync(path('guard'), 0o755);
     await execa('sh', [path('guard')]);
     expect([read('proc/sysrq-trigger'), read('dev/kmsg')]).toEqual([
       'b\n',
       expect.stringContaining('in 3 s'),
     ]);
+    expect(read('slept')).toBe('2\n'.repeat(4));
     write('proc/sysrq-trigger', '');
     write('run/warmboot/confirmed', '');
     await execa('sh', [path('guard')]);
