@@ -2,6 +2,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import twoSlots from '../../images/disks/two-slots.json' with { type: 'json' };
 import type { HostView } from '../../lab/feed.ts';
 import type { DiskFault } from '../../lab/machine.ts';
 import type { Rack } from '../../lab/rack.ts';
@@ -87,7 +88,8 @@ test.runIf(runsAll())('the boot partition is full: the old system, and why', asy
   const { diskFile } = host.guest;
   const partition = `${diskFile}@@${(await host.firstSector('boot')) * 512}`;
   // Room that is taken by what is replaced is room enough.
-  await execa('mdel', ['-i', partition, `::/warmboot/${free}/vmlinuz`, `::/warmboot/${free}/initrd.img`]);
+  const replaced = ['vmlinuz', 'initrd.img'].map((name) => `::/warmboot/${free}/${name}`);
+  await execa('mdel', ['-i', partition, ...replaced], { reject: false });
   const { stdout } = await execa('mdir', ['-i', partition, '::/']);
   const left = Number(/([\d ]+) bytes free/.exec(stdout)?.[1]?.replaceAll(' ', ''));
   const filler = `${diskFile}.filler`;
@@ -109,25 +111,36 @@ test.runIf(runsAll())('the boot partition is full: the old system, and why', asy
 /** Safeguard: no jump without a note of it; a report that cannot be kept is sent all the same. */
 test.runIf(runsAll())('the state partition is full: the old system, and why', async () => {
   const [to, runs] = [await host.absentImage(), await host.runningImage()];
-  await host.guest.powerOff();
-  const { diskFile } = host.guest;
-  const partition = `${diskFile}?offset=${(await host.firstSector('state')) * 512}`;
-  const filler = `${diskFile}.filler`;
-  // Not zeros, of which it would make holes. It ends with "no space left", and what it wrote stays.
-  await execa('dd', ['if=/dev/urandom', `of=${filler}`, 'bs=1M', 'count=128']);
-  await execa('/sbin/debugfs', ['-w', '-R', `write ${filler} filler`, partition], { reject: false });
-  await rm(filler);
-  await host.guest.powerOn();
+  await changeState(async (partition) => {
+    const filler = `${partition}.filler`;
+    // Not zeros, of which it would make holes. It ends with "no space left", and what it wrote stays.
+    await execa('dd', ['if=/dev/urandom', `of=${filler}`, 'bs=1M', 'count=128']);
+    await execa('/sbin/debugfs', ['-w', '-R', `write ${filler} filler`, partition], { reject: false });
+    await rm(filler);
+  });
   await host.ends(await host.order({ image: to }), {
     outcome: 'failed',
     reason: /state partition cannot be written/,
     runs,
   });
-  await host.guest.powerOff();
-  await execa('/sbin/debugfs', ['-w', '-R', 'rm filler', partition]);
-  await host.guest.powerOn();
+  await changeState((partition) => execa('/sbin/debugfs', ['-w', '-R', 'rm filler', partition]));
   await host.ends(await host.order({ image: to }), { outcome: 'succeeded', runs: to });
 });
+
+/** Between two power-ons; its journal is replayed before, or would be over what was changed. */
+async function changeState(change: (partition: string) => Promise<unknown>): Promise<void> {
+  await host.guest.powerOff();
+  const { diskFile } = host.guest;
+  const partition = `${diskFile}.state`;
+  const start = await host.firstSector('state');
+  const sectors = twoSlots.stateBytes / 512;
+  await execa('dd', [`if=${diskFile}`, `of=${partition}`, `skip=${start}`, `count=${sectors}`]);
+  await execa('/sbin/e2fsck', ['-fp', partition], { reject: false });
+  await change(partition);
+  await execa('dd', [`if=${partition}`, `of=${diskFile}`, `seek=${start}`, 'conv=notrunc']);
+  await rm(partition);
+  await host.guest.powerOn();
+}
 
 /** Safeguard: a chunk is reused where its bytes hash right, and nowhere else. */
 test.runIf(runsAll())('the free slot was spoilt at rest: the new system', async () => {

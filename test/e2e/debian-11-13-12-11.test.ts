@@ -70,7 +70,10 @@ test.runIf(runsAll()).concurrent.each(CASES)(
     };
     const installed = await boot(() => story.install(image(first)));
     expect(installed).toMatchObject({ ...signs(first), slot: 'a' });
-    const same = { id: installed.id, key: installed.key, data: installed.data };
+    // A layout without a data partition has nothing to say of it.
+    const same = Object.fromEntries(
+      Object.entries(installed).filter(([name]) => ['id', 'key', 'data'].includes(name)),
+    );
     const held = new Map([[first, 'a']]);
     for (const [at, name] of others.entries()) {
       const download = !held.has(name);

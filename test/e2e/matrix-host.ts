@@ -62,7 +62,8 @@ export class MatrixHost {
     const note = join(folder, `${name}.mac`);
     const mac = await readFile(note, 'utf8').catch(() => undefined);
     const whole = { firmware: 'bios', ...parts } as const;
-    if (mac === undefined) {
+    // A file with a data folder of its own has a server that this one knows nothing of.
+    if (mac === undefined || (await rack.api.host(mac).catch(() => undefined)) === undefined) {
       const { guest, story } = await newGuest(rack, name, whole);
       await story.enrol(image(FIRST_IMAGE));
       story.close();

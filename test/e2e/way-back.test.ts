@@ -90,14 +90,11 @@ test.runIf(runsAll())('somebody on the host leaves it later: the old system, and
   await host.ends(await host.order({ image: 'fragile' }), { outcome: 'succeeded', runs: 'fragile' });
 });
 
-/** Safeguard: kexec.target has a limit, and what comes then goes through the firmware. The last row, for this system can never be left in order. */
-test.runIf(runsAll())(
-  'a service of the old system never stops: the old system again, through the firmware',
-  async () => {
-    const holds = await host.order({ image: 'fragile', append: 'fault=never-stops' });
-    await host.ends(holds, { outcome: 'succeeded', runs: 'fragile' });
-    const ordered = await host.order({ image: FIRST_IMAGE });
-    await host.says(/warmboot: grub boots slot/, ordered, 240);
-    await host.ends(ordered, { outcome: 'rolled-back', reason: /did not confirm/, runs: 'fragile' });
-  },
-);
+/** Safeguard: kexec.target has a limit, and systemd jumps then (before 254 it goes through the firmware). The last row, for this system is not left in order. */
+test.runIf(runsAll())('a service of the old system never stops: the new system', async () => {
+  const holds = await host.order({ image: 'fragile', append: 'fault=never-stops' });
+  await host.ends(holds, { outcome: 'succeeded', runs: 'fragile' });
+  const ordered = await host.order({ image: FIRST_IMAGE });
+  await host.ends(ordered, { outcome: 'succeeded', runs: FIRST_IMAGE });
+  expect(host.said(ordered)).not.toMatch(/grub boots/);
+});

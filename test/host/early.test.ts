@@ -228,6 +228,15 @@ describe('files', () => {
     expect(said()).toContain('no sha256');
   });
 
+  test('that this image has no place for are left out and said: a trial is none the worse for it', () => {
+    mkdirSync(host.path('root/etc/one'), { recursive: true });
+    giveSet([FILE, { path: 'etc/two', content: '2' }]);
+    early();
+    expect(said()).toContain('files: etc/one: left out, for it is a folder here');
+    expect(read('root/etc/two')).toBe('2');
+    expect(existsSync(host.path('run/wb/early-failed'))).toBe(false);
+  });
+
   test('that are refused are said, and the identity is given all the same', () => {
     giveSet([{ path: 'etc/../x' }]);
     expect(early().out).toEqual(['0', '0']);

@@ -141,6 +141,22 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(seen.filter((line) => STEPS.includes(line))).toEqual(['look_for_former']);
     });
 
+    test('asks no more often than the server says', () => {
+      host.write('status', '503');
+      host.write('answer-headers', 'Retry-After: 120\n');
+      const script = `told_to_wait() { TURN=120; }
+        wait_turn() { echo "waits $TURN s"; echo 200 > "$T/status"; }`;
+      expect(install(script)).toEqual(expect.arrayContaining(['waits 120 s', ...STEPS]));
+      expect(requests()).toHaveLength(2);
+    });
+
+    test('that is done already asks for nothing the disk has', () => {
+      host.write(`run/state/files/${HEX}.tar`, SET);
+      const script = `${manifest}; is_mounted() { :; }; put_loader() { :; }; M_SLOT=a; renew_work /dev/sda; echo done`;
+      expect(host.run(shell, script, [`${INSTALLER}/install.sh`]).out).toBe('done');
+      expect(requests()).toEqual([]);
+    });
+
     test('waits for a server that is away', () => {
       host.write('status', '000');
       const script = 'PATIENCE_SECONDS=-1; server_is_away() { echo 200 > "$T/status"; PATIENCE_SECONDS=60; }';

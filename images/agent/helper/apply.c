@@ -491,10 +491,16 @@ static bool remove_file(struct root *root, const char *path) {
   return gone;
 }
 
+/* What this image has no place for is left out and said: it is so in each of its boots. Anything else is a failure. */
 static void note_failure(struct root *root, const char *path, int error, struct failure *why) {
-  root->failed++;
-  const char *what = error == ELOOP || error == ENOTDIR ? "a folder on its way is a link or a file" : strerror(error);
-  fail(why, LOCAL, "'%.200s' cannot be put into this system: %s", path, what);
+  switch (error) {
+  case ELOOP:
+  case ENOTDIR: printf("note %s: left out, for a folder on its way is a link or a file here\n", path); return;
+  case EISDIR: printf("note %s: left out, for it is a folder here\n", path); return;
+  default:
+    root->failed++;
+    fail(why, LOCAL, "'%.200s' cannot be put into this system: %s", path, strerror(error));
+  }
 }
 
 static void apply(struct root *root, const struct set *set, struct failure *why) {

@@ -46,8 +46,8 @@ note_rollback() {
 # stay_here REFUSED REASON: this system goes on, with what was refused before, and so does its agent.
 stay_here() {
   {
-    rm -f "$STATE/rollback" "$STATE/refused"
-    if [ -n "$1" ]; then printf '%s\n' "$1" | put "$STATE/refused"; fi
+    rm -f "$STATE/rollback"
+    if [ -n "$1" ]; then printf '%s\n' "$1" | put "$STATE/refused"; else rm -f "$STATE/refused"; fi
   } 2> /dev/null
   shift
   boot_readonly

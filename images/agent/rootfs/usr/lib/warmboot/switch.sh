@@ -26,13 +26,14 @@ switch() {
   if ! files_for "$M_SLOT"; then refuse files 'the state partition cannot be written'; return; fi
   keep_way_back || { refuse switch "grubenv cannot be written"; return; }
   # Without it nobody would know afterwards what became of the trial.
-  note_trial prepared || { refuse switch "the state partition cannot be written"; return; }
+  note_trial prepared || { stay "the state partition cannot be written"; return; }
   # The server had better know, but its absence holds nothing up: the new system reports too.
   # shellcheck disable=SC2046 # one word a field
   report switching slot="$M_SLOT" digest="$M_IMAGE_DIGEST" $(slot_fields "$DISK")
   if [ $? -eq 2 ] && { WORK_ORDER=$M_ATTEMPT/$M_ACTION; is_superseded; }; then
     say "attempt $ATTEMPT is no longer wanted"
     forget_trial
+    give_tries
     stays_here
     ETAG=''
     return
@@ -168,7 +169,14 @@ stay() {
   kexec -u > /dev/null 2>&1
   rm -f "$WB_RUN/watchdog"
   forget_trial
+  give_tries
   refuse switch "$1"
+}
+
+# give_tries: the trial did not begin, and where nothing else starts any more its slot is better than nothing.
+give_tries() {
+  if [ "$(grubenv_get "tries_$M_SLOT")" = 0 ]; then boot_writable && grubenv_set "tries_$M_SLOT=3"; fi
+  boot_readonly
 }
 
 # Each costs production a firmware's POST. The second is for a server that was away at the first.

@@ -63,10 +63,13 @@ note_memory() {
 
 # is_superseded: only a signed manifest that orders something else stops work; a server that is away, or that calls a
 # report stale, does not. In a shell of its own: what is going on goes on by the words of its own manifest, whatever another one says,
-# and be that an old one that is refused.
-is_superseded() (
-  manifest_fetch 0 && [ "$M_ATTEMPT/$M_ACTION" != "$WORK_ORDER" ]
-)
+# and be that an old one that is refused. News of the server are for all.
+is_superseded() {
+  (manifest_fetch 0 && [ "$M_ATTEMPT/$M_ACTION" != "$WORK_ORDER" ])
+  set -- $?
+  if cmp -s "${SERVER_PEM%/*}/trust" "$WB_RUN/trust.new"; then trust_settle; fi
+  return "$1"
+}
 
 drop_work() {
   say "attempt $ATTEMPT is no longer wanted, its work stops"

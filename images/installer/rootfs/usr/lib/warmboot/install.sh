@@ -158,11 +158,16 @@ renew_work() {
 # is gone was changed since, and the next manifest names another.
 get_host_files() {
   local since
-  [ -n "${M_FILES_SHA256:-}" ] || return 0
+  if [ -z "${M_FILES_SHA256:-}" ] || { is_mounted "$STATE" && files_are "$STATE/files/$M_FILES_SHA256.tar"; }; then return 0; fi
   phase files
   since=$(uptime_seconds)
   until files_get; do
     still_wanted
+    if told_to_wait "$WB_RUN/headers"; then
+      wait_turn
+      since=$(uptime_seconds)
+      continue
+    fi
     case $HTTP_STATUS in
       404)
         say "the host's files are not what they were"
@@ -174,6 +179,7 @@ get_host_files() {
     if server_is_away; then since=$(uptime_seconds); fi
     if [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "the host's files are not to be had: $REASON"; fi
   done
+  turn_came
 }
 
 # put_host_files: those of this install, for its slot alone: what other slots had is gone with them.
