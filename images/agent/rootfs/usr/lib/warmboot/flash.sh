@@ -10,8 +10,8 @@ download_index() {
   download_beside "$(known_index)" "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}"
 }
 
-# flash_slot DEVICE [DISK]: frames and data of the index that was downloaded; then everything read back from the disk and compared. What the slots of DISK
-# hold is used; with FRESH set the device is not read before.
+# flash_slot DEVICE [DISK]: frames and data of the index that was downloaded; then everything read back from the disk and
+# compared. What the slots of DISK hold is used; with FRESH set the device is not read before.
 flash_slot() {
   local progress device disk slot index
   progress=$WB_RUN/work/progress-$M_SLOT

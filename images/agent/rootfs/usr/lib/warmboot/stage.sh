@@ -60,7 +60,7 @@ stage_allowed() {
   elif [ "$M_SLOT" = "$SLOT" ]; then REASON="slot $M_SLOT is running"
   elif is_refused; then REASON=$(refusal_of "$M_IMAGE_DIGEST")
   elif [ "$M_SLOT" = "$(grubenv_get default)" ]; then REASON="slot $M_SLOT is the boot default, and this system runs from slot $SLOT"
-  elif ! part=$(partition_on "$DISK" "warmboot-$M_SLOT"); then REASON="this disk has no slot '$M_SLOT', only $(slots_on "$DISK" | tr '\n' ' ')- the server counts the slots of its layout: give the host the one it was installed with, or install it anew"
+  elif ! part=$(partition_on "$DISK" "warmboot-$M_SLOT"); then REASON="this disk has no slot '$M_SLOT': give the host the layout that it was installed with, or install it anew"
   elif is_in_use "$part"; then REASON="slot $M_SLOT is mounted"
   else root_fits "$part" || return 1
   fi
