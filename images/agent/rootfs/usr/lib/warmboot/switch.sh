@@ -116,7 +116,7 @@ drained() {
 before_switch() {
   local hook result
   for hook in "$WB_ETC"/pre-switch.d/*; do
-    if [ -f "$hook" ] && [ -x "$hook" ]; then
+    if is_hook "$hook"; then
       : > "$WB_RUN/drained"
       WARMBOOT_SLOT=$M_SLOT WARMBOOT_DIGEST=$M_IMAGE_DIGEST timeout -k 5 "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1
       result=$?
@@ -134,7 +134,7 @@ stays_here() {
   [ -e "$WB_RUN/drained" ] || return 0
   rm -f "$WB_RUN/drained"
   for hook in "$WB_ETC"/switch-cancelled.d/*; do
-    if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then
+    if is_hook "$hook" && ! bounded "$hook"; then
       say "the hook ${hook##*/}, for a machine that stays, $ENDED"
     fi
   done

@@ -222,11 +222,16 @@ healthy() {
   fi
   data_healthy "$DISK" || return 1
   for hook in "$WB_ETC"/health.d/*; do
-    if [ -f "$hook" ] && [ -x "$hook" ] && ! bounded "$hook"; then
+    if is_hook "$hook" && ! bounded "$hook"; then
       REASON="the health hook ${hook##*/} $ENDED"
       return 1
     fi
   done
+}
+
+# is_hook FILE: a README is none, nor is the pattern of an empty folder.
+is_hook() {
+  [ -f "$1" ] && [ -x "$1" ]
 }
 
 # bounded HOOK: 0 when it says yes in its time; else ENDED says how it ended. Killed where it does not listen: an agent that waits for a
