@@ -2,9 +2,14 @@ import { execa } from 'execa';
 
 /** The rack's network. The addresses are free to choose: the namespace knows no other network. */
 export const SERVER_ADDRESS = '10.77.0.1';
-export const NETMASK = '255.255.255.0';
-export const RANGE_FIRST = '10.77.0.100';
-export const RANGE_LAST = '10.77.0.199';
+const PREFIX_LENGTH = 16;
+export const NETMASK = '255.255.0.0';
+/**
+ * Many more than machines. dnsmasq offers an address by the hash of the MAC and notes it only when it is asked for: of a hundred, two
+ * machines that start together are now and then offered the same one, and a firmware that is then refused gives PXE up.
+ */
+export const RANGE_FIRST = '10.77.1.0';
+export const RANGE_LAST = '10.77.255.254';
 
 const ip = (...args: string[]) => execa('ip', args);
 
@@ -17,7 +22,7 @@ export async function startLoopback(): Promise<void> {
 export async function makeBridge(name: string): Promise<void> {
   await startLoopback();
   await ip('link', 'add', name, 'type', 'bridge');
-  await ip('address', 'add', `${SERVER_ADDRESS}/24`, 'dev', name);
+  await ip('address', 'add', `${SERVER_ADDRESS}/${PREFIX_LENGTH}`, 'dev', name);
   await ip('link', 'set', name, 'up');
 }
 
