@@ -12,6 +12,7 @@ import { inCheckout } from '../../lab/paths.ts';
 import { plainText } from '../../lab/tail.ts';
 import { until } from '../../lab/wait.ts';
 import { runsAll } from '../all.ts';
+import { takeOut } from './sparse.ts';
 import { image, plan } from './support.ts';
 
 /**
@@ -51,8 +52,7 @@ async function check(folder: string, disk: string, ...names: readonly string[]):
   for (const [i, name] of names.entries()) {
     const slot = join(folder, 'slot.img');
     const { start = 0, size = 0 } = slots[i] ?? {};
-    const range = [`skip=${(start * unit) / 2 ** 20}`, `count=${(size * unit) / 2 ** 20}`];
-    await execa('dd', [`if=${disk}`, `of=${slot}`, 'bs=1M', 'conv=sparse', ...range]);
+    await takeOut(disk, start * unit, size * unit, slot);
     const checker = name.endsWith(':xfs') ? ['xfs_repair', '-n'] : ['e2fsck', '-fn'];
     await execa(`/sbin/${checker[0]}`, [checker[1] ?? '', slot]);
     await rm(slot);

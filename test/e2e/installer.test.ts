@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -12,6 +10,7 @@ import type { Rack } from '../../lab/rack.ts';
 import type { Story } from '../../lab/story.ts';
 import { runsAll } from '../all.ts';
 import { foreignDisk } from './foreign-disk.ts';
+import { contentHash, takeOut } from './sparse.ts';
 import { endOfAttempt, image, newGuest, plan, startRack } from './support.ts';
 
 /**
@@ -29,12 +28,6 @@ interface Installed {
 
 let rack: Rack;
 const guests = new Map<string, Installed>();
-
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(piece as Buffer);
-  return hash.digest('hex');
-}
 
 async function add(name: string, parts: Partial<Machine>): Promise<void> {
   guests.set(name, await newGuest(rack, name, parts));
@@ -84,13 +77,11 @@ async function takeData(disk: string): Promise<{ readonly file: string; readonly
   const { sectorsize, partitions } = (JSON.parse(stdout) as Table).partitiontable;
   const found = partitions.find(({ name }) => name === 'warmboot-data');
   if (found === undefined) throw new Error(`${disk} has no data partition: ${stdout}`);
-  const [startMiB, sizeMiB] = [found.start, found.size].map((sectors) => (sectors * sectorsize) / 2 ** 20);
   const file = `${disk}.data`;
-  const range = [`skip=${startMiB}`, `count=${sizeMiB}`];
-  await execa('dd', [`if=${disk}`, `of=${file}`, 'bs=1M', 'conv=sparse', ...range]);
+  await takeOut(disk, found.start * sectorsize, found.size * sectorsize, file);
   const { exitCode } = await execa('/sbin/e2fsck', ['-fy', file], { reject: false });
   expect(exitCode).toBeLessThan(2);
-  return { file, startMiB: startMiB ?? 0 };
+  return { file, startMiB: (found.start * sectorsize) / 2 ** 20 };
 }
 
 beforeAll(async () => {
@@ -121,7 +112,7 @@ test.concurrent('NVMe with 4096-byte sectors: foreign data are refused untouched
   const file = await open(machine.diskFile, 'r+');
   await file.write(Buffer.from("somebody's data"), 0, 15, 300_000);
   await file.close();
-  const before = await sha256(machine.diskFile);
+  const before = await contentHash(machine.diskFile);
   const refused = await outcome(machine.name, async () => {
     await rack.api.addHost({ macs: [machine.mac], image: os.digest });
     await machine.powerOn();
@@ -130,7 +121,7 @@ test.concurrent('NVMe with 4096-byte sectors: foreign data are refused untouched
   expect(refused.reason).toMatch(
     /disk nvme0n1 \(6 GB, QEMU NVMe Ctrl, serial nvme-4kn-disk, foreign\) is not empty and not this host's/,
   );
-  expect(await sha256(machine.diskFile)).toBe(before);
+  expect(await contentHash(machine.diskFile)).toBe(before);
 
   const wiped = await outcome(machine.name, () => rack.api.reinstall(machine.mac, true));
   expect(wiped).toMatchObject({ kind: 'install', outcome: 'succeeded' });
@@ -142,7 +133,7 @@ if (runsAll()) {
     const { guest: machine, story } = guest('sas');
     const os = image('debian-13');
     const others = machine.parts.beside.map(({ file }) => file);
-    const before = await Promise.all(others.map(sha256));
+    const before = await Promise.all(others.map(contentHash));
     await rack.api.addHost({
       macs: [machine.mac],
       image: os.digest,
@@ -173,7 +164,7 @@ if (runsAll()) {
     expect((await execa('/sbin/debugfs', ['-R', 'cat marker', file])).stdout).toBe('production');
     const { stdout: about } = await execa('/sbin/dumpe2fs', ['-h', file]);
     expect(Number(/Block count: +(\d+)/.exec(about)?.[1]) * 4096).toBeGreaterThan(GIB);
-    expect(await Promise.all(others.map(sha256))).toEqual(before);
+    expect(await Promise.all(others.map(contentHash))).toEqual(before);
   });
 
   test.concurrent.each(DISK_BUSES)('%s', async (disk) => {
