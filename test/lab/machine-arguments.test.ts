@@ -9,7 +9,7 @@ const files = {
   serial: '/s',
   taps: ['tap0', 'tap1'],
 } as const;
-const tcg = { name: 'tcg', qemuArgs: ['-accel', 'tcg'], slowness: 4 } as const;
+const tcg = { name: 'tcg', qemuArgs: ['-accel', 'tcg'], processors: 1, slowness: 4 } as const;
 
 const argumentsOf = (parts: Partial<Machine>, ailments: Ailments = {}) => {
   const { program, args } = qemuArguments(

@@ -55,7 +55,9 @@ test('a comma in a path does not end the option, and a snapshot is asked for', (
     ovmf: null,
     serial: 'mon:stdio',
   } as const;
-  const args = diskMachineArguments(machine, { name: 'tcg', qemuArgs: [], slowness: 4 }).join(' ');
+  const args = diskMachineArguments(machine, { name: 'tcg', qemuArgs: [], processors: 1, slowness: 4 }).join(
+    ' ',
+  );
   expect(args).toContain('file=/tmp/a,,b.img,format=raw');
   expect(args).toContain('snapshot=on');
   expect(args).toContain('logical_block_size=4096');
