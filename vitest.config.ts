@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { rackPool } from './test/e2e/rack-pool.ts';
 
 /** Bounds for what hangs, not measures: machines are busy, and anything may take thirty times as long. */
 const BOUNDS = {
@@ -9,7 +10,7 @@ const BOUNDS = {
   expect: { poll: { timeout: 120_000 } },
 };
 
-/** Three parts, named as `./warmboot test PART` names them; e2e files boot VMs and are run one after another by `test/run.ts`. */
+/** Three parts, named as `./warmboot test PART` names them; e2e files boot VMs and are given what they need by `test/run.ts`. */
 export default defineConfig({
   test: {
     // Files wait for programs and sockets as much as they compute; one processor fewer, as is usual, would leave half of a small machine idle.
@@ -37,6 +38,7 @@ export default defineConfig({
         test: {
           ...BOUNDS,
           name: 'e2e',
+          pool: rackPool,
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 40 * 60_000,
           hookTimeout: 20 * 60_000,

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Set in the environment of everything that runs inside a rack's namespaces. */
@@ -21,22 +21,27 @@ export interface NamespaceOptions {
 }
 
 /**
- * Runs `node ARGS` as the first process of new network, process and mount namespaces and gives back its exit code.
+ * Starts `node ARGS` as the first process of new network, process and mount namespaces. The child is not Node itself but what made
+ * its namespaces: only SIGKILL reaches it, and ends all.
  *
  * Nothing in there has a name outside, so nothing can be left behind: when the first process ends, for whatever reason, the
  * kernel ends all others, and with them go taps, bridges and mounts. Two things see to it that it does end with us: the
- * kernel's parent-death signal down the chain (us → unshare → node), and the IPC channel, whose closing `stopRequest` notices.
+ * kernel's parent-death signal down the chain (us → unshare → node), and an IPC channel, whose closing the one inside notices.
  */
-export async function runInNamespaces(args: readonly string[], options: NamespaceOptions): Promise<number> {
+export function spawnInNamespaces(args: readonly string[], options: SpawnOptions): ChildProcess {
   const unshare = ['unshare', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
-  const child = spawn(
-    'setpriv',
-    ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...process.execArgv, ...args],
-    {
-      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-      env: { ...process.env, ...options.env, [MARK]: '1' },
-    },
-  );
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...args], {
+    ...options,
+    env: { ...(options.env ?? process.env), [MARK]: '1' },
+  });
+}
+
+/** Runs `node ARGS` by {@link spawnInNamespaces}, on our own terminal, and gives back its exit code. */
+export async function runInNamespaces(args: readonly string[], options: NamespaceOptions): Promise<number> {
+  const child = spawnInNamespaces([...process.execArgv, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...options.env },
+  });
 
   let stopped: NodeJS.Signals | undefined;
   const stop = (signal: NodeJS.Signals) => {

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildImage } from '../lab/build.ts';
-import { runInNamespaces } from '../lab/namespace.ts';
 import { inCheckout } from '../lab/paths.ts';
 import type { BuiltImage } from '../lab/story.ts';
 import { keepFolder, makeWorkFolder, removeFolder } from '../lab/work-folder.ts';
 import { ALL_MARK, runsAll } from './all.ts';
+import { LANES, makeLanes } from './e2e/lanes.ts';
 import { E2E_IMAGES, type E2ePlan, e2eVariants } from './e2e/plan.ts';
 import { type FileOutcome, firstLines, readOutcomes, secondDecides } from './outcomes.ts';
 import { shellScripts } from './shell-scripts.ts';
@@ -36,6 +36,9 @@ const OUTSIDE_FILES = '';
 
 /** What the e2e tests' images and disks take at most, measured and rounded up. */
 const ROOM_GIB = { usual: 20, all: 50 };
+
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const ENDED_BY_SIGNAL = 130;
 
 const PARTS = ['unit', 'interop', 'e2e'] as const;
 type Part = (typeof PARTS)[number];
@@ -70,17 +73,15 @@ async function runPart(part: Part, folder: string, rest: readonly string[]): Pro
   say(`\n== ${part}`);
   if (part === 'unit' && rest.length === 0) await checks();
   if (part !== 'e2e') {
-    await vitest(part, folder, rest, run);
+    await vitest(part, folder, rest, (args) => run(args));
     return;
   }
   const plan = await planE2e(folder);
   if (plan === undefined) return;
-  await vitest(part, folder, rest, (args, work) =>
-    runInNamespaces(args, {
-      graceful: false,
-      env: { WARMBOOT_E2E: JSON.stringify({ ...plan, folder: work } satisfies E2ePlan) },
-    }),
-  );
+  await vitest(part, folder, rest, async (args, work) => {
+    await makeLanes(work, plan.data);
+    return run(args, { WARMBOOT_E2E: JSON.stringify({ ...plan, folder: work } satisfies E2ePlan) });
+  });
 }
 
 // --- checks of the code as a whole ---
@@ -164,8 +165,8 @@ async function runVitest(
     '--project',
     part,
     '--passWithNoTests',
-    // Each rack has the same addresses, and two processors carry one rack well; in it some machines at once.
-    ...(part === 'e2e' ? ['--no-file-parallelism', '--maxConcurrency=3'] : []),
+    // Two processors carry no more: some machines in each of some racks.
+    ...(part === 'e2e' ? [`--maxWorkers=${LANES}`, '--maxConcurrency=2'] : []),
     ...reporters,
     ...rest,
   ];
@@ -214,10 +215,20 @@ async function needRoom(folder: string): Promise<void> {
     );
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, args, { stdio: 'inherit' });
-  const [code] = (await once(child, 'close')) as [number | null];
-  return code ?? 1;
+async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  // Asked to end, vitest would see its running tests through. Killed, it takes along what it started.
+  const stop = () => {
+    child.kill('SIGKILL');
+    process.exit(ENDED_BY_SIGNAL);
+  };
+  for (const signal of STOPS) process.on(signal, stop);
+  try {
+    const [code] = (await once(child, 'close')) as [number | null];
+    return code ?? 1;
+  } finally {
+    for (const signal of STOPS) process.off(signal, stop);
+  }
 }
 
 function say(text: string): void {

@@ -47,7 +47,7 @@ test('a machine that nobody knows says what it is and waits, once, though it has
     architecture: 'x86_64',
     firmware: { kind: 'uefi', bits: 64 },
     system: { vendor: 'Warmboot', product: 'Lab', serial: 'one' },
-    cpu: { count: 2 },
+    cpu: { count: rack.accelerator.processors },
     disks: [
       {
         name: 'vda',

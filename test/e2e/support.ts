@@ -8,6 +8,7 @@ import type { Machine } from '../../lab/machine.ts';
 import { Rack, type RackOptions } from '../../lab/rack.ts';
 import { type Audience, type BuiltImage, Story } from '../../lab/story.ts';
 import { formatSeconds } from '../../lab/timeline.ts';
+import { LANES, laneData, laneFolder } from './lanes.ts';
 import type { E2ePlan } from './plan.ts';
 
 /** Says what is seen as it is seen: a test of some minutes that is silent cannot be told from one that hangs. */
@@ -19,11 +20,14 @@ const audience: Audience = {
   progress: () => {},
 };
 
+/** What the test runner has made ready, as this file's lane has it. */
 export function plan(): E2ePlan {
   const text = process.env.WARMBOOT_E2E;
   if (text === undefined)
-    throw new Error('the e2e tests run in namespaces that the test runner makes: ./warmboot test e2e');
-  return JSON.parse(text) as E2ePlan;
+    throw new Error('the e2e tests need images that the test runner builds: ./warmboot test e2e');
+  const { folder, images } = JSON.parse(text) as E2ePlan;
+  const lane = laneFolder(folder);
+  return { folder: lane, data: laneData(lane), images };
 }
 
 export function image(name: string): BuiltImage {
@@ -41,18 +45,26 @@ interface TestRack extends Omit<RackOptions, 'folder' | 'data' | 'accelerator'> 
   readonly patience?: number;
 }
 
-/** A rack with the images in it. `name` is the folder of its logs. */
+/** A rack with the images in it. `name` is the folder of its logs. Beside it other lanes may have theirs. */
 export async function startRack(name: string, { patience = 1, ...options }: TestRack = {}): Promise<Rack> {
   accelerator ??= probeAccelerator();
-  const found = await accelerator;
+  const found = oneProcessor(await accelerator);
   const folder = join(plan().folder, name);
   await mkdir(folder, { recursive: true });
   return Rack.start({
     folder,
     data: plan().data,
-    accelerator: { ...found, slowness: patience * found.slowness },
+    accelerator: { ...found, slowness: LANES * patience * found.slowness },
     ...options,
   });
+}
+
+/**
+ * Lanes share the processors anyhow. And behind a kexec a second one that is emulated on a busy machine now and then never gets another
+ * timer interrupt, and what runs there stands still for ever ("rcu: Possible timer handling issue on cpu=1").
+ */
+function oneProcessor(found: Accelerator): Accelerator {
+  return found.name === 'tcg' ? { ...found, processors: 1 } : found;
 }
 
 /** A machine nobody has seen before, and its story. */
