@@ -58,18 +58,18 @@ test('a machine that waits is approved by clicks, and watched while it is instal
   }
   await tick.check();
   await button('Approve the ticked…').click();
-  await page.getByRole('combobox', { name: 'Image' }).selectOption('debian-12:latest');
+  await page.getByRole('combobox', { name: 'Image' }).selectOption('debian-13:latest');
   await button('Show what would happen').click();
-  await page.getByText('It will be installed with debian-12:latest').waitFor();
-  await button('Approve, and install debian-12:latest').click();
-  await page.getByText(`${guest.mac} is approved for debian-12:latest.`).waitFor();
+  await page.getByText('It will be installed with debian-13:latest').waitFor();
+  await button('Approve, and install debian-13:latest').click();
+  await page.getByText(`${guest.mac} is approved for debian-13:latest.`).waitFor();
   await progress(120);
   await state('active', 240);
-  expect(await disk().textContent()).toContain('debian-12');
+  expect(await disk().textContent()).toContain('debian-13');
   expect(resets(0)).toEqual([]);
   expect((await rack.api.host(guest.mac)).observation).toMatchObject({
     slot: 'a',
-    digest: image('debian-12').digest,
+    digest: image('debian-13').digest,
   });
 });
 
@@ -77,10 +77,10 @@ test('another image is assigned by clicks, and the jump is watched', async () =>
   const since = rack.feed.mark();
   const before = await rack.api.host(guest.mac);
   await link('Assign image…').click();
-  await page.getByRole('combobox', { name: 'Image' }).selectOption('debian-13:latest');
+  await page.getByRole('combobox', { name: 'Image' }).selectOption('fragile:latest');
   await button('Show what would happen').click();
   await page.getByText('jumps into it (kexec) for a trial').waitFor();
-  await button('Assign debian-13:latest').click();
+  await button('Assign fragile:latest').click();
   await state('staging', 60);
   await progress(120);
   await state('active', 240);
@@ -88,7 +88,7 @@ test('another image is assigned by clicks, and the jump is watched', async () =>
   for (const step of ['staged', 'switching', 'booted', 'confirmed'])
     await steps.getByText(step, { exact: true }).first().waitFor(within(30));
   const after = await rack.api.host(guest.mac);
-  expect(after.observation).toMatchObject({ slot: 'b', digest: image('debian-13').digest });
+  expect(after.observation).toMatchObject({ slot: 'b', digest: image('fragile').digest });
   expect(after.observation?.bootId).not.toBe(before.observation?.bootId);
   expect(resets(since)).toEqual([]);
 });
@@ -113,6 +113,6 @@ test('it is rolled back by clicks, with nothing to download', async () => {
     .getByText('confirmed', { exact: true })
     .first()
     .waitFor(within(30));
-  expect((await rack.api.host(guest.mac)).observation?.digest).toBe(image('debian-12').digest);
+  expect((await rack.api.host(guest.mac)).observation?.digest).toBe(image('debian-13').digest);
   expect(resets(since)).toEqual([]);
 });

@@ -83,7 +83,7 @@ test('a machine that nobody knows says what it is and waits, once, though it has
 
 test('approved by command it installs at once, without a reboot, and becomes active', async () => {
   const since = rack.feed.mark();
-  const debian = image('debian-12');
+  const debian = image('debian-13');
   expect(await warmboot('approve', second, '--image', debian.digest)).toContain('is approved for');
   await state('active', 240, since);
   const resets = rack.feed

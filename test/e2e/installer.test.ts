@@ -108,7 +108,7 @@ afterAll(() => rack?.close());
 
 test.concurrent('NVMe with 4096-byte sectors: foreign data are refused untouched, then wiped by order', async () => {
   const { guest: machine } = guest('nvme-4kn');
-  const os = image('debian-12');
+  const os = image('debian-13');
   const file = await open(machine.diskFile, 'r+');
   await file.write(Buffer.from("somebody's data"), 0, 15, 300_000);
   await file.close();
@@ -169,7 +169,7 @@ if (runsAll()) {
 
   test.concurrent.each(DISK_BUSES)('%s', async (disk) => {
     const { guest: machine } = guest(`all-${disk}`);
-    const os = image('debian-12');
+    const os = image('debian-13');
     // A drive behind USB is taken by name only.
     const rule = disk === 'usb' ? { disk: `serial=${machine.name}-disk` } : {};
     await rack.api.addHost({ macs: [machine.mac], image: os.digest, ...rule });

@@ -10,7 +10,7 @@ import { until } from '../../lab/wait.ts';
 import { image, newGuest, plan } from './support.ts';
 
 /** What every host of the matrix begins on, in slot a of two. */
-export const FIRST_IMAGE = 'debian-12';
+export const FIRST_IMAGE = 'debian-13';
 
 export interface Order {
   readonly image: string;

@@ -11,8 +11,8 @@ afterAll(() => rack?.close());
 
 test('a server that is killed in the middle of a flash and started again: the machine ends on its OS by itself', async () => {
   const { guest, story } = await newGuest(rack, 'one', { firmware: 'bios' });
-  await story.enrol(image('debian-12'));
-  const flashed = story.install(image('debian-12'));
+  await story.enrol(image('debian-13'));
+  const flashed = story.install(image('debian-13'));
   flashed.catch(() => {});
   const half = await rack.feed.seen({
     source: 'api',
