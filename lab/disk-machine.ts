@@ -21,15 +21,8 @@ const MIB = 1024 * 1024;
 export function diskMachineArguments(machine: DiskMachine, accelerator: Accelerator): string[] {
   const { disk, sectorBytes, ovmf } = machine;
   const args = ['-name', 'warmboot', '-machine', 'q35,graphics=off', ...accelerator.qemuArgs];
-  args.push(
-    '-smp',
-    String(accelerator.processors),
-    '-m',
-    String(machine.memoryMiB),
-    '-nodefaults',
-    '-display',
-    'none',
-  );
+  args.push('-smp', String(accelerator.processors), '-m', String(machine.memoryMiB));
+  args.push('-nodefaults', '-display', 'none');
   if (ovmf !== null) {
     args.push('-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${quoted(ovmf.code)}`);
     args.push('-drive', `if=pflash,unit=1,format=raw,file=${quoted(ovmf.variables)}`);

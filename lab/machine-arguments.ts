@@ -26,15 +26,8 @@ export function qemuArguments(
 ): { readonly program: string; readonly args: readonly string[] } {
   const board = boardOf(parts, accelerator);
   const args = ['-name', parts.name, ...board.args];
-  args.push(
-    '-smp',
-    String(accelerator.processors),
-    '-m',
-    String(parts.memoryMiB),
-    '-nodefaults',
-    '-display',
-    'none',
-  );
+  args.push('-smp', String(accelerator.processors), '-m', String(parts.memoryMiB));
+  args.push('-nodefaults', '-display', 'none');
   args.push(
     '-uuid',
     uuidOf(parts.mac),
