@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildImage } from '../lab/build.ts';
+import { stopRequest } from '../lab/namespace.ts';
 import { inCheckout } from '../lab/paths.ts';
 import type { BuiltImage } from '../lab/story.ts';
 import { keepFolder, makeWorkFolder, removeFolder } from '../lab/work-folder.ts';
@@ -37,7 +38,6 @@ const OUTSIDE_FILES = '';
 /** What the e2e tests' images and disks take at most, measured and rounded up. */
 const ROOM_GIB = { usual: 20, all: 50 };
 
-const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const ENDED_BY_SIGNAL = 130;
 
 const PARTS = ['unit', 'interop', 'e2e'] as const;
@@ -51,7 +51,12 @@ const unsteady: string[] = [];
 const vitestFile = inCheckout('node_modules/vitest/vitest.mjs');
 
 process.chdir(inCheckout('.'));
-process.exitCode = await main(process.argv.slice(2));
+const stopping = stopRequest();
+process.exitCode = await main(process.argv.slice(2)).catch((error) => {
+  if (!stopping.aborted) throw error;
+  say((stopping.reason as Error).message);
+  return ENDED_BY_SIGNAL;
+});
 
 async function main(args: readonly string[]): Promise<number> {
   const wanted = PARTS.filter((part) => args.includes(part));
@@ -97,17 +102,21 @@ async function checks(): Promise<void> {
 
 /** One check, counted as one test; what it says is shown only when it fails. */
 async function check(name: string, command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], signal: stopping });
   let output = '';
   const take = (text: Buffer) => {
     output += text;
   };
   child.stdout.on('data', take);
   child.stderr.on('data', take);
-  const failure = await Promise.race([
-    once(child, 'close').then(([code]) => (code === 0 ? undefined : `ended with code ${code}`)),
-    once(child, 'error').then(([error]) => (error as Error).message),
-  ]);
+  let failure: string | undefined;
+  try {
+    const [code] = await once(child, 'close');
+    if (code !== 0) failure = `ended with code ${code}`;
+  } catch (error) {
+    stopping.throwIfAborted();
+    failure = (error as Error).message;
+  }
   if (failure === undefined) {
     total.passed += 1;
     say(` ✓ ${name}`);
@@ -190,12 +199,12 @@ async function planE2e(folder: string): Promise<E2ePlan | undefined> {
   try {
     await needRoom(folder);
     const images: BuiltImage[] = [];
-    const { signal } = new AbortController();
-    for (const name of E2E_IMAGES) images.push(await buildImage(name, data, signal));
+    for (const name of E2E_IMAGES) images.push(await buildImage(name, data, stopping));
     for (const { name, of, options } of e2eVariants())
-      images.push({ ...(await buildImage(of, data, signal, options)), name });
+      images.push({ ...(await buildImage(of, data, stopping, options)), name });
     return { folder, data, images };
   } catch (error) {
+    stopping.throwIfAborted();
     total.failed += 1;
     const what = `✗ images for the e2e tests: ${(error as Error).message}`;
     say(` ${what}`);
@@ -216,19 +225,15 @@ async function needRoom(folder: string): Promise<void> {
 }
 
 async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
-  const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, ...env } });
-  // Asked to end, vitest would see its running tests through. Killed, it takes along what it started.
-  const stop = () => {
-    child.kill('SIGKILL');
-    process.exit(ENDED_BY_SIGNAL);
-  };
-  for (const signal of STOPS) process.on(signal, stop);
-  try {
-    const [code] = (await once(child, 'close')) as [number | null];
-    return code ?? 1;
-  } finally {
-    for (const signal of STOPS) process.off(signal, stop);
-  }
+  const child = spawn(process.execPath, args, {
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+    signal: stopping,
+    // Asked to end, vitest would see its running tests through. Killed, it takes along what it started.
+    killSignal: 'SIGKILL',
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return code ?? 1;
 }
 
 function say(text: string): void {

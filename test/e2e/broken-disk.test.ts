@@ -8,6 +8,7 @@ import type { DiskFault } from '../../lab/machine.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
 import { MatrixHost } from './matrix-host.ts';
+import { takeOut } from './sparse.ts';
 import { plan, startRack } from './support.ts';
 
 /**
@@ -133,8 +134,7 @@ async function changeState(change: (partition: string) => Promise<unknown>): Pro
   const { diskFile } = host.guest;
   const partition = `${diskFile}.state`;
   const start = await host.firstSector('state');
-  const sectors = twoSlots.stateBytes / 512;
-  await execa('dd', [`if=${diskFile}`, `of=${partition}`, `skip=${start}`, `count=${sectors}`]);
+  await takeOut(diskFile, start * 512, twoSlots.stateBytes, partition);
   await execa('/sbin/e2fsck', ['-fp', partition], { reject: false });
   await change(partition);
   await execa('dd', [`if=${partition}`, `of=${diskFile}`, `seek=${start}`, 'conv=notrunc']);
