@@ -11,16 +11,16 @@ const hasNamespaces = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0;
 let host: FakeHost;
 beforeEach(() => {
   host = new FakeHost();
+  host.write('bin/curl', '#!/bin/sh\nprintf 304\n', 0o755);
 });
 afterEach(() => host.remove());
 
 const PARTS = ['lib.sh', 'data.sh', 'switch.sh', 'trial.sh', 'poll.sh']
   .map((name) => `. '${join(AGENT, name)}'\n`)
   .join('');
-/** Confirmed, with nothing to do and a manifest that was read; played programs that would start others are functions. */
+/** Confirmed, with nothing to do and a manifest that was read; played programs that would start others start none. */
 const AT_REST = `SLOT=a DISK=sda GOOD=yes IN_TRIAL='' LOOKS=0 REFUSED='' ETAG=e1 LONG_POLL=15 HOLDS=55 AWAY=1
   M_POLL=15 M_ACTION=none M_ATTEMPT='' M_ANNOUNCE=''
-  curl() { printf 304; }
   blkid() { read -r fact < "$T/blkid/$5-\${6##*/}"; echo "$fact"; }
   sleep() { :; }
   chance 1

@@ -70,8 +70,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
   });
 
   test('a mirror is asked for paths of the server until it fails, and never gets the token', () => {
-    const script = `M_MIRROR=http://10.1.0.1:8080/; mirror_of /boot/x; mirror_of http://elsewhere/boot/x; fetched /boot/x "$WB_RUN/headers" -r 0-
-      mirror_failed /boot/x 'no route' && echo failed; mirror_of /boot/x; mirror_failed /boot/x again || echo not the mirror; fetched /boot/x "$WB_RUN/headers"`;
+    const script = `M_MIRROR=http://10.1.0.1:8080/; mirror_of /boot/x; mirror_of http://elsewhere/boot/x; fetched /boot/x "$WB_RUN/headers" 9 -r 0-
+      mirror_failed /boot/x 'no route' && echo failed; mirror_of /boot/x; mirror_failed /boot/x again || echo not the mirror; fetched /boot/x "$WB_RUN/headers" 9`;
     host.write('bin/curl', '#!/bin/sh\necho "curl $*" >> "$T/calls"\n', 0o755);
     const out = run(`use_token secret; ${script}; cat "$T/calls"`).split('\n');
     expect(out.slice(0, 3)).toEqual(['http://10.1.0.1:8080/boot/x', 'failed', 'not the mirror']);
@@ -82,11 +82,11 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('a mirror that sends more than there is room for is left for the server', () => {
     const script = `M_MIRROR=http://10.1.0.1:8080; mkdir -p "$WB_RUN/work"
       fetched() {
-        if [ -z "$(mirror_of "$1")" ]; then echo whole > "$4"; return; fi
+        if [ -z "$(mirror_of "$1")" ]; then echo whole > "$5"; return; fi
         echo 'curl: (23) Failure writing output to destination' > "$WB_RUN/work/command.err"
         return 23
       }
-      download /boot/x "$T/file" ''; cat "$T/file"`;
+      download /boot/x "$T/file" '' 9; cat "$T/file"`;
     expect(run(script)).toBe('whole');
   });
 });

@@ -6,16 +6,30 @@
 # that lasts: nobody could be told, and it is no fault of the image.
 PATIENCE_SECONDS=${PATIENCE_SECONDS:-3600}
 
-# fetched PATH HEADERS curl-arguments…: as `tracked`, from the server, or from the mirror that the manifest names until it fails
-# in this work. A mirror need not be trusted, for everything is hashed; it does not get the host's token.
+# fetched PATH HEADERS MOST curl-arguments…: as `tracked`, from the server, or from the mirror that the manifest names until it fails
+# in this work. A mirror need not be trusted, for everything is hashed, and no file gets more than MOST bytes; it does not get the
+# host's token.
 fetched() {
-  local url headers rate
-  url=$(source_of "$1") headers=$2
-  shift 2
+  local url headers most rate
+  url=$(source_of "$1") headers=$2 most=$3
+  shift 3
   rate=$(staging_rate)
   rm -f "$headers"
-  tracked curl -q -g -sS -K "$(conf_for "$url")" --fail --connect-timeout 5 --speed-limit 1 --speed-time 30 \
-    ${rate:+--limit-rate "$rate"} -D "$headers" "$@" "$url"
+  (
+    files_end_at "$most"
+    tracked curl -q -g -sS -K "$(conf_for "$url")" --fail --connect-timeout 5 --speed-limit 1 --speed-time 30 \
+      ${rate:+--limit-rate "$rate"} -D "$headers" "$@" "$url"
+  )
+}
+
+# half_of_room FOLDER: in bytes. What has no size of its own in the manifest may take that much: production needs room in memory, too.
+half_of_room() {
+  echo $(($(free_in "$1") * 512))
+}
+
+# free_in FOLDER: KiB that are free on its filesystem.
+free_in() {
+  df -Pk "$1" | awk 'NR == 2 { print $4 }'
 }
 
 # source_of PATH: where it is asked for now.
@@ -55,13 +69,13 @@ lowest_rate() {
     END { if (least > 0) printf "%d\n", least }'
 }
 
-# download URL FILE SHA256: FILE holds it, with that sha256 when one is given.
+# download URL FILE SHA256 MOST: FILE holds it, with that sha256 when one is given, and at most so many bytes.
 download() {
-  local since delay refused headers
+  local since delay refused headers why
   since=$(uptime_seconds) delay=1 refused=0 headers=$WB_RUN/work/headers
   while :; do
     still_wanted
-    if fetched "$1" "$headers" -o "$2"; then
+    if fetched "$1" "$headers" "$4" -o "$2"; then
       turn_came
       if [ -z "$3" ] || has_sha256 "$2" "$3"; then return 0; fi
       if mirror_failed "$1" "$1 has not the sha256 that the manifest names"; then continue; fi
@@ -74,21 +88,29 @@ download() {
       continue
     else
       turn_came
-      note "$1: $(last_error)"
-      case $(last_error) in *' 401'* | *' 403'* | *' 404'* | *' 410'*) refused=$((refused + 1)) ;; esac
+      why=$(last_error)
+      case $why in
+        *' 401'* | *' 403'* | *' 404'* | *' 410'*) refused=$((refused + 1)) ;;
+        *'(23)'*)
+          if [ -e "$2" ] && [ "$(wc -c < "$2")" -ge "$4" ]; then
+            refused=$((refused + 1)) why="it is longer than $4 bytes"
+            rm -f "$2"
+          fi ;;
+      esac
+      note "$1: $why"
       # A mirror may have sent more than there is room for.
-      if mirror_failed "$1" "$(last_error)"; then continue; fi
+      if mirror_failed "$1" "$why"; then continue; fi
       # A full or failing disk shows here too: curl says so, and it will not get better.
-      case $(last_error) in *'(23)'*) fail "writing ${2##*/}: $(last_error)" ;; esac
+      case $why in *'(23)'*) fail "writing ${2##*/}: $why" ;; esac
       if server_is_away; then since=$(uptime_seconds); fi
-      if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $(last_error)"; fi
+      if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $why"; fi
     fi
     sleep $((delay + $(jitter 1)))
     delay=$(longer "$delay" 10)
   done
 }
 
-# download_beside KNOWN URL FILE SHA256: as download; what FILE has in common with the file KNOWN is not sent where the server can leave it
+# download_beside KNOWN URL FILE SHA256 MOST: as download; what FILE has in common with the file KNOWN is not sent where the server can leave it
 # out (RFC 9842). Whatever is wrong with that, FILE is downloaded as it is.
 download_beside() {
   local known
@@ -102,10 +124,10 @@ fetched_beside() {
   local headers coded dictionary
   headers=$WB_RUN/work/headers coded=$WB_RUN/work/coded.json
   dictionary=$("$HELPER" dictionary "$1") || return 1
-  fetched "$2" "$headers" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded" || return 1
+  fetched "$2" "$headers" "$5" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded" || return 1
   case $(answer_header content-encoding "$headers" | tr '[:upper:]' '[:lower:]') in
     '' | identity) mv -f "$coded" "$3" || return 1 ;;
-    dcz) tracked "$HELPER" decode "$1" "$coded" "$3" || { note "$2: $(last_error)"; return 1; } ;;
+    dcz) (files_end_at "$5"; tracked "$HELPER" decode "$1" "$coded" "$3") || { note "$2: $(last_error)"; return 1; } ;;
     *) note "$2 came in a coding that was not asked for"; return 1 ;;
   esac
   [ -z "$4" ] || has_sha256 "$3" "$4" || { note "$2 came damaged"; return 1; }

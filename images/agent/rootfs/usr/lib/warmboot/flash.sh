@@ -7,7 +7,8 @@ STREAMS=${STREAMS:-2}
 # download_index: what the image is made of.
 download_index() {
   mkdir -p "$WB_RUN/work"
-  download_beside "$(known_index)" "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}"
+  download_beside "$(known_index)" "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}" \
+    "$(half_of_room "$WB_RUN")"
 }
 
 # flash_slot DEVICE [DISK]: frames and data of the index that was downloaded; then everything read back from the disk and
@@ -36,7 +37,7 @@ flash_slot() {
 
 # download_frames: every chunk that they name stands in the index.
 download_frames() {
-  download_beside "$WB_RUN/work/index.json" "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" ''
+  download_beside "$WB_RUN/work/index.json" "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" '' "$(half_of_room "$WB_RUN")"
 }
 
 # write_data DEVICE PROGRESS --from…: the helper finds out what is missing, and has it fetched by fetch-run, which waits and tries
@@ -99,8 +100,8 @@ index_of_slot() {
   [ -n "$digest" ] || return 1
   file=$WB_RUN/work/index-$1.json
   case $M_STAGE_INDEX in */"$M_IMAGE_DIGEST"/*) ;; *) return 1 ;; esac
-  fetched "${M_STAGE_INDEX%%"$M_IMAGE_DIGEST"*}$digest${M_STAGE_INDEX#*"$M_IMAGE_DIGEST"}" "$WB_RUN/work/headers" -m 60 -o "$file" \
-    && has_sha256 "$file" "${digest#sha256:}" && echo "$file"
+  fetched "${M_STAGE_INDEX%%"$M_IMAGE_DIGEST"*}$digest${M_STAGE_INDEX#*"$M_IMAGE_DIGEST"}" "$WB_RUN/work/headers" \
+    "$(half_of_room "$WB_RUN")" -m 60 -o "$file" && has_sha256 "$file" "${digest#sha256:}" && echo "$file"
 }
 
 # known_index: of an image that this disk has, rather of the one that runs: most of the next one's stands there.
@@ -116,15 +117,11 @@ keep_index() {
   local at
   at=$BOOT/warmboot/$1
   rm -f "$at/index.json"
-  if [ $(($(wc -c < "$WB_RUN/work/index.json") / 1024 + 1024)) -gt "$(free_on_boot)" ]; then
+  if [ $(($(wc -c < "$WB_RUN/work/index.json") / 1024 + 1024)) -gt "$(free_in "$BOOT")" ]; then
     note "the boot partition has no room for the image's index"
     return
   fi
   put "$at/index.json" < "$WB_RUN/work/index.json" || rm -f "$at/index.json.new" "$at/index.json"
-}
-
-free_on_boot() {
-  df -Pk "$BOOT" | awk 'NR == 2 { print $4 }'
 }
 
 # put_boot_files SLOT: kernel, initrd, command line and index to the boot partition, which must be writable.
@@ -137,9 +134,9 @@ put_boot_files() {
   for file in "$at"/*; do
     case $file in */index.json) ;; *) rm -f "$file" ;; esac
   done
-  if [ "$needed" -gt "$(free_on_boot)" ]; then rm -f "$at/index.json"; fi
-  if [ "$needed" -gt "$(free_on_boot)" ]; then
-    fail "the boot partition has $(free_on_boot) KiB free, kernel and initrd need $((needed - 1024))"
+  if [ "$needed" -gt "$(free_in "$BOOT")" ]; then rm -f "$at/index.json"; fi
+  if [ "$needed" -gt "$(free_in "$BOOT")" ]; then
+    fail "the boot partition has $(free_in "$BOOT") KiB free, kernel and initrd need $((needed - 1024))"
   fi
   put_boot_file "$at/vmlinuz.new" vmlinuz "$M_KERNEL_URL" "$M_KERNEL_SHA256" "$M_KERNEL_BYTES"
   put_boot_file "$at/initrd.new" initrd.img "$M_INITRD_URL" "$M_INITRD_SHA256" "$M_INITRD_BYTES"
@@ -163,5 +160,5 @@ put_boot_file() {
       return
     fi
   done
-  download "$3" "$1" "$4"
+  download "$3" "$1" "$4" "$5"
 }

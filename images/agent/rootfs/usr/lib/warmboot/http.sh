@@ -42,6 +42,16 @@ choose_conf() {
   esac
 }
 
+# Whoever answers may be a stranger, or a cache gone mad: an answer that does not end must not fill a host's memory.
+MOST_ANSWER_BYTES=2097152
+
+# files_end_at BYTES: from here on no file that this shell writes grows beyond that (rounded up to 512): the write that would fails, as
+# on a full disk (setrlimit(2), RLIMIT_FSIZE). It cannot be undone, so only in a subshell.
+files_end_at() {
+  trap '' XFSZ
+  ulimit -f $((($1 + 511) / 512))
+}
+
 # request SECONDS OUT curl-arguments… URL: HTTP_STATUS is the answer's status and 0 returned, or 1 when no answer came.
 # The answer's headers lie in $WB_RUN/headers. ASKED is set when somebody was there to be asked, whether he answered or not.
 request() {
@@ -50,8 +60,11 @@ request() {
   shift 2
   for url in "$@"; do :; done
   choose_conf "$url"
-  said=$(curl -q -g -sS -K "$CONF" --connect-timeout 5 --max-time "$limit" \
-    -o "$out" -D "$WB_RUN/headers" -w '%{http_code} %{time_pretransfer}' "$@" 2> "$WB_RUN/curl.err")
+  said=$(
+    files_end_at "$MOST_ANSWER_BYTES"
+    exec curl -q -g -sS -K "$CONF" --connect-timeout 5 --max-time "$limit" \
+      -o "$out" -D "$WB_RUN/headers" -w '%{http_code} %{time_pretransfer}' "$@" 2> "$WB_RUN/curl.err"
+  )
   result=$? HTTP_STATUS=${said%% *} ASKED=''
   case ${said#* } in *[1-9]*) ASKED=yes ;; esac
   case $result in
