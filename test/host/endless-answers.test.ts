@@ -1,12 +1,19 @@
-import { readFileSync, statfsSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { makeHelper } from '../fixtures/helper.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 /** Somebody on the way, or a cache gone mad, who goes on sending: a host's memory and disk get no more of it than was to be expected. */
 
 const MORE = Buffer.alloc(64 * 1024, 'x');
+
+let helper: string;
+beforeAll(async () => {
+  helper = await makeHelper('all');
+});
 
 let host: FakeHost;
 beforeEach(() => {
@@ -23,6 +30,11 @@ function withoutEnd(response: ServerResponse): void {
   response.on('drain', send);
   send();
 }
+
+const bytesIn = (folder: string) =>
+  readdirSync(folder)
+    .map((name) => statSync(join(folder, name)))
+    .reduce((sum, found) => sum + (found.isFile() ? found.size : 0), 0);
 
 async function served(answer: (response: ServerResponse) => void): Promise<string> {
   const server = createServer((_, response) => answer(response));
@@ -83,14 +95,44 @@ describe.each(SHELLS)('in %s', (...shell) => {
   });
 
   test('what is exactly as long as it may be is taken', async () => {
+    const exact = Buffer.concat([MORE, Buffer.from('y')]);
+    const url = await served((response) => response.end(exact));
+    await run(`download /boot/x "$T/file" '' ${exact.length}`, { SERVER: url });
+    expect(readFileSync(host.path('file')).equals(exact)).toBe(true);
+  });
+
+  test('where no length is known there is no bound', async () => {
     const url = await served((response) => response.end(MORE));
-    await run(`download /boot/x "$T/file" '' ${MORE.length}`, { SERVER: url });
+    await run(`download /boot/x "$T/file" '' ''`, { SERVER: url });
     expect(readFileSync(host.path('file')).equals(MORE)).toBe(true);
   });
 
-  test('half of the room may be taken by what has no length of its own', async () => {
-    const { bavail, bsize } = statfsSync(host.path('run'));
-    const half = Number(await run('half_of_room "$WB_RUN"', {}));
-    expect(Math.abs(half / ((bavail * bsize) / 2) - 1)).toBeLessThan(0.05);
+  const whole = `M_IMAGE_DIGEST=sha256:${'ab'.repeat(32)} M_SLOT=b; M_STAGE_INDEX=/boot/images/$M_IMAGE_DIGEST/index.json
+    M_STAGE_FRAMES=/boot/images/$M_IMAGE_DIGEST/frames.json MOST_TEXT_BYTES=100000`;
+  test.each([
+    ['the index', 'download_index'],
+    ['the index, beside one that is known', 'known_index() { echo "$T/known"; }; download_index'],
+    ['the frames', 'download_frames'],
+    [
+      'the frames, beside the index',
+      'cp "$T/known" "$WB_RUN/work/index.json"; download_frames; rm "$WB_RUN/work/index.json"',
+    ],
+    ['a kernel', `put_boot_file "$WB_RUN/work/vmlinuz" vmlinuz /k '' 100000`],
+  ])('%s: given up, with the reason, and the room is free again', async (_, script) => {
+    host.write('known', '{"version":1}');
+    const url = await served(withoutEnd);
+    const said = await run(`${whole}; known_index() { :; }; (${script}); cat "$WB_RUN/work/reason"`, {
+      SERVER: url,
+      HELPER: helper,
+    });
+    expect(said).toMatch(/ is longer than 100000 bytes$/);
+    expect(bytesIn(host.path('run/work'))).toBeLessThan(10_000);
+  });
+
+  test('the index of another slot, which is only a help', async () => {
+    const url = await served(withoutEnd);
+    const script = `${whole}; slot_record() { echo "sha256:${'cd'.repeat(32)}"; }; index_of_slot a || echo without`;
+    expect(await run(script, { SERVER: url, HELPER: helper })).toBe('without');
+    expect(bytesIn(host.path('run/work'))).toBeLessThan(10_000);
   });
 });

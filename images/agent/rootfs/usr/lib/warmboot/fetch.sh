@@ -10,21 +10,16 @@ PATIENCE_SECONDS=${PATIENCE_SECONDS:-3600}
 # in this work. A mirror need not be trusted, for everything is hashed, and no file gets more than MOST bytes; it does not get the
 # host's token.
 fetched() {
-  local url headers most rate
+  local url headers most rate conf
   url=$(source_of "$1") headers=$2 most=$3
   shift 3
-  rate=$(staging_rate)
+  rate=$(staging_rate) conf=$(conf_for "$url")
   rm -f "$headers"
   (
     files_end_at "$most"
-    tracked curl -q -g -sS -K "$(conf_for "$url")" --fail --connect-timeout 5 --speed-limit 1 --speed-time 30 \
+    tracked curl -q -g -sS -K "$conf" --fail --connect-timeout 5 --speed-limit 1 --speed-time 30 \
       ${rate:+--limit-rate "$rate"} -D "$headers" "$@" "$url"
   )
-}
-
-# half_of_room FOLDER: in bytes. What has no size of its own in the manifest may take that much: production needs room in memory, too.
-half_of_room() {
-  echo $(($(free_in "$1") * 512))
 }
 
 # free_in FOLDER: KiB that are free on its filesystem.
@@ -69,13 +64,18 @@ lowest_rate() {
     END { if (least > 0) printf "%d\n", least }'
 }
 
+# curl's word for that.
+NOT_WRITTEN=23
+
 # download URL FILE SHA256 MOST: FILE holds it, with that sha256 when one is given, and at most so many bytes.
 download() {
-  local since delay refused headers why
+  local since delay refused headers result why
   since=$(uptime_seconds) delay=1 refused=0 headers=$WB_RUN/work/headers
   while :; do
     still_wanted
-    if fetched "$1" "$headers" "$4" -o "$2"; then
+    fetched "$1" "$headers" "$4" -o "$2"
+    result=$?
+    if [ "$result" = 0 ]; then
       turn_came
       if [ -z "$3" ] || has_sha256 "$2" "$3"; then return 0; fi
       if mirror_failed "$1" "$1 has not the sha256 that the manifest names"; then continue; fi
@@ -89,19 +89,19 @@ download() {
     else
       turn_came
       why=$(last_error)
-      case $why in
-        *' 401'* | *' 403'* | *' 404'* | *' 410'*) refused=$((refused + 1)) ;;
-        *'(23)'*)
-          if [ -e "$2" ] && [ "$(wc -c < "$2")" -ge "$4" ]; then
-            refused=$((refused + 1)) why="it is longer than $4 bytes"
-            rm -f "$2"
-          fi ;;
-      esac
+      case $why in *' 401'* | *' 403'* | *' 404'* | *' 410'*) refused=$((refused + 1)) ;; esac
+      if [ "$result" = "$NOT_WRITTEN" ]; then
+        if [ -e "$2" ] && [ -n "$4" ] && [ "$(wc -c < "$2")" -ge "$4" ]; then
+          result='' refused=$((refused + 1)) why="it is longer than $4 bytes"
+        fi
+        # Others here need the room.
+        rm -f "$2"
+      fi
       note "$1: $why"
       # A mirror may have sent more than there is room for.
       if mirror_failed "$1" "$why"; then continue; fi
       # A full or failing disk shows here too: curl says so, and it will not get better.
-      case $why in *'(23)'*) fail "writing ${2##*/}: $why" ;; esac
+      if [ "$result" = "$NOT_WRITTEN" ]; then fail "writing ${2##*/}: $why"; fi
       if server_is_away; then since=$(uptime_seconds); fi
       if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then fail "$1: $why"; fi
     fi
@@ -124,12 +124,16 @@ fetched_beside() {
   local headers coded dictionary
   headers=$WB_RUN/work/headers coded=$WB_RUN/work/coded.json
   dictionary=$("$HELPER" dictionary "$1") || return 1
-  fetched "$2" "$headers" "$5" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded" || return 1
+  if ! fetched "$2" "$headers" "$5" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded"; then
+    rm -f "$coded"
+    return 1
+  fi
   case $(answer_header content-encoding "$headers" | tr '[:upper:]' '[:lower:]') in
     '' | identity) mv -f "$coded" "$3" || return 1 ;;
-    dcz) (files_end_at "$5"; tracked "$HELPER" decode "$1" "$coded" "$3") || { note "$2: $(last_error)"; return 1; } ;;
-    *) note "$2 came in a coding that was not asked for"; return 1 ;;
+    dcz) tracked "$HELPER" decode "$1" "$coded" "$3" || { note "$2: $(last_error)"; rm -f "$coded"; return 1; } ;;
+    *) note "$2 came in a coding that was not asked for"; rm -f "$coded"; return 1 ;;
   esac
+  rm -f "$coded"
   [ -z "$4" ] || has_sha256 "$3" "$4" || { note "$2 came damaged"; return 1; }
 }
 
@@ -151,7 +155,8 @@ fetch_run() {
   still_wanted
   url=$(source_of "$1") headers=$WB_RUN/work/data-$2.headers errors=$WB_RUN/work/data-$2.err
   : > "$headers"
-  fetch_ranges "$url" "$headers" "$3" 2> "$errors"
+  # The data themselves go into a pipe.
+  (files_end_at "$MOST_ANSWER_BYTES"; fetch_ranges "$url" "$headers" "$3" 2> "$errors")
   result=$?
   case $(answer_status "$headers") in
     206) remember_etag "$url" "$headers" "$2" ;;

@@ -8,7 +8,7 @@ STREAMS=${STREAMS:-2}
 download_index() {
   mkdir -p "$WB_RUN/work"
   download_beside "$(known_index)" "$M_STAGE_INDEX" "$WB_RUN/work/index.json" "${M_IMAGE_DIGEST#sha256:}" \
-    "$(half_of_room "$WB_RUN")"
+    "$MOST_TEXT_BYTES"
 }
 
 # flash_slot DEVICE [DISK]: frames and data of the index that was downloaded; then everything read back from the disk and
@@ -37,7 +37,7 @@ flash_slot() {
 
 # download_frames: every chunk that they name stands in the index.
 download_frames() {
-  download_beside "$WB_RUN/work/index.json" "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" '' "$(half_of_room "$WB_RUN")"
+  download_beside "$WB_RUN/work/index.json" "$M_STAGE_FRAMES" "$WB_RUN/work/frames.json" '' "$MOST_TEXT_BYTES"
 }
 
 # write_data DEVICE PROGRESS --from…: the helper finds out what is missing, and has it fetched by fetch-run, which waits and tries
@@ -101,7 +101,7 @@ index_of_slot() {
   file=$WB_RUN/work/index-$1.json
   case $M_STAGE_INDEX in */"$M_IMAGE_DIGEST"/*) ;; *) return 1 ;; esac
   fetched "${M_STAGE_INDEX%%"$M_IMAGE_DIGEST"*}$digest${M_STAGE_INDEX#*"$M_IMAGE_DIGEST"}" "$WB_RUN/work/headers" \
-    "$(half_of_room "$WB_RUN")" -m 60 -o "$file" && has_sha256 "$file" "${digest#sha256:}" && echo "$file"
+    "$MOST_TEXT_BYTES" -m 60 -o "$file" && has_sha256 "$file" "${digest#sha256:}" && echo "$file" || { rm -f "$file"; return 1; }
 }
 
 # known_index: of an image that this disk has, rather of the one that runs: most of the next one's stands there.

@@ -42,14 +42,18 @@ choose_conf() {
   esac
 }
 
-# Whoever answers may be a stranger, or a cache gone mad: an answer that does not end must not fill a host's memory.
+# Whoever answers may be a stranger, or a cache gone mad: an answer that does not end must not fill a host's memory. Index and frames of an
+# image of some 80 GB; and all else, which is small.
+MOST_TEXT_BYTES=134217728
 MOST_ANSWER_BYTES=2097152
 
 # files_end_at BYTES: from here on no file that this shell writes grows beyond that (rounded up to 512): the write that would fails, as
-# on a full disk (setrlimit(2), RLIMIT_FSIZE). It cannot be undone, so only in a subshell.
+# on a full disk (setrlimit(2), RLIMIT_FSIZE). It cannot be undone, so only in a subshell. No bound where none is known.
 files_end_at() {
+  if [ -z "$1" ]; then return; fi
   trap '' XFSZ
-  ulimit -f $((($1 + 511) / 512))
+  # A lower limit that the agent was started with stays.
+  ulimit -f $((($1 + 511) / 512)) 2> /dev/null || :
 }
 
 # request SECONDS OUT curl-arguments… URL: HTTP_STATUS is the answer's status and 0 returned, or 1 when no answer came.
