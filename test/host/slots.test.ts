@@ -183,7 +183,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       boot_sync() { :; }
       download() { : > "$2"; }
       # In all 5 MiB, and what the index takes.
-      free_in() { echo $((5000 - $(cat "$BOOT"/warmboot/b/index.json 2> /dev/null | wc -c) / 1024 - USED)); }
+      free_on_boot() { echo $((5000 - $(cat "$BOOT"/warmboot/b/index.json 2> /dev/null | wc -c) / 1024 - USED)); }
       free() { USED=$1; put_boot_files b; ls "$BOOT/warmboot/b" | tr '\n' ' '; }
       (free 0); (free 2500); (free 3500); cat "$WB_RUN/work/reason" 2> /dev/null || echo`;
     expect(host.run(shell, script).out).toBe(

@@ -22,11 +22,6 @@ fetched() {
   )
 }
 
-# free_in FOLDER: KiB that are free on its filesystem.
-free_in() {
-  df -Pk "$1" | awk 'NR == 2 { print $4 }'
-}
-
 # source_of PATH: where it is asked for now.
 source_of() {
   local mirror
@@ -113,27 +108,25 @@ download() {
 # download_beside KNOWN URL FILE SHA256 MOST: as download; what FILE has in common with the file KNOWN is not sent where the server can leave it
 # out (RFC 9842). Whatever is wrong with that, FILE is downloaded as it is.
 download_beside() {
-  local known
-  known=$1
+  local known is_there
+  known=$1 is_there=''
   shift
   still_wanted
-  if [ -s "$known" ] && fetched_beside "$known" "$@"; then turn_came; else download "$@"; fi
+  if [ -s "$known" ] && fetched_beside "$known" "$@"; then is_there=yes; fi
+  rm -f "$WB_RUN/work/coded.json"
+  if [ -n "$is_there" ]; then turn_came; else download "$@"; fi
 }
 
 fetched_beside() {
   local headers coded dictionary
   headers=$WB_RUN/work/headers coded=$WB_RUN/work/coded.json
   dictionary=$("$HELPER" dictionary "$1") || return 1
-  if ! fetched "$2" "$headers" "$5" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded"; then
-    rm -f "$coded"
-    return 1
-  fi
+  fetched "$2" "$headers" "$5" -H 'Accept-Encoding: dcz' -H "Available-Dictionary: $dictionary" -o "$coded" || return 1
   case $(answer_header content-encoding "$headers" | tr '[:upper:]' '[:lower:]') in
     '' | identity) mv -f "$coded" "$3" || return 1 ;;
-    dcz) tracked "$HELPER" decode "$1" "$coded" "$3" || { note "$2: $(last_error)"; rm -f "$coded"; return 1; } ;;
-    *) note "$2 came in a coding that was not asked for"; rm -f "$coded"; return 1 ;;
+    dcz) tracked "$HELPER" decode "$1" "$coded" "$3" || { note "$2: $(last_error)"; return 1; } ;;
+    *) note "$2 came in a coding that was not asked for"; return 1 ;;
   esac
-  rm -f "$coded"
   [ -z "$4" ] || has_sha256 "$3" "$4" || { note "$2 came damaged"; return 1; }
 }
 

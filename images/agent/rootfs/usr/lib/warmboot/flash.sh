@@ -100,8 +100,13 @@ index_of_slot() {
   [ -n "$digest" ] || return 1
   file=$WB_RUN/work/index-$1.json
   case $M_STAGE_INDEX in */"$M_IMAGE_DIGEST"/*) ;; *) return 1 ;; esac
-  fetched "${M_STAGE_INDEX%%"$M_IMAGE_DIGEST"*}$digest${M_STAGE_INDEX#*"$M_IMAGE_DIGEST"}" "$WB_RUN/work/headers" \
-    "$MOST_TEXT_BYTES" -m 60 -o "$file" && has_sha256 "$file" "${digest#sha256:}" && echo "$file" || { rm -f "$file"; return 1; }
+  if fetched "${M_STAGE_INDEX%%"$M_IMAGE_DIGEST"*}$digest${M_STAGE_INDEX#*"$M_IMAGE_DIGEST"}" "$WB_RUN/work/headers" \
+    "$MOST_TEXT_BYTES" -m 60 -o "$file" && has_sha256 "$file" "${digest#sha256:}"; then
+    echo "$file"
+    return
+  fi
+  rm -f "$file"
+  return 1
 }
 
 # known_index: of an image that this disk has, rather of the one that runs: most of the next one's stands there.
@@ -117,11 +122,15 @@ keep_index() {
   local at
   at=$BOOT/warmboot/$1
   rm -f "$at/index.json"
-  if [ $(($(wc -c < "$WB_RUN/work/index.json") / 1024 + 1024)) -gt "$(free_in "$BOOT")" ]; then
+  if [ $(($(wc -c < "$WB_RUN/work/index.json") / 1024 + 1024)) -gt "$(free_on_boot)" ]; then
     note "the boot partition has no room for the image's index"
     return
   fi
   put "$at/index.json" < "$WB_RUN/work/index.json" || rm -f "$at/index.json.new" "$at/index.json"
+}
+
+free_on_boot() {
+  df -Pk "$BOOT" | awk 'NR == 2 { print $4 }'
 }
 
 # put_boot_files SLOT: kernel, initrd, command line and index to the boot partition, which must be writable.
@@ -134,9 +143,9 @@ put_boot_files() {
   for file in "$at"/*; do
     case $file in */index.json) ;; *) rm -f "$file" ;; esac
   done
-  if [ "$needed" -gt "$(free_in "$BOOT")" ]; then rm -f "$at/index.json"; fi
-  if [ "$needed" -gt "$(free_in "$BOOT")" ]; then
-    fail "the boot partition has $(free_in "$BOOT") KiB free, kernel and initrd need $((needed - 1024))"
+  if [ "$needed" -gt "$(free_on_boot)" ]; then rm -f "$at/index.json"; fi
+  if [ "$needed" -gt "$(free_on_boot)" ]; then
+    fail "the boot partition has $(free_on_boot) KiB free, kernel and initrd need $((needed - 1024))"
   fi
   put_boot_file "$at/vmlinuz.new" vmlinuz "$M_KERNEL_URL" "$M_KERNEL_SHA256" "$M_KERNEL_BYTES"
   put_boot_file "$at/initrd.new" initrd.img "$M_INITRD_URL" "$M_INITRD_SHA256" "$M_INITRD_BYTES"

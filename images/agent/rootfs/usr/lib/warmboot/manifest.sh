@@ -138,7 +138,7 @@ manifest_acceptable() {
       case $M_FILES_BYTES in '' | *[!0-9]*) manifest_refused "files of '$M_FILES_BYTES' bytes"; return 1 ;; esac
       if [ ${#M_FILES_BYTES} -gt 7 ]; then manifest_refused "files of '$M_FILES_BYTES' bytes"; return 1; fi ;;
   esac
-  case $M_KERNEL_BYTES$M_INITRD_BYTES in *[!0-9]* | ?????????????????????*) manifest_refused "sizes that are no numbers"; return 1 ;; esac
+  case $M_KERNEL_BYTES$M_INITRD_BYTES in *[!0-9]*) manifest_refused "sizes that are no numbers"; return 1 ;; esac
   case $M_RATE in *[!0-9]*) M_RATE='' ;; esac
   # A mirror is a convenience: one that cannot be is none.
   case $M_MIRROR in '' | http://* | https://*) ;; *) M_MIRROR='' ;; esac
