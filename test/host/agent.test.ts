@@ -80,6 +80,27 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(read('run/state/refused')).toContain(NEW);
     });
 
+    test.each([
+      ['the machine restarted', 'boot-0'],
+      ['the agent was started again', 'boot-1'],
+    ])('a slot that had proved itself keeps its tries where the jump to it did not begin: %s', (_, boot) => {
+      host.write('run/state/trial', `att-2 b ${NEW} prepared ${boot}\n`);
+      host.write('run/state/tries', 'b 2\n');
+      grubenv({ default: 'a', tries_a: '3', tries_b: '0' });
+      settle(':');
+      expect(read('run/boot/grub/grubenv')).toContain('tries_b=2');
+      expect(existsSync(host.path('run/state/tries'))).toBe(false);
+    });
+
+    test('a slot whose trial failed keeps none', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
+      host.write('run/state/tries', 'b 3\n');
+      grubenv({ default: 'a', tries_a: '3', tries_b: '0' });
+      settle(':');
+      expect(read('run/boot/grub/grubenv')).toContain('tries_b=0');
+      expect(existsSync(host.path('run/state/tries'))).toBe(false);
+    });
+
     test('restarted before the jump: still staged, once an attempt, and nothing is held against the image', () => {
       const prepared = (attempt: string, boot: string) => {
         host.write('run/state/trial', `${attempt} b ${NEW} prepared ${boot}\n`);
@@ -438,12 +459,31 @@ describe.each(SHELLS)('in %s', (...shell) => {
       ['is no longer wanted', 'report() { return 2; }; manifest_fetch() { M_ATTEMPT=att-3; }'],
       ['does not come', 'systemctl() { return 1; }'],
       ['cannot be noted', 'note_trial() { return 1; }'],
-    ])('a trial that does not begin leaves its slot as the last way out: the jump %s', (_, how) => {
-      grubenv({ default: 'a', tries_a: '2', tries_b: '3' });
-      run(`sleep() { :; }; ${how}; switch`);
-      expect(read('run/boot/grub/grubenv').split('\n')).toEqual(
-        expect.arrayContaining(['default=a', 'tries_a=3', 'tries_b=3']),
-      );
+    ])('a trial that does not begin leaves its slot as it was, proved or not: the jump %s', (_, how) => {
+      for (const tries of ['3', '0']) {
+        grubenv({ default: 'a', tries_a: '2', tries_b: tries });
+        run(`sleep() { :; }; ${how}; switch`);
+        expect(read('run/boot/grub/grubenv').split('\n')).toEqual(
+          expect.arrayContaining(['default=a', 'tries_a=3', `tries_b=${tries}`]),
+        );
+        expect(existsSync(host.path('run/state/tries'))).toBe(false);
+      }
+    });
+
+    test.each([
+      ['systemd is stopping units', 'is-system-running', 'echo stopping'],
+      ['logind waits for those who asked for time', 'get-property', "echo 'b true'"],
+    ])('a jump that is late is not taken back while %s', (_, word, answer) => {
+      const program = `#!/bin/sh\necho "\${0##*/} $*" >> "$T/calls"\n`;
+      const told = `case $1 in ${word}) [ "$(grep -c "$1" "$T/calls")" -gt 3 ] || ${answer} ;; esac\n`;
+      for (const name of ['systemctl', 'busctl']) host.write(`bin/${name}`, program + told, 0o755);
+      run(`busctl() { "$T/bin/busctl" "$@"; }; sleep() { echo "sleep $*" >> "$T/calls"; }
+        stays_here() { echo stays >> "$T/calls"; }; switch`);
+      expect(calls('sleep')).toEqual(Array(4).fill('sleep 300'));
+      const order = read('calls').split('\n');
+      expect(order.lastIndexOf('kexec -u')).toBeGreaterThan(order.lastIndexOf('sleep 300'));
+      expect(order.indexOf('stays')).toBeGreaterThan(order.lastIndexOf('sleep 300'));
+      expect(sent()).toEqual(['switching', 'failed']);
     });
 
     test('no jump where the way back cannot be written', () => {

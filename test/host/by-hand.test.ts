@@ -284,6 +284,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       ['no other slot is valid', 'rm "$T/run/boot/warmboot/a/valid"', [], 'no other slot holds a system'],
       ['its kernel is gone', ': > "$T/run/boot/warmboot/a/vmlinuz"', [], 'slot a lacks its kernel'],
       [
+        'the other one was staged since and has not run',
+        `echo a > "$T/run/state/former"; sed -i /MODIFIED/d "$T/run/boot/warmboot/a/valid"`,
+        [],
+        'no other slot holds a system that has run on this host',
+      ],
+      [
         'a jump is under way',
         `echo "att-3 a ${OLD} jumped boot-1" > "$T/run/state/trial"`,
         [],
@@ -297,6 +303,18 @@ describe.each(SHELLS)('in %s', (...shell) => {
       execFileSync('sh', ['-c', spoil], { env: { T: host.root, PATH: process.env.PATH } });
       expect(agent('rollback', ...words)).toMatchObject({ status: 1, err: expect.stringContaining(why) });
       untouched();
+    });
+
+    test('a system that failed its trial here is no way back, unless it is named', () => {
+      host.write('run/state/refused', `${OLD}\natt-3\nit said nothing of itself\n`);
+      host.write('run/state/former', 'a\n');
+      expect(agent('rollback')).toMatchObject({
+        status: 1,
+        err: expect.stringContaining('unless it failed here'),
+      });
+      expect(read('run/boot/grub/grubenv')).toContain('default=b');
+      expect(agent('rollback', '--to', 'a').status).toBe(0);
+      expect(read('run/boot/grub/grubenv')).toContain('default=a');
     });
 
     test('of several slots the one that was the default before; else it has to be named', () => {

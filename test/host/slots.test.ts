@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BOOT_RULES } from './boot-rules.ts';
 import { FakeHost, SHELLS } from './shell.ts';
@@ -108,6 +108,20 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('a grubenv that cannot be read is made anew when something is to be written', () => {
     host.run(shell, 'grubenv_set default=b tries_b=3');
     expect(readFileSync(host.path('run/boot/grub/grubenv'), 'utf8')).toBe('default=b\ntries_b=3\n');
+    rmSync(host.path('run/boot/grub/grubenv'));
+    host.run(shell, 'SLOT=b; grubenv_set tries_b=3');
+    expect(readFileSync(host.path('run/boot/grub/grubenv'), 'utf8')).toBe('default=b\ntries_b=3\n');
+  });
+
+  test('a grubenv that can be read keeps its default when it cannot be written', () => {
+    host.write('run/boot/grub/grubenv', 'default=b\ntries_a=3\n');
+    const script = `
+      real=$HELPER
+      refusing() { case $3 in set) return 5 ;; esac; "$real" "$@"; }
+      HELPER=refusing SLOT=a
+      grubenv_set tries_a=2; echo $?`;
+    expect(host.run(shell, script).out).toBe('1');
+    expect(readFileSync(host.path('run/boot/grub/grubenv'), 'utf8')).toBe('default=b\ntries_a=3\n');
   });
 
   /** Everything that is written for a stage, with the state of the slot at each step: a power cut may come at any of them. */
@@ -117,10 +131,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('run/boot/warmboot/b/index.json', 'the old index');
     host.write('run/work/index.json', 'the new index');
     host.write('kernel', 'new kernel');
+    host.write('run/boot/grub/grubenv', 'default=a\ntries_a=3\ntries_b=3\n');
     const script = `
       DISK=sda M_SLOT=b M_IMAGE_DIGEST=${DIGEST} M_IMAGE_NAME=os M_ATTEMPT=att-2 M_APPEND='root=x' M_TRIAL='warmboot.trial=9'
       M_KERNEL_URL=/k M_INITRD_URL=/i M_KERNEL_SHA256='' M_INITRD_SHA256='' M_KERNEL_BYTES=10 M_INITRD_BYTES=10
-      valid() { if [ -e "$BOOT/warmboot/b/valid" ]; then echo valid; else echo invalid; fi; }
+      valid() {
+        if [ -e "$BOOT/warmboot/b/valid" ]; then echo "valid, $(grubenv_get tries_b) tries"; else echo invalid; fi
+      }
       boot_writable() { :; }
       boot_readonly() { echo "sync, slot $(valid)"; }
       download_index() { echo "index, slot $(valid)"; }
@@ -131,8 +148,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
       echo "end, slot $(valid)"`;
     const { out } = host.run(shell, `. "$WB_LIB/stage.sh"; ${script}`);
     expect(out.split('\n')).toEqual([
-      'index, slot valid',
-      'room on sda5, slot valid',
+      'index, slot valid, 3 tries',
+      'room on sda5, slot valid, 3 tries',
       'sync, slot invalid',
       'sync, slot invalid',
       `write /dev/sda5 sda after sha256:${'00'.repeat(32)}, slot invalid, the old index`,
@@ -140,8 +157,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
       'download initrd.new, slot invalid, the old index',
       'sync, slot invalid',
       'sync, slot invalid',
-      'sync, slot valid',
-      'end, slot valid',
+      'sync, slot valid, 0 tries',
+      'end, slot valid, 0 tries',
     ]);
     const file = (name: string) => readFileSync(host.path(`run/boot/warmboot/b/${name}`), 'utf8');
     expect(file('vmlinuz')).toBe('new kernel');

@@ -22,7 +22,9 @@ rollback() {
   attempts=$(attempts_here)
   if { manifest_parse "$WB_RUN/manifest"; } 2> /dev/null && [ "$M_SWITCH" = reboot ]; then how=reboot; fi
 
-  # From here on nobody else writes these partitions. An agent that hangs is killed by systemd.
+  # From here on nobody else writes these partitions. An agent that hangs is killed by systemd; and whoever grows impatient over that, or
+  # whose connection breaks, must not leave this host without one.
+  trap '' HUP INT TERM
   systemctl stop warmboot-agent.service > /dev/null 2>&1 || :
   why="ordered by hand on the host${why:+: $why}"
   refused=$(cat "$STATE/refused" 2> /dev/null) || refused=''
@@ -61,6 +63,7 @@ go_back() {
     set -- "$1" reboot
   fi
   if [ "$2" = reboot ]; then kexec -u > /dev/null 2>&1; fi
+  trap - HUP INT TERM
   systemctl "$2" || die "systemctl $2 failed. The boot default is slot $1 already: restart this machine"
 }
 
@@ -81,25 +84,27 @@ rollback_target() {
     can_start "$(grubenv_get default)"
     return
   fi
-  # The one that was the default before this one; of several, one that is known to have run.
+  # The one that was the default before this one, or the only one that there is.
   former=$(cat "$STATE/former" 2> /dev/null)
-  if [ -n "$former" ] && can_start "$former" > /dev/null; then
+  if [ -n "$former" ] && leads_back "$former" && can_start "$former" > /dev/null; then
     echo "$former"
     return 0
   fi
-  for slot in modified valid; do
-    set -- "$slot"
-    for former in $(slots_on "$DISK"); do
-      if [ "$former" != "$SLOT" ] && [ "$(slot_state "$former")" = "$slot" ]; then set -- "$@" "$former"; fi
-    done
-    case $# in
-      1) ;;
-      2) can_start "$2"; return ;;
-      *) shift; echo "slots $* could all be meant: name one with --to"; return 1 ;;
-    esac
+  set --
+  for slot in $(slots_on "$DISK"); do
+    if [ "$slot" != "$SLOT" ] && leads_back "$slot"; then set -- "$@" "$slot"; fi
   done
-  echo 'no other slot holds a system that could be started'
+  case $# in
+    0) echo 'no other slot holds a system that has run on this host, unless it failed here: name one with --to, or order it at the server, which tries it first' ;;
+    1) can_start "$1"; return ;;
+    *) echo "slots $* could all be meant: name one with --to" ;;
+  esac
   return 1
+}
+
+# leads_back SLOT: its system has run on this host, and its image is not refused here. What was staged meanwhile leads forward.
+leads_back() {
+  [ "$(slot_state "$1")" = modified ] && [ "$(slot_record "$1" DIGEST)" != "$(sed -n 1p "$STATE/refused" 2> /dev/null)" ]
 }
 
 # can_start SLOT: prints it; 1 and the reason when it cannot be started.

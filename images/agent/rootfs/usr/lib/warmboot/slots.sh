@@ -103,9 +103,13 @@ grubenv_get() {
   "$HELPER" grubenv "$BOOT/grub/grubenv" get "$1" 2> /dev/null
 }
 
-# grubenv_set NAME=VALUE…: overwritten in place. One that cannot be read is made anew: GRUB then knows no worse.
+# grubenv_set NAME=VALUE…: overwritten in place. One that cannot be read is made anew, with the system that runs as its default: GRUB
+# then knows no worse. One that can be read, and not be written for a moment, would lose its default by that.
 grubenv_set() {
-  "$HELPER" grubenv "$BOOT/grub/grubenv" set "$@" 2> /dev/null || "$HELPER" grubenv "$BOOT/grub/grubenv" init "$@"
+  "$HELPER" grubenv "$BOOT/grub/grubenv" set "$@" 2> /dev/null && return
+  if "$HELPER" grubenv "$BOOT/grub/grubenv" list > /dev/null 2>&1; then return 1; fi
+  case " $*" in *' default='*) ;; *) set -- ${SLOT:+"default=$SLOT"} "$@" ;; esac
+  "$HELPER" grubenv "$BOOT/grub/grubenv" init "$@"
 }
 
 # slot_to_boot DISK: what GRUB would start at this power-on, for a machine that came up in the installer instead.

@@ -38,6 +38,8 @@ stage_work() {
   flash_slot "$1" "$DISK"
   boot_writable || fail "the boot partition cannot be written"
   put_boot_files "$M_SLOT"
+  # It has proved nothing: where the default uses up its tries GRUB must not start it instead, without a trial.
+  grubenv_set "tries_$M_SLOT=0" || fail "grubenv cannot be written"
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail "the boot partition cannot be written"
 }
 

@@ -25,6 +25,8 @@ look_at_disk() {
   if ! is_mounted "$BOOT"; then
     AGENT_RUNS='' BOOT=$WB_RUN/look-boot
     trap 'umount "$BOOT" "$STATE" 2> /dev/null' EXIT
+    # dash runs no trap of the exit when a signal ends it, and what stays mounted is in the agent's way.
+    trap 'exit 1' HUP INT TERM
     mount_boot "$DISK" ro || return 1
   fi
   if ! is_mounted "$STATE"; then

@@ -24,6 +24,7 @@ switch() {
   boot_readonly
   keep_identity
   if ! files_for "$M_SLOT"; then refuse files 'the state partition cannot be written'; return; fi
+  keep_tries || { stay "the state partition cannot be written"; return; }
   keep_way_back || { refuse switch "grubenv cannot be written"; return; }
   # Without it nobody would know afterwards what became of the trial.
   note_trial prepared || { stay "the state partition cannot be written"; return; }
@@ -32,8 +33,8 @@ switch() {
   report switching slot="$M_SLOT" digest="$M_IMAGE_DIGEST" $(slot_fields "$DISK")
   if [ $? -eq 2 ] && { WORK_ORDER=$M_ATTEMPT/$M_ACTION; is_superseded; }; then
     say "attempt $ATTEMPT is no longer wanted"
-    forget_trial
     give_tries
+    forget_trial
     stays_here
     ETAG=''
     return
@@ -73,6 +74,11 @@ switch_allowed() {
   else root_fits "$part" || return 1
   fi
   [ -z "$REASON" ]
+}
+
+# keep_tries: how often GRUB would start the ordered slot by itself, for give_tries.
+keep_tries() {
+  echo "$M_SLOT $(grubenv_get "tries_$M_SLOT")" | put "$STATE/tries"
 }
 
 # keep_way_back: where the trial ends without a word, GRUB starts the default, and never the slot on trial: it has proved nothing, and from
@@ -159,24 +165,34 @@ leave() {
     stay "systemctl $1 failed"
     return
   fi
-  # systemd ends this process soon. Should it not, the machine still runs, and the server gets to know.
+  wait_for_stop
+  stay "systemd did not stop the system"
+}
+
+# wait_for_stop: systemd ends this process soon. Should it not, the machine still runs; but nothing is taken back while it is about to
+# stop: logind first waits for those who asked it for time (systemd.inhibitor(7), "delay"; kubelet asks for minutes), and a unit may be slow.
+wait_for_stop() {
+  local left
+  left=5
   sleep 300
-  stay "systemd did not stop the system in 300 s"
+  while [ "$left" -gt 0 ] && is_stopping; do
+    sleep 300
+    left=$((left - 1))
+  done
+}
+
+is_stopping() {
+  [ "$(systemctl is-system-running 2> /dev/null)" = stopping ] \
+    || [ "$(busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager PreparingForShutdown 2> /dev/null)" = 'b true' ]
 }
 
 # stay REASON: there is no jump after all, and nothing that was made ready for it may act at a later restart.
 stay() {
   kexec -u > /dev/null 2>&1
   rm -f "$WB_RUN/watchdog"
-  forget_trial
   give_tries
+  forget_trial
   refuse switch "$1"
-}
-
-# give_tries: the trial did not begin, and where nothing else starts any more its slot is better than nothing.
-give_tries() {
-  if [ "$(grubenv_get "tries_$M_SLOT")" = 0 ]; then boot_writable && grubenv_set "tries_$M_SLOT=3"; fi
-  boot_readonly
 }
 
 # Each costs production a firmware's POST. The second is for a server that was away at the first.
@@ -204,5 +220,5 @@ install() {
   say "an install is ordered, attempt $ATTEMPT: restarting to boot from the network"
   kexec -u > /dev/null 2>&1
   systemctl reboot
-  sleep 300
+  wait_for_stop
 }

@@ -14,6 +14,7 @@ settle_trial() {
     slot=''
     kexec -u > /dev/null 2>&1
     rm -f "$WB_RUN/watchdog"
+    give_tries
   fi
   if [ "$slot" = "$SLOT" ] && [ "$digest" = "$DIGEST" ] && [ "$default" = "$SLOT" ]; then
     # The default was moved, then the power went before it could be told.
@@ -33,6 +34,7 @@ settle_trial() {
   elif [ -n "$slot" ] && [ "$slot" != "$SLOT" ]; then
     case $step in
       prepared)
+        give_tries
         if may_jump_again "$from"; then report_still_staged "$slot" "$digest"
         else report_rolled_back "slot $slot ($digest) was never started: the machine was restarted twice as it was about to jump"
         fi ;;
@@ -145,9 +147,20 @@ report_rolled_back() {
   report_keep rolled-back slot="$SLOT" digest="$DIGEST" reason="$1" $(slot_fields "$DISK")
 }
 
+# give_tries: the trial did not begin. A slot that had proved itself before is what GRUB may fall back to, as it was.
+give_tries() {
+  local slot tries
+  slot='' tries=''
+  { read -r slot tries < "$STATE/tries"; } 2> /dev/null || :
+  case $tries in
+    [1-3]) if [ "$(grubenv_get "tries_$slot")" = 0 ]; then boot_writable && grubenv_set "tries_$slot=$tries"; fi ;;
+  esac
+  boot_readonly
+}
+
 # forget_trial: what an earlier attempt left behind must not act in a later one.
 forget_trial() {
-  rm -f "$STATE/trial"
+  rm -f "$STATE/trial" "$STATE/tries"
   if [ -n "$(grubenv_get next)" ]; then
     boot_writable && grubenv_set next=
     set -- $?
@@ -262,7 +275,7 @@ confirm() {
   read -r ATTEMPT _ < "$STATE/trial" || ATTEMPT=$BOOT_ATTEMPT
   CONFIRMED=$ATTEMPT
   report_confirmed
-  rm -f "$STATE/trial"
+  rm -f "$STATE/trial" "$STATE/tries"
   # It failed once, was ordered anew, and is good now.
   if [ "$(sed -n 1p "$STATE/refused" 2> /dev/null)" = "$DIGEST" ]; then rm -f "$STATE/refused"; fi
 }
