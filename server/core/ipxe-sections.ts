@@ -83,12 +83,15 @@ export function discoveryLines(given: InstallerScript): string[] {
   return loadInstaller('this machine has no order, the installer will look at it and wait', given);
 }
 
+/** An installer whose kernel stops begins anew; else it would stand there until somebody comes. */
+const PANIC = 'panic=30';
+
 /**
  * Kernel and two initrds: the installer's, and the server's own (its address and its key), so that the installer is the
  * same file everywhere. `initrd.magic` is iPXE's name for all of them joined.
  */
 function loadInstaller(what: string, { bootUrl, mac, args, reason }: InstallerScript): string[] {
-  const words = ['initrd=initrd.magic', `warmboot.mac=${mac}`, ...(args ?? '').split(' ')].filter(
+  const words = ['initrd=initrd.magic', `warmboot.mac=${mac}`, PANIC, ...(args ?? '').split(' ')].filter(
     (word) => word !== '',
   );
   const fetch = (label: string, command: string, file: string, rest: string[] = []): string[] =>

@@ -52,14 +52,14 @@ const kernelLine = (append: string) =>
 
 describe('kernel arguments of the installer', () => {
   test('are the server’s when the host has none', () => {
-    expect(kernelLine('')).toContain(`initrd=initrd.magic warmboot.mac=${mac} console=ttyS0 &&`);
+    expect(kernelLine('')).toContain(`initrd=initrd.magic warmboot.mac=${mac} panic=30 console=ttyS0 &&`);
   });
   test('are the host’s own when it has some', () => {
-    expect(kernelLine('console=hvc0 quiet')).toContain(`warmboot.mac=${mac} console=hvc0 quiet &&`);
+    expect(kernelLine('console=hvc0 quiet')).toContain(`warmboot.mac=${mac} panic=30 console=hvc0 quiet &&`);
   });
   test('are left out when they could become code', () => {
     const line = kernelLine('quiet || reboot');
-    expect(line).toContain(`warmboot.mac=${mac} &&`);
+    expect(line).toContain(`warmboot.mac=${mac} panic=30 &&`);
     expect(line).not.toContain('reboot');
   });
 });

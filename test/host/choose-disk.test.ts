@@ -122,11 +122,28 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(choose('serial=none')).toMatch(/and more, 22 in all$/);
   });
 
+  test('whether it is a try of this same install is asked again where the server does not answer', () => {
+    host.disk('sda', {}, ['sys']);
+    host.write('dev-sda', 'x'.repeat(MIB));
+    host.write('signatures', 'gpt\n');
+    const allowed = (status: string) =>
+      host.run(
+        shell,
+        `${NODES}M_INSTALL_DISK=smallest M_INSTALL_WIPE=false OWN_DISK= OWN_HOST=
+        own_disk_came() { return 1; }
+        fetch_layout() { HTTP_STATUS=${status}; return 1; }
+        install_allowed; echo "$?"`,
+        [...PARTS, join(INSTALLER, 'install.sh')],
+      ).out;
+    expect(['000', '503', '429', '404'].map(allowed)).toEqual(['2', '2', '2', '1']);
+  });
+
   test('never takes what can be pulled out, is read-only, empty, virtual or hidden', () => {
     host.disk('sda', { size: '100', removable: '1' });
     host.disk('sdb', { size: '100', ro: '1' });
     host.disk('sdc', { size: '0' });
     host.disk('sdd', { size: '100' }, [], 'pci0/usb1/1-1');
+    host.disk('mmcblk0', { size: '100', 'device/type': 'SD' });
     for (const name of ['loop0', 'ram0', 'zram0', 'dm-0', 'md0', 'sr0', 'nbd0', 'mmcblk0boot0'])
       host.disk(name, { size: '100' });
     host.disk('nvme0c0n1', { size: '100', hidden: '1' });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { firstSlotNumber, placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
@@ -119,6 +119,45 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(kept()).toBe(false);
   });
 
+  test.each(['gpt', 'msdos'] as const)(
+    '%s: what an administrator made in the free space is not taken from him',
+    (table) => {
+      host.write('sys/devices/pci0/block/sda/sda9/partition', '9\n');
+      host.write(
+        'sys/devices/pci0/block/sda/sda9/uevent',
+        table === 'gpt' ? 'DEVTYPE=partition\nPARTNAME=srv\n' : '',
+      );
+      symlinkSync(host.path('sys/devices/pci0/block/sda/sda9'), host.path('sys/class/block/sda9'));
+      host.write('blkid/PART_ENTRY_TYPE-sda9', '0x8e\n');
+      expect(install(shown(layout({ table })), layout({ table }))).toMatch(
+        /would destroy what somebody else has on disk sda: sda9/,
+      );
+      expect(written()).toBe(false);
+      install(shown(layout({ table })), layout({ table }), true);
+      expect(written()).toBe(true);
+    },
+  );
+
+  test('a server that is away is waited for; one that says no is believed', () => {
+    const asked = (answer: string) =>
+      host.run(
+        shell,
+        `fetch_layout() { asked=$((asked + 1)); ${answer}; [ "$HTTP_STATUS" = 200 ]; }
+        still_wanted() { :; }
+        server_is_away() { [ "$HTTP_STATUS" = 000 ]; }
+        sleep() { echo "$(($(cut -d. -f1 "$WB_PROC/uptime") + 600)).00 3.00" > "$WB_PROC/uptime"; }
+        asked=0
+        fail() { echo "$1, asked $asked times"; exit; }
+        get_layout; echo "there, asked $asked times"`,
+        PARTS,
+      ).out;
+    expect(asked('if [ "$asked" -lt 50 ]; then HTTP_STATUS=000; else HTTP_STATUS=200; fi')).toBe(
+      'there, asked 50 times',
+    );
+    expect(asked('HTTP_STATUS=404')).toBe('the server gives no partition table (status 404), asked 6 times');
+    expect(asked('HTTP_STATUS=500')).toBe('the server gives no partition table (status 500), asked 8 times');
+  });
+
   test('on a disk that has grown it grows', () => {
     expect(install(shown(layout()), layout({ bytes: 9 * GIB }))).toBe('');
     expect(written()).toBe(true);
@@ -154,6 +193,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     install(shown(layout({ data: false })), layout({ data: false, slotBytes: 2 * GIB }));
     expect(readFileSync(host.path('run/state.kept/machine-id'), 'utf8')).toBe('abc\n');
     host.write('run/state/host', '52:54:00:00:00:99\n');
+    host.write('sys/devices/pci0/block/sda/sda6/uevent', 'PARTNAME=warmboot-data\n');
     install(shown(layout({ data: false })), layout({ data: false, slotBytes: 2 * GIB }));
     expect(existsSync(host.path('run/state.kept'))).toBe(false);
   });

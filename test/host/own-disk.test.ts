@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
@@ -26,7 +26,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.run(
       shell,
       `wait_for_disks() { :; }
-      mount_state() { STATE=$T/state-$1; }
+      mount_state() { STATE=$T/state-$1; echo "$1" >> "$T/written"; }
+      read_state() { STATE=$T/state-$1; }
       unmount_disk() { STATE=$T/none; }
       SERIAL_SEEN=0
       know_own_disk
@@ -55,6 +56,66 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(found()).toBe('sda 52:54:00:00:00:99 0 token-sda');
   });
 
+  test('a disk that another machine may be using is only read; its own, and one that names nobody, get their journal replayed', () => {
+    disk('sda', '52:54:00:00:00:99', '70');
+    disk('sdb', '52:54:00:00:00:01', '7');
+    disk('sdc', '', '0');
+    rmSync(host.path('state-sdb/host'));
+    found();
+    expect(new Set(readFileSync(host.path('written'), 'utf8').trim().split('\n'))).toEqual(
+      new Set(['sdb', 'sdc']),
+    );
+  });
+
+  describe('a system that is on the disk, while the server has no order', () => {
+    const boots = (answered: string, self = '') =>
+      host.run(
+        shell,
+        `mount_state() { return 1; }
+        read_state() { STATE=$T/state-$1; }
+        unmount_disk() { STATE=$T/none; }
+        jump() { echo "slot $1"; exit; }
+        OWN_DISK='' M_HOST=52:54:00:00:00:01
+        ${self}
+        boot_disk 'it says hold' ${answered}`,
+        PARTS,
+      ).out;
+    beforeEach(() => {
+      host.validSlot('a', `sha256:${'0a'.repeat(32)}`);
+      host.write('run/boot/grub/grubenv', 'default=a\ntries_a=3\n');
+    });
+
+    test('of another host: not started where the server has said who this is, for it may run over there', () => {
+      disk('sda', '52:54:00:00:00:99', '70');
+      expect(boots('answered')).toBe('');
+      expect(readFileSync(host.path('run/log'), 'utf8')).toContain('disk sda belongs to another host');
+      expect(readFileSync(host.path('run/boot/grub/grubenv'), 'utf8')).toContain('tries_a=3');
+      expect(boots('')).toBe('slot a');
+    });
+
+    test.each([
+      ['names a card of this machine', '52:54:00:00:00:01', ''],
+      ['names the host that the server takes it for', '52:54:00:00:00:98', 'M_HOST=52:54:00:00:00:98'],
+      ['names nobody, as a composed one', '', ''],
+    ])('started where the disk %s', (_, owner, self) => {
+      disk('sda', owner, '7');
+      expect(boots('answered', self)).toBe('slot a');
+    });
+  });
+
+  test.each([
+    ['the server has nothing to do for this machine', 'hold', 'came sda'],
+    ['an install is going on', 'install', 'nothing'],
+    ['the server has not said anything yet', '', 'nothing'],
+  ])('a disk that comes late, while %s', (_, action, result) => {
+    disk('sda', '52:54:00:00:00:01', '7');
+    late('sda');
+    const script = `DISKS=none; look_for_disks; M_ACTION=${action}
+      disk_came && echo too early; appear sda
+      if disk_came; then echo "came $OWN_DISK"; else echo nothing; fi`;
+    expect(said(script)).toBe(result);
+  });
+
   /** Its seconds are over at once by its own clock, which says 100 at first; see {@link late}. */
   const CLOCK = `
     plug_in() { :; }
@@ -64,6 +125,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       [ ! -e "$T/at-$(uptime_seconds)" ] || appear "$(cat "$T/at-$(uptime_seconds)")"
     }
     mount_state() { STATE=$T/state-$1; }
+    read_state() { STATE=$T/state-$1; }
     unmount_disk() { STATE=$T/none; }
     STARTED=$(uptime_seconds) SERIAL_SEEN=0 OWN_DISK= OWN_HOST= CLAIMED= M_HOST=$HOST M_INSTALL_DISK=smallest
     M_IMAGE_NAME=i M_IMAGE_DIGEST=d M_SLOT=a M_ATTEMPT=att-1 M_INSTALL_WIPE=true\n`;

@@ -20,13 +20,34 @@ own_disk_by() {
   local name found
   found=''
   for name in $({ candidates; all_disks; readable_disks; } | awk '!seen[$0]++'); do
-    if is_warmboot_disk "$name" && { mount_state "$name" || read_state "$name"; }; then
+    if is_warmboot_disk "$name" && look_at_state "$name"; then
       if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then found=yes OWN_DISK=$name; take_over; fi
       unmount_disk
     fi
     if [ -n "$found" ]; then return 0; fi
   done
   return 1
+}
+
+# look_at_state DISK: its state partition. What a power cut left in its journal is replayed, but not on a disk of another machine: that
+# one may be using it this moment, where both see the same storage.
+look_at_state() {
+  local owner
+  if read_state "$1" 2> /dev/null; then
+    owner=$(cat "$STATE/host" 2> /dev/null)
+    if [ -n "$owner" ] && ! is_port "$owner"; then return 0; fi
+    unmount_disk
+  fi
+  mount_state "$1" || read_state "$1"
+}
+
+# is_anothers DISK: it names a host that is neither this machine nor the one that the server takes it for.
+is_anothers() {
+  local owner
+  read_state "$1" 2> /dev/null || return 1
+  owner=$(cat "$STATE/host" 2> /dev/null)
+  unmount_disk
+  [ -n "$owner" ] && [ "$owner" != "${M_HOST:-}" ] && ! is_port "$owner"
 }
 
 # So long after the installer's start its own disk may still be on its way: a controller can take half a minute to find its disks.
@@ -72,10 +93,27 @@ take_over() {
   fi
 }
 
-# boot_disk WHY: does not come back when there is a valid slot that kexec takes.
+# disk_came: while the server has nothing to do for this machine, a disk with its system may still come, behind a slow controller.
+disk_came() {
+  local before
+  case ${M_ACTION:-} in '' | install) return 1 ;; esac
+  before=$DISKS
+  look_for_disks
+  if [ "$DISKS" = "$before" ]; then return 1; fi
+  INVENTORY=''
+  if [ -z "$OWN_DISK" ]; then find_own_disk || :; fi
+  return 0
+}
+
+# boot_disk WHY [answered]: does not come back when there is a valid slot that kexec takes. A server that has answered knows which host
+# this is, and the system of another one is not started: it may run over there, from the same storage.
 boot_disk() {
   local name arguments
   for name in $OWN_DISK $(candidates); do
+    if [ -n "${2:-}" ] && is_warmboot_disk "$name" && is_anothers "$name"; then
+      say "disk $name belongs to another host, so its system is not started"
+      continue
+    fi
     if is_warmboot_disk "$name" && mount_boot "$name" rw 2> /dev/null; then
       if slot_to_boot "$name"; then
         arguments=$(slot_command_line "$BOOT_SLOT")

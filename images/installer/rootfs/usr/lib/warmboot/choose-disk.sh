@@ -35,9 +35,10 @@ candidates() {
   done
 }
 
-# is_loose NAME: behind USB, or a medium that can be changed.
+# is_loose NAME: behind USB, or a medium that can be changed. Of an SD card the kernel does not say that.
 is_loose() {
   if [ "$(cat "$WB_SYS/class/block/$1/removable" 2> /dev/null)" = 1 ]; then return 0; fi
+  if [ "$(cat "$WB_SYS/class/block/$1/device/type" 2> /dev/null)" = SD ]; then return 0; fi
   case $(readlink -f "$WB_SYS/class/block/$1") in */usb[0-9]*) return 0 ;; esac
   return 1
 }

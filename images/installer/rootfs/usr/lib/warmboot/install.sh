@@ -37,8 +37,8 @@ install() {
   jump "$M_SLOT" "$M_APPEND" "$M_SWITCH"
 }
 
-# install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data; 2 when this host's own disk came in the
-# meantime, so that all of this is to be thought over.
+# install_allowed: chooses the disk (CHOSEN) and refuses what would destroy other people's data; 2 when all of this is to be thought over:
+# this host's own disk came in the meantime, or the server has to be asked once more.
 install_allowed() {
   local tries
   tries=0
@@ -59,16 +59,25 @@ install_allowed() {
       REASON="disk $(disk_text "$CHOSEN") cannot be read, so nobody knows what it holds; the order would have to say wipe, or name another: $(disks_text)"
       return 1 ;;
     *)
-      if is_half_made; then return 0; fi
+      is_half_made
+      case $? in
+        0) return 0 ;;
+        2)
+          say "whether disk $CHOSEN holds an earlier try of this install only the server knows, which does not answer: it is asked again"
+          sleep 5
+          return 2 ;;
+      esac
       REASON="disk $(disk_text "$CHOSEN") is not empty and not this host's; the order would have to say wipe, or name another: $(disks_text)"
       return 1 ;;
   esac
 }
 
-# is_half_made: by an earlier try of this same host; the server derives the disk's identity from the host's.
+# is_half_made: by an earlier try of this same host; the server derives the disk's identity from the host's. 2: it does not answer.
 is_half_made() {
   local mine
-  fetch_layout || return 1
+  if ! fetch_layout; then
+    case $HTTP_STATUS in 000 | 429 | 5*) return 2 ;; *) return 1 ;; esac
+  fi
   mine=$(table_identity < "$WB_RUN/layout")
   [ -n "$mine" ] && [ "$mine" = "$(sfdisk -d "$(device "$CHOSEN")" 2> /dev/null | table_identity)" ]
 }
@@ -200,18 +209,60 @@ fetch_layout() {
   [ "$HTTP_STATUS" = 200 ]
 }
 
+# get_layout: nothing was written yet, so a server that is away or busy is waited for as with all that follows; one that says no is
+# believed when it has said so a few times.
+get_layout() {
+  local since refused
+  since=$(uptime_seconds) refused=0
+  until fetch_layout; do
+    still_wanted
+    if told_to_wait "$WB_RUN/headers"; then
+      wait_turn
+      since=$(uptime_seconds)
+      continue
+    fi
+    case $HTTP_STATUS in
+      422) fail "$(answer_reason "$WB_RUN/layout")" ;;
+      4*) refused=$((refused + 1)) ;;
+    esac
+    if server_is_away; then since=$(uptime_seconds); fi
+    if [ "$refused" -gt 5 ] || [ $(($(uptime_seconds) - since)) -gt "$PATIENCE_SECONDS" ]; then
+      fail "the server gives no partition table (status $HTTP_STATUS)"
+    fi
+    sleep $((2 + $(jitter 3)))
+  done
+  turn_came
+}
+
+# others_partitions: those of CHOSEN that have no part in a disk of ours, such as what an administrator made in its free space; with a
+# space before each.
+others_partitions() {
+  local path name
+  read_roles "$CHOSEN"
+  for path in "$WB_SYS/class/block/$CHOSEN"/*/partition; do
+    [ -e "$path" ] || continue
+    path=${path%/partition} name=${path##*/}
+    case "$ROLES " in *"=$name "*) continue ;; esac
+    read_gpt_name "$name"
+    if [ -z "$GPT_NAME" ]; then
+      read_table_fact "$name" PART_ENTRY_TYPE
+      # On msdos: what only holds the logical ones.
+      case $FACT in 0x5 | 0xf | 0x85) continue ;; esac
+    fi
+    printf ' %s' "$name${GPT_NAME:+ ($GPT_NAME)}"
+  done
+}
+
 make_partitions() {
-  local label tries table before after renewed
+  local label table before after renewed others
   phase partition
   if ! table=$(table_of "$1") && [ "$M_INSTALL_WIPE" != true ]; then fail "the partition table of disk $CHOSEN cannot be read: $(last_error)"; fi
+  others=$(others_partitions)
+  if [ -n "$others" ] && [ "$M_INSTALL_WIPE" != true ]; then
+    fail "the new partition table would destroy what somebody else has on disk $CHOSEN:$others; move it elsewhere, or let the order say wipe"
+  fi
   before=$(echo "$table" | place_of_data)
-  for tries in 1 2 3 4 5 6 7 8 9 10; do
-    if fetch_layout; then break; fi
-    if [ "$HTTP_STATUS" = 422 ]; then fail "$(answer_reason "$WB_RUN/layout")"; fi
-    still_wanted
-    sleep $((tries * 2))
-  done
-  if [ "$HTTP_STATUS" != 200 ]; then fail "the server gives no partition table (status $HTTP_STATUS)"; fi
+  get_layout
   if [ "$M_INSTALL_WIPE" != true ] && ! keeps_data "$before" "$(place_of_data < "$WB_RUN/layout")"; then
     fail "the new partition table would destroy the data partition of disk $CHOSEN: $REASON; give the layout that the disk has, or let the order say wipe"
   fi
