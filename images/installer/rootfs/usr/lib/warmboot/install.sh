@@ -267,7 +267,7 @@ make_partitions() {
     fail "the new partition table would destroy the data partition of disk $CHOSEN: $REASON; give the layout that the disk has, or let the order say wipe"
   fi
   after=$(place_of_data < "$WB_RUN/layout") renewed=''
-  if [ -n "$after" ] && { [ -z "$before" ] || is_anothers_disk || ! keeps_data "$before" "$after"; }; then renewed=yes; fi
+  if [ -n "$after" ] && { [ -z "$before" ] || is_wiped_of_another || ! keeps_data "$before" "$after"; }; then renewed=yes; fi
   keep_state
   mark_new_data "$renewed" < "$WB_RUN/layout" > "$WB_RUN/layout.marked"
   write_table "$1" "$table"
@@ -325,13 +325,9 @@ mark_new_data() {
   if [ -n "$1" ]; then sed -e 's/name=warmboot-data$/name=warmboot-data-new/' -e 's/type=da$/type=d9/'; else cat; fi
 }
 
-# is_anothers_disk: a Warmboot disk that names another host: its data are not for this one. Asked only where the order says wipe.
-is_anothers_disk() {
-  local owner
-  if [ "$M_INSTALL_WIPE" != true ] || ! is_warmboot_disk "$CHOSEN" || ! mount_state "$CHOSEN" 2> /dev/null; then return 1; fi
-  owner=$(cat "$STATE/host" 2> /dev/null)
-  unmount_disk
-  [ -n "$owner" ] && [ "$owner" != "$M_HOST" ] && ! is_port "$owner"
+# is_wiped_of_another: the order takes the disk from another host, whose data are not for this one.
+is_wiped_of_another() {
+  [ "$M_INSTALL_WIPE" = true ] && is_warmboot_disk "$CHOSEN" && is_anothers "$CHOSEN"
 }
 
 # make_data NODE: ext4 as a 3.10 kernel mounts it and the e2fsck of its time checks it, in the new data partition; only then its
