@@ -72,6 +72,28 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(read('requests')).toContain('attempt=att-2');
     });
 
+    test('the boot loader came here because it could not load the default: no way leads back there', () => {
+      host.write('run/state/trial', `att-2 b ${NEW} prepared boot-0\n`);
+      grubenv({ default: 'a', tries_a: '3', tries_b: '0' });
+      host.validSlot('a', OLD);
+      host.validSlot('b', NEW);
+      run(`SLOT=b DIGEST=${NEW}; settle_trial`);
+      expect(calls('systemctl')).toEqual(['systemctl reboot']);
+      host.write('run/state/trial', `att-2 b ${NEW} prepared boot-0\n`);
+      host.write('calls', '');
+      expect(settle(`SLOT=b DIGEST=${NEW} INSTEAD_OF=a`)).toBe('[]');
+      expect([calls('systemctl'), sent()]).toEqual([[], ['rolled-back']]);
+      expect(read('requests')).toContain('the boot loader could not load slot a, so it took slot b');
+      run(`SLOT=b DIGEST=${NEW} INSTEAD_OF=a SERVER=; reset_tries`);
+      expect(read('run/boot/grub/grubenv')).toMatch(/^default=b$/m);
+    });
+
+    test('the boot loader came to the default because it could not load another: that stays the default', () => {
+      grubenv({ default: 'a', tries_a: '2' });
+      expect(settle('INSTEAD_OF=b')).toBe('[]');
+      expect(sent()).toEqual([]);
+    });
+
     test('back on the old slot after the jump', () => {
       host.write('run/state/trial', `att-2 b ${NEW} jumped boot-0\n`);
       expect(settle(':')).toBe('[]');

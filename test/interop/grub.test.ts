@@ -42,6 +42,20 @@ test.each([
   ['somebody who types', () => 'v\r\nc x'],
 ])('a serial line with %s does not stop it', (_, answer) => holds(BOOT_RULES[0] as BootRule, 'bios', answer));
 
+test.each([
+  ['', { default: 'c' }, ['c', 'b', 'a']],
+  [', the one on trial first', { default: 'c', next: 'a' }, ['a trial', 'c', 'b']],
+])(
+  'where no kernel can be loaded slots that proved themselves come before one that was only staged%s',
+  async (_, more, slots) => {
+    const folder = mkdtempSync(join(work, 'disk-'));
+    const grubenv = { tries_a: '0', tries_b: '2', tries_c: '3', ...more };
+    const disk = await makeDisk(folder, { when: '', valid: ['a', 'b', 'c'], grubenv, boots: 'c' });
+    const said = [...slots.map((slot) => `boots slot ${slot}`), 'finds no slot that can be booted'];
+    expect(await powerOn(folder, disk, 'bios', undefined, said.length)).toBe(said.join(', '));
+  },
+);
+
 /** What the other end of the serial line says when GRUB has said something. */
 type Answer = (said: string) => string;
 
@@ -75,12 +89,13 @@ function makeDisk(folder: string, { valid, grubenv }: BootRule): Promise<string>
   return makeGrubDisk(folder, loader, { valid, grubenv, files: () => slot });
 }
 
-/** What GRUB says first on the serial port about its choice. The machine is cut off then: what was saved is saved. */
+/** What GRUB says first on the serial port about its choices, so many. The machine is cut off then: what was saved is saved. */
 async function powerOn(
   folder: string,
   disk: string,
   firmware: 'bios' | 'uefi',
   answer: Answer = () => '',
+  count = 1,
 ): Promise<string> {
   const variables = join(folder, 'variables');
   if (firmware === 'uefi') cpSync(OVMF_VARIABLES, variables);
@@ -105,11 +120,11 @@ async function powerOn(
   try {
     for (;;) {
       // Only whole lines, without what moves the cursor.
-      const line =
-        /warmboot: grub ((?:boots slot [a-h](?: trial)?|finds no slot that can be booted))(?:,| *[^a-z ])/.exec(
-          text,
-        )?.[1];
-      if (line) return line;
+      const lines = text.matchAll(
+        /warmboot: grub ((?:boots slot [a-h](?: trial)?|finds no slot that can be booted))(?:,| *[^a-z ])/g,
+      );
+      const said = [...lines].map(([, line]) => line);
+      if (said.length >= count) return said.slice(0, count).join(', ');
       if (qemu.exitCode !== null) throw new Error(`The machine ended: ${text.slice(-500)}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

@@ -25,7 +25,7 @@ settle_trial() {
     IN_TRIAL=yes
     note_why 'it said nothing more'
     return
-  elif [ "$slot" = "$SLOT" ] && way_back "$default"; then
+  elif [ "$slot" = "$SLOT" ] && [ -z "${INSTEAD_OF:-}" ] && way_back "$default"; then
     # Started without the arguments that lead back from a trial: by hand, or by a boot loader that is not ours.
     say "slot $SLOT runs without its trial, back to slot $WAY_BACK"
     kexec -u > /dev/null 2>&1
@@ -45,6 +45,9 @@ settle_trial() {
     esac
   elif left_by_hand; then
     :
+  elif [ "$default" != "$SLOT" ] && [ "$default" = "${INSTEAD_OF:-}" ]; then
+    ATTEMPT=''
+    report_rolled_back "the boot loader could not load slot $default, so it took slot $SLOT"
   elif [ "$default" != "$SLOT" ] && [ "$(grubenv_get "tries_$default")" = 0 ]; then
     # GRUB gave the default up and came here. Told once, for reset_tries moves the default.
     ATTEMPT=''
@@ -293,7 +296,7 @@ reset_tries() {
   set --
   if [ "$(grubenv_get "tries_$SLOT")" != 3 ]; then set -- "tries_$SLOT=3"; fi
   # Also where the default is lost, or names a slot that cannot be started.
-  if [ "$default" != "$SLOT" ] && { [ "$(grubenv_get "tries_$default")" = 0 ] || [ ! -f "$BOOT/warmboot/$default/valid" ]; }; then
+  if [ "$default" != "$SLOT" ] && { [ "$(grubenv_get "tries_$default")" = 0 ] || [ "$default" = "${INSTEAD_OF:-}" ] || [ ! -f "$BOOT/warmboot/$default/valid" ]; }; then
     set -- "$@" "default=$SLOT"
   fi
   if [ $# -eq 0 ]; then return 0; fi
