@@ -239,6 +239,26 @@ describe.each(SHELLS)('which watchdog may guard a jump, in %s', (...shell) => {
     expect(chosen()).toEqual(['none', '']);
   });
 
+  test.each([
+    ['etc/modprobe.d/lab.conf', 'options i6300esb heartbeat=30 nowayout=1\n'],
+    ['usr/lib/modprobe.d/lab.conf', 'options i6300esb nowayout=Y\n'],
+    ['boot/config-6.12', 'CONFIG_WATCHDOG=y\nCONFIG_WATCHDOG_NOWAYOUT=y\n'],
+    ['lib/modules/6.12/config', 'CONFIG_WATCHDOG_NOWAYOUT=y\n'],
+  ])('none where the next system could not give it up after its trial: %s', (file, content) => {
+    host.write(`look/${file}`, content);
+    expect(chosen()).toEqual(['none', '']);
+    host.write(`look/${file}`, content.replace(/^options/, '# options').replace('NOWAYOUT=y', 'NOWAYOUT=n'));
+    expect(chosen()).toEqual(['i6300esb', 'watchdog0 i6300esb']);
+  });
+
+  test('nor where its command line says so', () => {
+    const { out } = host.run(
+      shell,
+      "DISK=sda; M_APPEND='quiet i6300esb.nowayout=1'; watchdog_for_jump b || echo none",
+    );
+    expect(out).toBe('none');
+  });
+
   test('none where the next system leaves its watchdog to a program of its own', () => {
     host.write('look/etc/warmboot/agent.conf', 'RATE_LIMIT=20M\nWATCHDOG=no\n');
     expect(chosen()).toEqual(['none', '']);

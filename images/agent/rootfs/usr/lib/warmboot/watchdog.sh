@@ -85,11 +85,12 @@ stays_armed() {
 
 # watchdog_for_jump SLOT: leaves word for the hook that arms it at the last moment (system-shutdown/warmboot), and prints the driver that
 # the next system has to load. 1: this jump goes without. A watchdog that the next system does not know would reset it in its best health,
-# so that system is looked at: it must have the driver, and an agent that feeds it.
+# so that system is looked at: it must have the driver, an agent that feeds it, and a kernel that lets it be given up after the trial.
 watchdog_for_jump() {
   local name module
   rm -f "$WB_RUN/watchdog"
   stays_armed || return 1
+  if echo "${M_APPEND:-}" | grep -qE "$NOWAYOUT"; then return 1; fi
   for name in $(watchdogs); do
     if [ "$(watchdog_fact "$name" nowayout)" = 0 ] && module=$(watchdog_module "$name") && slot_knows_watchdog "$1" "$module"; then
       echo "$name $module" > "$WB_RUN/watchdog"
@@ -117,7 +118,7 @@ slot_knows_watchdog() {
 tree_knows_watchdog() {
   local file
   [ -f "$1/usr/lib/warmboot/watchdog.sh" ] || return 1
-  if grep -qsx 'WATCHDOG=no' "$1/etc/warmboot/agent.conf"; then return 1; fi
+  if grep -qsx 'WATCHDOG=no' "$1/etc/warmboot/agent.conf" || never_gives_up "$1"; then return 1; fi
   for file in "$1"/usr/lib/modules/*/modules.dep "$1"/usr/lib/modules/*/modules.builtin \
     "$1"/lib/modules/*/modules.dep "$1"/lib/modules/*/modules.builtin; do
     # Without usr-merge /lib is a folder; as a link it may lead out of here.
@@ -125,6 +126,18 @@ tree_knows_watchdog() {
     if [ -f "$file" ] && module_files "$file" | module_names | grep -qxF "$2"; then return 0; fi
   done
   return 1
+}
+
+# As the kernel reads a switch (kstrtobool); a bare word turns it on.
+NOWAYOUT='nowayout(=[1yYtT]|=[oO][nN]|[[:space:]]|$)'
+
+# never_gives_up FOLDER: that system's watchdogs, once armed, cannot be stopped: by its modprobe.d, or by how its kernels were built.
+never_gives_up() {
+  local lib
+  lib=$1/lib
+  if [ -L "$lib" ]; then lib=$1/usr/lib; fi
+  grep -qsE "^[^#]*$NOWAYOUT" "$1"/etc/modprobe.d/*.conf "$1"/usr/lib/modprobe.d/*.conf "$lib"/modprobe.d/*.conf \
+    || grep -qsx 'CONFIG_WATCHDOG_NOWAYOUT=y' "$1"/boot/config-* "$1"/usr/lib/modules/*/config "$lib"/modules/*/config
 }
 
 # watchdog_that_reset: the watchdog that made the last start of this machine (WDIOF_CARDRESET, 0x20), if one says so: by its driver, or
