@@ -165,6 +165,7 @@ async function join(
     sha256Hex,
     layouts: await diskLayouts(path.join(imagesDir, 'disks')),
     patience: PATIENCE,
+    deafness: { until: 0 },
     trialSeconds: TRIAL_SECONDS,
     hasPowerHook: Boolean(boot?.powerHook),
     restoredAt: (await store.restores.last())?.at ?? null,

@@ -28,6 +28,8 @@ export type Context = {
   readonly sha256Hex: (data: string | Uint8Array) => string;
   readonly layouts: ReadonlyMap<string, DiskLayout>;
   readonly patience: Patience;
+  /** Until when no silence of a host says anything, for nobody could have heard it. */
+  readonly deafness: { until: number };
   /** How long an image on trial may take, where a host has no time of its own. */
   readonly trialSeconds: number;
   readonly census: Census;

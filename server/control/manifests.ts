@@ -1,4 +1,4 @@
-import { isOpen } from '../core/attempt.ts';
+import { type Attempt, isOpen } from '../core/attempt.ts';
 import { bootChoice } from '../core/boot-choice.ts';
 import { mayBeClaimed } from '../core/claim.ts';
 import { type Digest, parseImageRef } from '../core/digest.ts';
@@ -8,12 +8,20 @@ import { type Host, slotNames } from '../core/host.ts';
 import type { HostBoot } from '../core/host-script.ts';
 import { type ImageFacts, type Manifest, manifest } from '../core/manifest.ts';
 import { type NextStep, nextStep } from '../core/next-step.ts';
-import { diskGuid, diskNames, partitionIds } from '../core/partition-guid.ts';
+import { diskGuid, diskNames, partitionIds, tableIds } from '../core/partition-guid.ts';
 import { requireRoom } from '../core/slot-room.ts';
 import type { Caller, MachineUseCases } from '../core/use-cases.ts';
 import { type Context, layoutOf, slotCountOf } from './context.ts';
 import { findHost, macOf } from './one-host.ts';
-import { authorize } from './reports.ts';
+import { authorize, hasLostToken } from './reports.ts';
+
+/** Of so many installs a machine is told what tables they may have left on its disks. */
+const EARLIER_INSTALLS = 32;
+
+/** An install that may have left a disk half made; one that succeeded left a whole one, which knows its host. */
+function cameToNothing({ kind, outcome }: Attempt): boolean {
+  return kind === 'install' && (outcome === 'failed' || outcome === 'superseded');
+}
 
 /** What machines ask. Nothing here changes anything: boot protocols repeat themselves. */
 export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' | 'report' | 'takeInventory'> {
@@ -62,7 +70,7 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
     async manifest(macText, caller) {
       const host = await find(macText);
       // The installer has no token yet.
-      if (!mayBeClaimed(host)) authorize(host, caller);
+      if (!mayBeClaimed(host, hasLostToken(context, host, context.clock()))) authorize(host, caller);
       return render(host);
     },
 
@@ -108,7 +116,11 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
           'invalid',
           `The disk has ${disk.bytes} bytes, layout "${layout.name}" needs ${placed.neededBytes}. Choose another disk, or a layout with smaller or fewer slots.`,
         );
-      return sfdiskScript(layout.table, diskNames(layout, guid, sha256Hex), disk, placed.partitions);
+      const earlier = (await store.attempts(enrolment.id))
+        .filter((each) => each.id !== attempt.id && cameToNothing(each))
+        .slice(-EARLIER_INSTALLS)
+        .flatMap(({ id }) => tableIds(diskGuid(enrolment.id, id, sha256Hex), sha256Hex));
+      return sfdiskScript(layout.table, diskNames(layout, guid, sha256Hex), disk, placed.partitions, earlier);
     },
   };
 }

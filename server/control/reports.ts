@@ -1,6 +1,6 @@
 import { applyReport } from '../core/apply-report.ts';
 import { isOpen } from '../core/attempt.ts';
-import { claimedBy, moveClaim } from '../core/claim.ts';
+import { claimedBy, isLost, moveClaim } from '../core/claim.ts';
 import { claimMove } from '../core/claim-moves.ts';
 import { enrolmentMove, mayMove } from '../core/enrolment-moves.ts';
 import { WarmbootError } from '../core/errors.ts';
@@ -51,13 +51,14 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
           if (!mayMove(host.enrolment, 'claim'))
             return refusal(host, `the host ${enrolmentMove(host.enrolment.status, 'claim').reason}`);
           const { attempt } = host;
+          const { patience } = context;
           const { tokenHash } = claim;
-          const move = claimMove(host, 'claim', { tokenHash, install: claim.attempt });
+          const facts = { tokenHash, install: claim.attempt, isLost: hasLostToken(context, host, now) };
+          const move = claimMove(host, 'claim', facts);
           if (move.to === 'refused') return refusal(host, move.reason);
           if (move.to === 'stays') return { answer: 'same' };
           if (!isOpen(attempt) || attempt.id !== claim.attempt || attempt.kind !== 'install')
             return refusal(host, `${claim.attempt} is not an open install of this host`);
-          const { patience } = context;
           const { attempt: moved, to, why } = moveAttempt(attempt, 'claim', { now, patience });
           if (to === 'refused') return refusal(host, why);
           const claimed: Host = { ...claimedBy(host, tokenHash, attempt.id), attempt: moved };
@@ -115,6 +116,11 @@ export function reportCases(context: Context): Pick<MachineUseCases, 'claim' | '
       });
     },
   };
+}
+
+/** Whether another token may be named for an install that was claimed. */
+export function hasLostToken({ patience, deafness }: Context, host: Host, now: number): boolean {
+  return now >= deafness.until && isLost(host, now, patience);
 }
 
 /** @throws WarmbootError when the host is retired, or was claimed and the caller does not hold its token */

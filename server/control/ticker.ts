@@ -21,7 +21,7 @@ export async function startTicker(
   steps: readonly Step[] = [],
 ): Promise<() => Promise<void>> {
   await context.census.look();
-  await context.store.postponeDeadlines(context.clock() + GRACE_MS);
+  await excuse(context, context.clock());
   const collectKeys = keyCollector(context);
   let running: Promise<void> = Promise.resolve();
   let last = context.clock();
@@ -54,15 +54,18 @@ const JUMP_MS = 60_000;
  * @param last when the look before this one was
  * @returns the time now
  */
-export async function minded(
-  { store, clock, patience }: Context,
-  last: number,
-  everyMs: number,
-): Promise<number> {
+export async function minded(context: Context, last: number, everyMs: number): Promise<number> {
+  const { store, clock, patience } = context;
   const now = clock();
-  if (now > last + everyMs + JUMP_MS) await store.postponeDeadlines(now + GRACE_MS);
+  if (now > last + everyMs + JUMP_MS) await excuse(context, now);
   if (now < last) await store.advanceDeadlines(now + Math.max(...Object.values(patience)) + LONGEST_TRIAL_MS);
   return now;
+}
+
+/** Hosts could not report for a while, so their silence is not held against them. */
+async function excuse({ store, deafness }: Context, now: number): Promise<void> {
+  deafness.until = now + GRACE_MS;
+  await store.postponeDeadlines(deafness.until);
 }
 
 /** Machines forgotten at one look. */

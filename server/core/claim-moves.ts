@@ -24,6 +24,8 @@ export type ClaimFacts = {
   readonly tokenHash?: string | null;
   /** The install that the claim is for. */
   readonly install?: string;
+  /** The token that was named for it is on no disk, and nothing more was heard, see `isLost`. */
+  readonly isLost?: boolean;
 };
 
 const CONDITIONS = {
@@ -31,6 +33,7 @@ const CONDITIONS = {
     claim?.refused.includes(tokenHash ?? '') === true,
   'it is for another install': (claim, { install }) => claim?.claimedFor !== install,
   'it is the same token': (claim, { tokenHash }) => claim?.tokenHash === tokenHash,
+  'the one before was lost': (_, { isLost }) => isLost === true,
   'it is the token that was good before': (claim, { tokenHash }) =>
     claim !== null && claim.before !== null && claim.before === tokenHash,
 } as const satisfies Record<string, (claim: Claim | null, facts: ClaimFacts) => boolean>;
@@ -79,6 +82,14 @@ export const CLAIM_MOVES: readonly ClaimMove[] = [
     when: 'it is the same token',
     to: 'stays',
     reason: 'this token holds the host already',
+  },
+  {
+    on: 'claim',
+    from: ['new', 'used'],
+    when: 'the one before was lost',
+    to: 'new',
+    reason:
+      'the installer named its token anew: the one before was on no disk yet, and nothing more was heard of it',
   },
   { on: 'claim', from: ['new', 'used'], to: 'refused', reason: 'another token holds this host' },
 

@@ -1,5 +1,7 @@
+import { hasReached, isOpen } from './attempt.ts';
 import { type ClaimFacts, type ClaimMove, type ClaimTrigger, claimMove, claimState } from './claim-moves.ts';
 import type { Claim, Host } from './host.ts';
+import type { Patience } from './patience.ts';
 
 /** Tokens that were taken away and are known if they come again; older ones are forgotten. */
 const REFUSED_KEPT = 32;
@@ -31,11 +33,31 @@ export function claimedBy(host: Host, tokenHash: string, install: string): Host 
   });
 }
 
-/** Whether the installer of an open install may name a token, so that its order has to be shown to whoever asks. */
-export function mayBeClaimed(host: Host): boolean {
+/** What an installer says it does before its token is on the disk. Other words may mean that it is. */
+const BEFORE_THE_TOKEN = ['', 'files', 'partition'];
+
+/**
+ * Whether a machine that was claimed has lost its token: by all that it said the disk cannot have it yet, and nothing more was heard for
+ * as long as a claim may take. A power cut would else lock it out of its own install.
+ */
+export function isLost(
+  { enrolment, attempt, observation }: Host,
+  now: number,
+  { claimMs }: Patience,
+): boolean {
+  if (enrolment.held !== null || !isOpen(attempt) || hasReached(attempt, 'installed')) return false;
+  const isBefore = BEFORE_THE_TOKEN.includes(attempt.progress?.phase ?? '');
+  return isBefore && now >= Math.max(attempt.phaseAt, observation?.at ?? 0) + claimMs;
+}
+
+/**
+ * Whether the installer of an open install may name a token, so that its order has to be shown to whoever asks.
+ * @param lost whether the one that it was claimed with is, see {@link isLost}
+ */
+export function mayBeClaimed(host: Host, lost = false): boolean {
   const { attempt, enrolment } = host;
   if (attempt === null || attempt.outcome !== null || attempt.kind !== 'install') return false;
-  return enrolment.claim?.claimedFor !== attempt.id || !['new', 'used'].includes(claimState(host));
+  return lost || enrolment.claim?.claimedFor !== attempt.id || !['new', 'used'].includes(claimState(host));
 }
 
 function taken(claim: Claim, to: Claim['standing']): Partial<Claim> {

@@ -171,16 +171,20 @@ function wholeMib(bytes: number): number {
 export type DiskNames = { readonly guid: string; readonly signature: string; readonly identity: string };
 
 /**
- * The partition table as input for sfdisk(8). Its first line, a comment for sfdisk, is the identity by which the host
- * reports this disk.
+ * The partition table as input for sfdisk(8). Its first lines are comments for sfdisk: the identity by which the host reports this
+ * disk, and the ids of tables that belong to the same host.
+ * @param earlier `label-id`s that installs wrote which came to nothing
  */
 export function sfdiskScript(
   table: TableKind,
   { guid, signature, identity }: DiskNames,
   disk: Disk,
   partitions: readonly Partition[],
+  earlier: readonly string[] = [],
 ): string {
-  const begin = `# disk: ${identity}\n`;
+  const begin = [`disk: ${identity}`, ...earlier.map((id) => `earlier: ${id}`)]
+    .map((line) => `# ${line}\n`)
+    .join('');
   if (table === 'gpt') {
     const rows = partitions.map(
       ({ startSector, sectors, type, uuid, label }) =>

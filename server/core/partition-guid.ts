@@ -42,6 +42,11 @@ export function diskNames(layout: DiskLayout, disk: string, sha256Hex: Sha256Hex
   return { guid: disk, signature, identity };
 }
 
+/** What stands in a table that an install wrote, whichever kind it is: the `label-id` of sfdisk(8). */
+export function tableIds(disk: string, sha256Hex: Sha256Hex): readonly string[] {
+  return [disk, `0x${diskSignature(disk, sha256Hex)}`];
+}
+
 /** PARTUUIDs for a table: on GPT a GUID by role; on msdos the kernel's own, the disk's signature and the number. */
 export function partitionIds(table: TableKind, disk: string, sha256Hex: Sha256Hex): PartitionId {
   if (table === 'gpt') return (label) => partitionGuid(disk, label, sha256Hex);

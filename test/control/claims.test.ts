@@ -105,6 +105,29 @@ describe('a claim that nothing follows', () => {
   });
 });
 
+test('a power cut before the token was on the disk: the machine comes back, is shown its order, and goes on', async () => {
+  await claim('lost');
+  await say('lost', 'progress', { attempt, phase: 'partition' });
+  const shown = () => world.machines.manifest(mac, { tokenHash: null });
+  await expect(shown()).rejects.toMatchObject({ code: 'unauthorized' });
+  expect(await claim('made-anew')).toBe('refused');
+  world.time.now += PATIENCE.claimMs;
+  expect((await shown()).action).toBe('install');
+  expect(await claim('made-anew')).toBe('new');
+  await say('made-anew', 'progress', { attempt, phase: 'partition' });
+  await nobodyIsHeard('lost', null);
+  expect(await claim('stranger')).toBe('refused');
+});
+
+test('a machine whose disk has the token keeps it, however long it is away', async () => {
+  await claim('mine');
+  await say('mine', 'progress', { attempt, phase: 'write', bytesDone: 0, bytesTotal: 100 });
+  world.time.now += PATIENCE.writeMs - 1;
+  expect(await claim('stranger')).toBe('refused');
+  await nobodyIsHeard('stranger', null);
+  expect((await say('mine')).verdict).toBe('applied');
+});
+
 test('a word that ends the attempt is the first of its token: it is good afterwards', async () => {
   await claim('mine');
   await say('mine', 'failed', { attempt, reason: 'no disk' });

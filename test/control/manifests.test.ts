@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { manifestCases } from '../../server/control/manifests.ts';
 import { createWakes } from '../../server/control/wakes.ts';
-import { ALICE, macAt } from '../fixtures/hosts.ts';
+import { diskGuid, tableIds } from '../../server/core/partition-guid.ts';
+import { ALICE, macAt, reportWith } from '../fixtures/hosts.ts';
 import { useCases } from '../fixtures/use-cases.ts';
 
 test('who listens hears of each change, until he ends it; of a host that nobody knows there is nothing to hear', async () => {
@@ -70,4 +71,29 @@ test('wakes reach those who listen to that host, and those only', () => {
   stops[1]?.();
   wakes.wake('a');
   expect(heard.at(-1)).toBe('new');
+});
+
+test('a partition table names those that earlier installs of the host may have left half made, of whatever kind', async () => {
+  const { hosts, machines, context } = await useCases();
+  const mac = macAt(1);
+  const told = async () => {
+    const script = await machines.partitionTable(
+      mac,
+      null,
+      { bytes: 64e9, sectorBytes: 512 },
+      { tokenHash: null },
+    );
+    return script.split('\n').flatMap((line) => /^# earlier: (.*)/.exec(line)?.[1] ?? []);
+  };
+  const { enrolment, attempt: first } = await hosts.enrol(ALICE, { macs: [mac], image: 'one' });
+  expect(await told()).toEqual([]);
+  const failed = reportWith({ kind: 'failed', attempt: first?.id ?? '' });
+  await machines.report(mac, failed, 'body', { tokenHash: null });
+  const superseded = (await hosts.reinstall(ALICE, mac, false)).attempt?.id ?? '';
+  await hosts.reinstall(ALICE, mac, false);
+  const ids = [first?.id ?? '', superseded].flatMap((id) =>
+    tableIds(diskGuid(enrolment.id, id, context.sha256Hex), context.sha256Hex),
+  );
+  expect(ids.map((id) => id.length)).toEqual([36, 10, 36, 10]);
+  expect(await told()).toEqual(ids);
 });

@@ -29,11 +29,14 @@ describe('a claim', () => {
     expect((await world.hosts.find(mac)).attempt?.phase).toBe('claimed');
     expect(await claim('other')).toBe('new');
   });
-  test('that a report followed stays, and nothing is said to be released', async () => {
+  test('that reports follow stays, and nothing is said to be released', async () => {
     await claim();
-    await world.machines.report(mac, reportWith({ kind: 'inventory', attempt, seq: 1 }), 'x', bearer('mine'));
-    world.time.now += PATIENCE.claimMs;
-    await tick(world.context);
+    for (const seq of [1, 2]) {
+      world.time.now += PATIENCE.claimMs - 1;
+      await tick(world.context);
+      await world.machines.report(mac, reportWith({ kind: 'inventory', attempt, seq }), 'x', bearer('mine'));
+    }
+    world.time.now += PATIENCE.claimMs - 1;
     expect(await kinds()).not.toContain('claim-released');
     expect(await claim('other')).toBe('refused');
     expect(await claim()).toBe('same');

@@ -39,6 +39,20 @@ test('after the server was away hosts have five minutes to speak first', async (
   await stop();
 });
 
+test('nor is an install that could not report taken for one that has lost its token', async () => {
+  const world = await useCases();
+  const { attempt } = await world.hosts.enrol(ALICE, { macs: [macAt(1)], image: 'one' });
+  const claim = (tokenHash: string) =>
+    world.machines.claim(macAt(1), { attempt: attempt?.id ?? '', tokenHash });
+  await claim('mine');
+  world.time.now += 2 * PATIENCE.claimMs;
+  const stop = await startTicker(world.context, 3_600_000, () => {});
+  expect(await claim('another')).toBe('refused');
+  world.time.now += 300_000;
+  expect(await claim('another')).toBe('new');
+  await stop();
+});
+
 test('each look at the deadlines looks for garbage too', async () => {
   const { context } = await useCases();
   const look = vi.fn(async () => {});

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { claimedBy, mayBeClaimed, moveClaim } from '../../server/core/claim.ts';
+import { describe, expect, test } from 'vitest';
+import type { Attempt } from '../../server/core/attempt.ts';
+import { claimedBy, isLost, mayBeClaimed, moveClaim } from '../../server/core/claim.ts';
 import {
   CLAIM_MOVES,
   CLAIM_STATES,
@@ -8,8 +9,9 @@ import {
   claimMove,
   claimState,
 } from '../../server/core/claim-moves.ts';
-import type { Host } from '../../server/core/host.ts';
-import { claimWith, hostWith } from '../fixtures/hosts.ts';
+import type { Host, Observation } from '../../server/core/host.ts';
+import { PATIENCE } from '../../server/core/patience.ts';
+import { claimWith, hostWith, NOW } from '../fixtures/hosts.ts';
 
 const install = { kind: 'install', phase: 'claimed' } as const;
 const hosts: Readonly<Record<ClaimState, Host>> = {
@@ -40,8 +42,9 @@ test('every claim, whatever happens to it, goes by a line of the table, and ever
   for (const state of CLAIM_STATES)
     for (const on of CLAIM_TRIGGERS)
       for (const tokenHash of tokens)
-        for (const id of ['attempt-1', 'attempt-2'])
-          used.add(claimMove(hosts[state], on, { tokenHash, install: id }));
+        for (const install of ['attempt-1', 'attempt-2'])
+          for (const isLost of [false, true])
+            used.add(claimMove(hosts[state], on, { tokenHash, install, isLost }));
   expect(CLAIM_MOVES.filter((line) => !used.has(line))).toEqual([]);
 });
 
@@ -90,6 +93,46 @@ test('a claim that nothing follows is undone: the token that was good before is,
 test('its first word ends the time of the token before', () => {
   const { host } = moveClaim(hosts.lapsed, 'word', { tokenHash: 'hash' });
   expect(host.enrolment.claim).toEqual(claimWith());
+});
+
+describe('a token that a power cut took before it was on the disk', () => {
+  const { claimMs } = PATIENCE;
+  const lost = (
+    attempt: Partial<Attempt>,
+    silentMs = claimMs,
+    observation: Partial<Observation> | null = null,
+  ) =>
+    isLost(
+      hostWith({ attempt: { ...install, phaseAt: NOW, ...attempt }, observation }),
+      NOW + silentMs,
+      PATIENCE,
+    );
+  const during = (phase: string) =>
+    ({ phase: 'writing', progress: { phase, bytesDone: 0, bytesTotal: 0 } }) as const;
+
+  test('is lost after the time of a claim without a word, and not before', () => {
+    expect([lost({}), lost(during('partition')), lost(during('files'))]).toEqual([true, true, true]);
+    expect([lost({}, claimMs - 1), lost(during('partition'), claimMs - 1)]).toEqual([false, false]);
+    expect(lost(during('partition'), claimMs, { at: NOW + 1 })).toBe(false);
+    expect(lost(during('partition'), claimMs + 1, { at: NOW + 1 })).toBe(true);
+  });
+  test('is not where it may be on the disk, or where no install waits for it', () => {
+    for (const phase of ['wait', 'write', 'check', 'boot-files']) expect(lost(during(phase))).toBe(false);
+    expect(lost({ phase: 'installed' })).toBe(false);
+    expect(lost({ outcome: 'failed' })).toBe(false);
+    expect(lost({ kind: 'switch', phase: 'staging' })).toBe(false);
+  });
+  test('gives way to another, and comes back where that one says nothing', () => {
+    const facts = { tokenHash: 'another', install: 'attempt-1' };
+    for (const host of [hosts.new, hosts.used]) {
+      expect(claimMove(host, 'claim', facts).to).toBe('refused');
+      expect(claimMove(host, 'claim', { ...facts, isLost: true }).to).toBe('new');
+      expect([mayBeClaimed(host), mayBeClaimed(host, true)]).toEqual([false, true]);
+    }
+    expect(claimMove(hosts.used, 'claim', { ...facts, tokenHash: 'hash', isLost: true }).to).toBe('stays');
+    const lapsed = moveClaim(claimedBy(hosts.used, 'another', 'attempt-1'), 'silence').host;
+    expect(claimMove(lapsed, 'word', { tokenHash: 'hash' }).to).toBe('stays');
+  });
 });
 
 test('a token that was taken away is never taken again, whatever was claimed since', () => {

@@ -1,6 +1,7 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
+import { FakeHost, INSTALL, INSTALLER, SHELLS } from './shell.ts';
 
 let host: FakeHost;
 beforeEach(() => {
@@ -110,16 +111,106 @@ describe.each(SHELLS)('in %s', (...shell) => {
     const order =
       'M_INSTALL_DISK=smallest M_INSTALL_WIPE=false OWN_DISK= OWN_HOST=; is_half_made() { return 1; }';
     expect(
-      host.run(shell, `${NODES}${order}\ninstall_allowed || echo "$REASON"`, [
-        ...PARTS,
-        join(INSTALLER, 'install.sh'),
-      ]).out,
+      host.run(shell, `${NODES}${order}\ninstall_allowed || echo "$REASON"`, [...PARTS, ...INSTALL]).out,
     ).toMatch(
       /^disk sda \(480 GB, ACME SSD 480, serial S-1, foreign: gpt, 2 partitions\) is not empty and not this host's; the order would have to say wipe, or name another: nvme0n1 /,
     );
     for (let n = 0; n < 20; n++) host.disk(`vd${String.fromCharCode(97 + n)}`, {});
     expect(choose('serial=none').length).toBeLessThan(1900);
     expect(choose('serial=none')).toMatch(/and more, 22 in all$/);
+  });
+
+  describe('a disk that an earlier try has begun', () => {
+    /** `sfdisk -d` says of each disk what lies in `table-NAME`; the server, which tables are of this host's tries. */
+    const finds = (rule: string, more = '') =>
+      host.run(
+        shell,
+        `${NODES}M_INSTALL_DISK=${rule} M_INSTALL_WIPE=false OWN_DISK= OWN_HOST= M_HOST=mine
+        sfdisk() { cat "$T/table-\${2##*dev-}"; }
+        fetch_layout() { HTTP_STATUS=200; printf 'label-id: NOW\n# earlier: BEFORE\n# earlier: 0xold\n' > "$WB_RUN/layout"; }
+        own_disk_came() { return 1; }
+        sleep() { :; }
+        plug_in() { :; }
+        ${more}
+        install_allowed && echo "$CHOSEN" || echo "$? $REASON"`,
+        [...PARTS, ...INSTALL],
+      ).out;
+    beforeEach(() => {
+      for (const name of ['sda', 'sdb', 'sdc']) {
+        host.disk(name, { size: '1000000' });
+        host.write(`dev-${name}`, '\0'.repeat(MIB));
+      }
+    });
+    const holds = (name: string, table: string) => {
+      host.write(`table-${name}`, `label: gpt\nlabel-id: ${table}\n`);
+      host.write(`dev-${name}`, 'x'.repeat(MIB));
+    };
+
+    test('by this very install comes before one that is as good', () => {
+      holds('sdc', 'now');
+      expect([finds('smallest'), finds('first-empty')]).toEqual(['sdc', 'sdc']);
+      expect(finds('serial=none')).toMatch(/^1 no disk fits/);
+      host.write('sys/class/block/sdc/size', '1000001');
+      expect([finds('smallest'), finds('first-empty')]).toEqual(['sda', 'sdc']);
+      expect(finds('first-empty,max=1MB')).toMatch(/^1 no disk fits/);
+      expect(finds('smallest', 'M_INSTALL_WIPE=true')).toBe('sda');
+    });
+
+    test.each(['before', '0xOLD'])(
+      'by an earlier install that came to nothing is taken where no empty one is left: %s',
+      (table) => {
+        rmSync(host.path('sys/class/block/sdc'));
+        host.disk('sdc', { size: '1000000' }, ['warmboot-boot', 'warmboot-state', 'warmboot-a']);
+        holds('sdc', table);
+        expect([finds('smallest'), finds('first-empty')]).toEqual(['sda', 'sda']);
+        for (const name of ['sda', 'sdb']) holds(name, 'somebody');
+        expect(finds('first-empty')).toBe('sdc');
+        expect(finds('smallest')).toMatch(/^1 disk sda .* is not empty/);
+      },
+    );
+
+    test.each([
+      ['has a slot with a system', 'probe() { echo ext4; }'],
+      ['has a signature that is not the table', 'wipefs() { echo linux_raid_member; }'],
+      ['cannot be asked for signatures', 'wipefs() { return 1; }'],
+      ['has no partitions that the kernel sees', 'is_warmboot_disk() { return 1; }'],
+    ])('by an earlier install is somebody else’s since when it %s', (_, self) => {
+      rmSync(host.path('sys/class/block/sdc'));
+      host.disk('sdc', { size: '1000000' }, ['warmboot-boot', 'warmboot-state', 'warmboot-a']);
+      for (const name of ['sda', 'sdb']) holds(name, 'somebody');
+      holds('sdc', 'before');
+      expect(finds('first-empty', self)).toMatch(/^1 no disk fits/);
+      expect(finds('path=$T/dev-sdc', self)).toMatch(
+        /^1 disk sdc .*(is not empty and not this host's|cannot be read)/,
+      );
+      expect(finds('path=$T/dev-sdc')).toBe('sdc');
+    });
+
+    test('is not known while the server does not answer: no other is begun meanwhile, for an hour', () => {
+      holds('sdc', 'now');
+      const silent = 'fetch_layout() { HTTP_STATUS=503; return 1; }; report() { echo "$*"; }';
+      for (const rule of ['smallest', 'first-empty'])
+        expect(finds(rule, silent)).toMatch(/^progress phase=partition\n2 whether disk sdc/);
+      expect(finds('smallest', `${silent}; ASKED_SINCE=-4000`)).toMatch(
+        /^1 whether disk sdc .* does not answer$/,
+      );
+    });
+  });
+
+  test('of two disks of this host the order may name either: both are its own', () => {
+    for (const name of ['sda', 'sdb'])
+      host.disk(name, { serial: name }, ['warmboot-bios', 'warmboot-boot', 'warmboot-state']);
+    const chosen = (owner: string) =>
+      host.run(
+        shell,
+        `${NODES}M_INSTALL_DISK=serial=sdb M_INSTALL_WIPE=false OWN_DISK=sda OWN_HOST=mine M_HOST=mine
+        read_state() { mkdir -p "$STATE"; echo ${owner} > "$STATE/host"; }
+        is_half_made() { return 1; }
+        if install_allowed; then echo "$CHOSEN, not $OWN_DISK"; else echo "$REASON"; fi`,
+        [...PARTS, ...INSTALL],
+      ).out;
+    expect(chosen('mine')).toBe('sdb, not sda');
+    expect(chosen('another')).toMatch(/^disk sdb .* is not empty and not this host's/);
   });
 
   test('whether it is a try of this same install is asked again where the server does not answer', () => {
@@ -131,9 +222,10 @@ describe.each(SHELLS)('in %s', (...shell) => {
         shell,
         `${NODES}M_INSTALL_DISK=smallest M_INSTALL_WIPE=false OWN_DISK= OWN_HOST=
         own_disk_came() { return 1; }
+        sfdisk() { echo 'label-id: some'; }
         fetch_layout() { HTTP_STATUS=${status}; return 1; }
         install_allowed; echo "$?"`,
-        [...PARTS, join(INSTALLER, 'install.sh')],
+        [...PARTS, ...INSTALL],
       ).out;
     expect(['000', '503', '429', '404'].map(allowed)).toEqual(['2', '2', '2', '1']);
   });
@@ -213,7 +305,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
         shell,
         `${NODES}M_INSTALL_DISK=path=$T/dev-sdb M_INSTALL_WIPE=${wipe} OWN_DISK= OWN_HOST=
         if install_allowed; then echo "$CHOSEN"; else echo "refused: $REASON"; fi`,
-        [...PARTS, join(INSTALLER, 'install.sh')],
+        [...PARTS, ...INSTALL],
       ).out;
     expect(order(false)).toMatch(/^refused: disk sdb \(.*, unreadable\) cannot be read/);
     expect(order(true)).toBe('sdb');
@@ -228,7 +320,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.disk('sda', {}, ['warmboot-bios', 'warmboot-boot', 'warmboot-state']);
     const order = `M_HOST=${of}; M_INSTALL_WIPE=${wipe}; M_INSTALL_DISK=smallest`;
     const known = 'OWN_DISK=sda; OWN_HOST=52:54:00:00:00:01; is_half_made() { return 1; }';
-    const parts = [...PARTS, join(INSTALLER, 'install.sh')];
+    const parts = [...PARTS, ...INSTALL];
     const script = `${NODES}${order}; ${known}; if install_allowed; then echo taken; else echo "$REASON"; fi`;
     expect(host.run(shell, script, parts).out).toEqual(said);
   });

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
+import { FakeHost, INSTALL, SHELLS } from './shell.ts';
 
 let host: FakeHost;
 beforeEach(() => {
@@ -17,7 +16,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   const claim = (status: string) => {
     host.write('status', status);
     const script = 'M_ATTEMPT=att-1; claim && echo claimed; cat "$WB_RUN/curl.conf"';
-    return host.run(shell, script, [join(INSTALLER, 'install.sh')]).out;
+    return host.run(shell, script, INSTALL).out;
   };
 
   test('a host that has a token keeps it', () => {

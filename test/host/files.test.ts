@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AGENT, FakeHost, INSTALLER, SHELLS } from './shell.ts';
+import { AGENT, FakeHost, INSTALL, SHELLS } from './shell.ts';
 
 /** How a host comes by its file set, and which slot has which. */
 
@@ -81,9 +81,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('an install gives its slot the set, and forgets those of the slots that were', () => {
     host.write('run/state/files/slot-b', `${'0'.repeat(64)}\n`);
-    const { out } = host.run(shell, `${manifest} M_SLOT=a; put_host_files; echo done`, [
-      `${INSTALLER}/install.sh`,
-    ]);
+    const { out } = host.run(shell, `${manifest} M_SLOT=a; put_host_files; echo done`, INSTALL);
     expect(out).toBe('done');
     expect(sets()).toEqual([`${HEX}.tar`, 'slot-a']);
   });
@@ -91,7 +89,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('an install whose files are not to be had fails and says so', () => {
     host.write('status', '404');
     const script = `${manifest} M_SLOT=a; (put_host_files; echo done); cat "$WB_RUN/work/reason"`;
-    expect(host.run(shell, script, [`${INSTALLER}/install.sh`]).out).toBe(
+    expect(host.run(shell, script, INSTALL).out).toBe(
       'the host’s files are not to be had: the server answers 404'.replace('’', "'"),
     );
   });
@@ -119,7 +117,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
         ${more}
         (install_work /dev/sda); cat "$WB_RUN/work/reason" 2> /dev/null; ls "$WB_RUN/work"`;
       // The file's own functions come first, and those that are played take their place.
-      return host.run(shell, `${manifest}; ${steps}; ${script}`, [`${INSTALLER}/install.sh`]).out.split('\n');
+      return host.run(shell, `${manifest}; ${steps}; ${script}`, INSTALL).out.split('\n');
     };
 
     test('has them before it touches the disk', () => {
@@ -154,7 +152,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('that is done already asks for nothing the disk has', () => {
       host.write(`run/state/files/${HEX}.tar`, SET);
       const script = `${manifest}; is_mounted() { :; }; put_loader() { :; }; M_SLOT=a; renew_work /dev/sda; echo done`;
-      expect(host.run(shell, script, [`${INSTALLER}/install.sh`]).out).toBe('done');
+      expect(host.run(shell, script, INSTALL).out).toBe('done');
       expect(requests()).toEqual([]);
     });
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { firstSlotNumber, placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
-import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
+import { FakeHost, INSTALL, INSTALLER, SHELLS } from './shell.ts';
 
 /** What a reinstall does to the data partition: nothing, or it is refused before the disk is touched. */
 let host: FakeHost;
@@ -35,7 +35,7 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
-const PARTS = ['choose-disk.sh', 'boot-disk.sh', 'install.sh'].map((name) => join(INSTALLER, name));
+const PARTS = [...['choose-disk.sh', 'boot-disk.sh'].map((name) => join(INSTALLER, name)), ...INSTALL];
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 /** Partitions are files here, so that what is written to them is written nowhere else. */
@@ -71,7 +71,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       ${NODES}
       fetch_layout() { cp "$T/layout" "$WB_RUN/layout"; HTTP_STATUS=200; }
       wait_for_partition() { case $1 in data*) partition_on sda "warmboot-$1" > /dev/null ;; esac; }
-      CHOSEN=sda OWN_DISK=$(cat "$T/own" 2> /dev/null) M_HOST=$HOST M_SLOT=a M_INSTALL_WIPE=${wipe}
+      CHOSEN=sda OWN_DISK=$(cat "$T/own" 2> /dev/null) OWN_HOST=$HOST M_HOST=$HOST M_SLOT=a M_INSTALL_WIPE=${wipe}
       ( make_partitions /dev/sda ) > /dev/null
       cat "$WB_RUN/work/reason" 2> /dev/null; cat "$T/calls" 2> /dev/null || :`;
     return host.run(shell, script, PARTS).out;
@@ -196,6 +196,46 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('sys/devices/pci0/block/sda/sda6/uevent', 'PARTNAME=warmboot-data\n');
     install(shown(layout({ data: false })), layout({ data: false, slotBytes: 2 * GIB }));
     expect(existsSync(host.path('run/state.kept'))).toBe(false);
+  });
+
+  describe('the state partition of a disk that the host moves to', () => {
+    /** What it has afterwards: `from` of the disk that the host was on, `there` of the one that it moves to. */
+    const machineId = (from: string | null, there: string | null) => {
+      for (const [name, id] of [
+        ['sda', from],
+        ['sdb', there],
+      ] as const)
+        if (id !== null) {
+          host.write(`state-${name}/host`, '52:54:00:00:00:01\n');
+          host.write(`state-${name}/machine-id`, `${id}\n`);
+        }
+      host.write('run/token', 'token');
+      host.write('layout', layout());
+      host.run(
+        shell,
+        `${NODES}cp "$T/layout" "$WB_RUN/layout"
+        tracked() { case $1 in */mke2fs) rm -rf "$T/state-sdb"; mkdir "$T/state-sdb" ;; esac; }
+        mount_state() { STATE=$T/state-$1; [ -d "$STATE" ]; }
+        partition_on() { echo "$1-$2"; }
+        unmount_disk() { :; }
+        is_mounted() { return 1; }
+        CHOSEN=sdb OWN_DISK=${from === null ? '' : 'sda'} OWN_HOST=$HOST M_HOST=$HOST M_SERIAL=7 SERVER_PEM=$T/pem SERVER_URL=u
+        : > "$T/pem"
+        keep_state; put_state`,
+        PARTS,
+      );
+      expect(readFileSync(host.path('state-sdb/installed'), 'utf8')).toBe('7\n');
+      const file = host.path('state-sdb/machine-id');
+      return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+    };
+
+    test('has what makes the host the one it is, from the disk that it was on last', () => {
+      expect(machineId('newer', null)).toBe('newer');
+      expect(machineId('newer', 'older')).toBe('newer');
+    });
+    test('keeps its own where there is no other', () => {
+      expect(machineId(null, 'own')).toBe('own');
+    });
   });
 
   test('a table that cannot be read is not one without data', () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
+import { FakeHost, INSTALL, INSTALLER, SHELLS } from './shell.ts';
 
 /** Whose disk the installer finds. */
 let host: FakeHost;
@@ -44,11 +44,41 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(found()).toBe('sdb 52:54:00:00:00:0a 7 token-sdb');
   });
 
-  test('one behind USB too, when no other is', () => {
+  test('of two of its own the one that was installed last, whatever the systems on them have seen since', () => {
+    disk('sda', '52:54:00:00:00:01', '20');
+    disk('sdb', '52:54:00:00:00:01', '10');
+    disk('sdc', '52:54:00:00:00:01', '30');
+    expect(found()).toBe('sda 52:54:00:00:00:01 20 token-sda');
+    host.write('state-sdc/installed', 'x');
+    host.write('state-sda/installed', '9\n');
+    host.write('state-sdb/installed', '10\n');
+    // Of the host's serials the highest counts, wherever it was seen.
+    expect(found()).toBe('sdb 52:54:00:00:00:01 20 token-sdb');
+    host.write('state-sda/installed', '10\n');
+    expect(found()).toBe('sda 52:54:00:00:00:01 20 token-sda');
+  });
+
+  test('of two hosts that this machine is, by two cards, the first: their orders say nothing of each other', () => {
+    host.write('sys/class/net/eth1/address', '52:54:00:00:00:02\n');
+    disk('sda', '52:54:00:00:00:01', '7');
+    disk('sdb', '52:54:00:00:00:02', '8');
+    host.write('state-sdb/installed', '8\n');
+    expect(found()).toBe('sda 52:54:00:00:00:01 7 token-sda');
+  });
+
+  test('when one is found no disk is asked for its table any more: it might not answer', () => {
+    disk('sda', '52:54:00:00:00:01', '7');
+    host.disk('sdb', {}, ['']);
+    host.write('bin/blkid', '#!/bin/sh\necho "$*" >> "$T/asked"\n', 0o755);
+    expect(found()).toBe('sda 52:54:00:00:00:01 7 token-sda');
+    expect(existsSync(host.path('asked'))).toBe(false);
+  });
+
+  test('one behind USB too', () => {
     disk('sda', '52:54:00:00:00:01', '7', 'pci0/usb1/1-1');
     expect(found()).toBe('sda 52:54:00:00:00:01 7 token-sda');
-    disk('sdb', '52:54:00:00:00:01', '8');
-    expect(found()).toBe('sdb 52:54:00:00:00:01 8 token-sdb');
+    disk('sdb', '52:54:00:00:00:01', '7');
+    expect(found()).toBe('sdb 52:54:00:00:00:01 7 token-sdb');
   });
 
   test('of a disk that came from another machine the serial does not count: it would refuse every order to this one', () => {
@@ -130,11 +160,10 @@ describe.each(SHELLS)('in %s', (...shell) => {
     STARTED=$(uptime_seconds) SERIAL_SEEN=0 OWN_DISK= OWN_HOST= CLAIMED= M_HOST=$HOST M_INSTALL_DISK=smallest
     M_IMAGE_NAME=i M_IMAGE_DIGEST=d M_SLOT=a M_ATTEMPT=att-1 M_INSTALL_WIPE=true\n`;
   const said = (script: string) =>
-    host.run(
-      shell,
-      CLOCK + script,
-      ['hardware.sh', 'choose-disk.sh', 'boot-disk.sh', 'install.sh'].map((name) => join(INSTALLER, name)),
-    ).out;
+    host.run(shell, CLOCK + script, [
+      ...['hardware.sh', 'choose-disk.sh', 'boot-disk.sh'].map((name) => join(INSTALLER, name)),
+      ...INSTALL,
+    ]).out;
 
   /** The kernel shows that disk of the machine and its partitions only then, in seconds of its uptime. */
   function late(name: string, at?: number): void {
@@ -240,7 +269,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       late('sda');
       host.write('run/token', 'claimed');
       const script = `CLAIMED=yes STARTED=0
-        choose_disk() { CHOSEN=nvme0n1; appear sda; }
+        find_disk() { CHOSEN=nvme0n1; appear sda; }
         install_allowed; echo "$? $OWN_DISK $OWN_HOST $(cat "$WB_RUN/token")"`;
       expect(said(script)).toBe('2 sda 52:54:00:00:00:01 claimed');
     });

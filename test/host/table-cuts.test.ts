@@ -7,7 +7,7 @@ import { inCheckout } from '../../lab/paths.ts';
 import { placePartitions, sfdiskScript, type TableKind } from '../../server/core/disk-layout.ts';
 import { cuts } from '../power-cut/cuts.ts';
 import { type Entry, SECTOR } from '../power-cut/write-log.ts';
-import { FakeHost, INSTALLER, SHELLS } from './shell.ts';
+import { FakeHost, INSTALL, INSTALLER, SHELLS } from './shell.ts';
 
 /**
  * A reinstall writes the table of a disk that holds production data, and the power is cut at each of its writes: what is left says whose
@@ -37,7 +37,7 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
-const PARTS = ['choose-disk.sh', 'install.sh'].map((name) => join(INSTALLER, name));
+const PARTS = [join(INSTALLER, 'choose-disk.sh'), ...INSTALL];
 const [DASH = ['sh']] = SHELLS;
 const MIB = 2 ** 20;
 const COMMON = `

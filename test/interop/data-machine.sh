@@ -14,7 +14,7 @@ exec > /dev/console 2>&1
 
 export WB_LIB="$LIB" WB_RUN=/run/warmboot WB_CONSOLE=/dev/null DATA=/mnt/data
 mkdir -p "$WB_RUN/work" "$WB_RUN/state"
-for part in lib.sh data.sh choose-disk.sh boot-disk.sh install.sh; do
+for part in lib.sh data.sh choose-disk.sh boot-disk.sh whose-disk.sh partition.sh install.sh; do
   # shellcheck source=/dev/null
   . "$LIB/$part"
 done

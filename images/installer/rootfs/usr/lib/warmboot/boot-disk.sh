@@ -3,7 +3,8 @@
 
 # know_own_disk: OWN_DISK is the Warmboot disk of this machine, if there is one, and OWN_HOST the host that it was installed as; its
 # token and the highest serial seen are taken over, so that a known host is recognised and an old manifest refused. Of several that
-# one is meant which names a card of this machine; where none does the card may be gone, or the disk came from another machine.
+# one is meant which names a card of this machine; where none does the card may be gone, or the disk came from another machine. Of two such
+# the one that was installed last: an order has moved the host, and whatever its old disk has is out of date.
 know_own_disk() {
   wait_for_disks 8
   OWN_DISK='' OWN_HOST=''
@@ -14,19 +15,43 @@ find_own_disk() {
   own_disk_by is_port || { [ -z "$OWN_DISK" ] && own_disk_by true; }
 }
 
-# own_disk_by COMMAND: takes the first disk whose host is good for it. Behind USB too: an order may have named such a disk once. And one
-# that takes no writes any more, to be started from. Each is looked at once.
+# own_disk_by COMMAND: takes the first disk whose host is good for it, or a later one that the same host was installed on after it. Behind
+# USB too: an order may have named such a disk once. And one that takes no writes any more, to be started from.
 own_disk_by() {
-  local name found
-  found=''
+  local name owner found installed
+  found='' installed=0
   for name in $({ candidates; all_disks; readable_disks; } | awk '!seen[$0]++'); do
+    # A disk that does not answer must not hold up one that is found.
+    if [ -n "$found" ] && ! is_ours_by_name "$name"; then continue; fi
     if is_warmboot_disk "$name" && look_at_state "$name"; then
-      if [ -r "$STATE/host" ] && "$1" "$(cat "$STATE/host")"; then found=yes OWN_DISK=$name; take_over; fi
+      owner=$(cat "$STATE/host" 2> /dev/null)
+      if [ -n "$owner" ] && "$1" "$owner" && { [ -z "$found" ] || { [ "$owner" = "$OWN_HOST" ] && [ "$(installed_at)" -gt "$installed" ]; }; }; then
+        found=yes OWN_DISK=$name installed=$(installed_at)
+        take_over
+      fi
       unmount_disk
     fi
-    if [ -n "$found" ]; then return 0; fi
+  done
+  [ -n "$found" ]
+}
+
+# is_ours_by_name DISK: by the names of its partitions, which the kernel knows without asking it.
+is_ours_by_name() {
+  local path
+  for path in "$WB_SYS/class/block/$1"/*/partition; do
+    read_gpt_name "$(basename "${path%/partition}")"
+    if [ "$GPT_NAME" = warmboot-state ]; then return 0; fi
   done
   return 1
+}
+
+# installed_at: the serial of the order that the disk was installed by. The highest serial seen would not do: whichever system runs sees
+# what is ordered since.
+installed_at() {
+  local serial
+  serial=$(cat "$STATE/installed" 2> /dev/null)
+  case $serial in '' | *[!0-9]*) serial=0 ;; esac
+  echo "$serial"
 }
 
 # look_at_state DISK: its state partition. What a power cut left in its journal is replayed, but not on a disk of another machine: that
