@@ -147,7 +147,10 @@ test.runIf(runsAll())(
   },
 );
 
-/** Safeguard: a machine without an order is sent to its own disk, and the disk of a switch is the one that the host reported. */
+/**
+ * Safeguards, each enough alone: a machine without an order is sent to its own disk; one without the host's token is told nothing by the
+ * server; and an installer that hears of a switch writes nothing.
+ */
 test.runIf(runsAll())(
   'two machines with one MAC: the new system on the one, nothing on the other',
   async () => {

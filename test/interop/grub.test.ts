@@ -100,10 +100,11 @@ async function powerOn(
   const variables = join(folder, 'variables');
   if (firmware === 'uefi') cpSync(OVMF_VARIABLES, variables);
   const flash = (file: string, mode: string) => ['-drive', `if=pflash,format=raw,file=${file}${mode}`];
+  const flags = ['-accel', 'tcg', '-m', '256', '-display', 'none', '-nic', 'none', '-no-reboot'];
   const qemu = spawn(
-    'qemu-system-x86_64',
+    'setpriv',
     [
-      ...['-accel', 'tcg', '-m', '256', '-display', 'none', '-nic', 'none', '-no-reboot'],
+      ...['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...flags],
       ...['-monitor', 'none', '-serial', 'stdio'],
       ...['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'virtio-blk-pci,drive=disk'],
       ...(firmware === 'uefi' ? [...flash(OVMF, ',readonly=on'), ...flash(variables, '')] : []),

@@ -105,7 +105,8 @@ const BROKEN: readonly { what: string; how: readonly Mutation[]; noticed: RegExp
       inFile(
         'switch.sh',
         /boot_writable && (slot_change_command_line)/,
-        'boot_writable && grubenv_set "default=$M_SLOT" && $1',
+        // Without its tries GRUB would pass over it, and the way back be named anew: each guards alone against this fault.
+        'boot_writable && grubenv_set "default=$M_SLOT" "tries_$M_SLOT=3" && $1',
       ),
     ],
     noticed: /slot [ab] is booted, which has proved nothing/,
