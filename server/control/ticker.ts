@@ -58,6 +58,7 @@ export async function minded(context: Context, last: number, everyMs: number): P
   const { store, clock, patience } = context;
   const now = clock();
   if (now > last + everyMs + JUMP_MS) await excuse(context, now);
+  if (now < last) context.deafness.until = Math.min(context.deafness.until, now + GRACE_MS);
   if (now < last) await store.advanceDeadlines(now + Math.max(...Object.values(patience)) + LONGEST_TRIAL_MS);
   return now;
 }

@@ -88,6 +88,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(read('run/boot/grub/grubenv')).toMatch(/^default=b$/m);
     });
 
+    test('a lost grubenv is no slot that could not be loaded', () => {
+      grubenv({});
+      expect(settle(`SLOT=b DIGEST=${NEW} INSTEAD_OF=`)).toBe('[]');
+      expect(sent()).toEqual([]);
+    });
+
     test('the boot loader came to the default because it could not load another: that stays the default', () => {
       grubenv({ default: 'a', tries_a: '2' });
       expect(settle('INSTEAD_OF=b')).toBe('[]');

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { firstSlotNumber, placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
@@ -200,12 +200,18 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   describe('the state partition of a disk that the host moves to', () => {
     /** What it has afterwards: `from` of the disk that the host was on, `there` of the one that it moves to. */
-    const machineId = (from: string | null, there: string | null) => {
-      for (const [name, id] of [
-        ['sda', from],
-        ['sdb', there],
+    const machineId = (
+      from: string | null,
+      there: string | null,
+      installed: readonly [string, string] = ['2', '1'],
+    ) => {
+      for (const [name, id, serial] of [
+        ['sda', from, installed[0]],
+        ['sdb', there, installed[1]],
       ] as const)
         if (id !== null) {
+          host.write(`state-${name}/installed`, `${serial}\n`);
+          host.write(`state-${name}/data`, `of ${name}\n`);
           host.write(`state-${name}/host`, '52:54:00:00:00:01\n');
           host.write(`state-${name}/machine-id`, `${id}\n`);
         }
@@ -216,6 +222,9 @@ describe.each(SHELLS)('in %s', (...shell) => {
         `${NODES}cp "$T/layout" "$WB_RUN/layout"
         tracked() { case $1 in */mke2fs) rm -rf "$T/state-sdb"; mkdir "$T/state-sdb" ;; esac; }
         mount_state() { STATE=$T/state-$1; [ -d "$STATE" ]; }
+        read_state() { mount_state "$1"; }
+        is_warmboot_disk() { :; }
+        probe() { :; }
         partition_on() { echo "$1-$2"; }
         unmount_disk() { :; }
         is_mounted() { return 1; }
@@ -232,9 +241,15 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('has what makes the host the one it is, from the disk that it was on last', () => {
       expect(machineId('newer', null)).toBe('newer');
       expect(machineId('newer', 'older')).toBe('newer');
+      expect(existsSync(host.path('state-sdb/data'))).toBe(false);
+      expect(readFileSync(host.path('state-sdb/host'), 'utf8')).toBe('52:54:00:00:00:01\n');
+      expect(readdirSync(host.path('run/state.kept'))).not.toContain('host');
     });
-    test('keeps its own where there is no other', () => {
+    test('keeps its own where there is no other, or none that was installed later', () => {
       expect(machineId(null, 'own')).toBe('own');
+      expect(machineId('older', 'newer', ['1', '2'])).toBe('newer');
+      expect(machineId('as old', 'own', ['1', '1'])).toBe('own');
+      expect(existsSync(host.path('state-sdb/data'))).toBe(true);
     });
   });
 

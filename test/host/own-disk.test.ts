@@ -68,7 +68,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('when one is found no disk is asked for its table any more: it might not answer', () => {
     disk('sda', '52:54:00:00:00:01', '7');
-    host.disk('sdb', {}, ['']);
+    host.disk('sdb', {});
     host.write('bin/blkid', '#!/bin/sh\necho "$*" >> "$T/asked"\n', 0o755);
     expect(found()).toBe('sda 52:54:00:00:00:01 7 token-sda');
     expect(existsSync(host.path('asked'))).toBe(false);

@@ -45,7 +45,7 @@ settle_trial() {
     esac
   elif left_by_hand; then
     :
-  elif [ "$default" != "$SLOT" ] && [ "$default" = "${INSTEAD_OF:-}" ]; then
+  elif [ -n "${INSTEAD_OF:-}" ] && [ "$default" = "$INSTEAD_OF" ]; then
     ATTEMPT=''
     report_rolled_back "the boot loader could not load slot $default, so it took slot $SLOT"
   elif [ "$default" != "$SLOT" ] && [ "$(grubenv_get "tries_$default")" = 0 ]; then
@@ -296,7 +296,7 @@ reset_tries() {
   set --
   if [ "$(grubenv_get "tries_$SLOT")" != 3 ]; then set -- "tries_$SLOT=3"; fi
   # Also where the default is lost, or names a slot that cannot be started.
-  if [ "$default" != "$SLOT" ] && { [ "$(grubenv_get "tries_$default")" = 0 ] || [ "$default" = "${INSTEAD_OF:-}" ] || [ ! -f "$BOOT/warmboot/$default/valid" ]; }; then
+  if [ "$default" != "$SLOT" ] && { [ "$(grubenv_get "tries_$default")" = 0 ] || [ "$default" = "${INSTEAD_OF:-none}" ] || [ ! -f "$BOOT/warmboot/$default/valid" ]; }; then
     set -- "$@" "default=$SLOT"
   fi
   if [ $# -eq 0 ]; then return 0; fi

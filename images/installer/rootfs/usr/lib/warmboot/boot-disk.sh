@@ -22,7 +22,7 @@ own_disk_by() {
   found='' installed=0
   for name in $({ candidates; all_disks; readable_disks; } | awk '!seen[$0]++'); do
     # A disk that does not answer must not hold up one that is found.
-    if [ -n "$found" ] && ! is_ours_by_name "$name"; then continue; fi
+    if [ -n "$found" ] && ! may_be_ours "$name"; then continue; fi
     if is_warmboot_disk "$name" && look_at_state "$name"; then
       owner=$(cat "$STATE/host" 2> /dev/null)
       if [ -n "$owner" ] && "$1" "$owner" && { [ -z "$found" ] || { [ "$owner" = "$OWN_HOST" ] && [ "$(installed_at)" -gt "$installed" ]; }; }; then
@@ -35,12 +35,14 @@ own_disk_by() {
   [ -n "$found" ]
 }
 
-# is_ours_by_name DISK: by the names of its partitions, which the kernel knows without asking it.
-is_ours_by_name() {
+# may_be_ours DISK: by its partitions as the kernel has read them, without asking it again: named so, or without names as on msdos.
+may_be_ours() {
   local path
   for path in "$WB_SYS/class/block/$1"/*/partition; do
-    read_gpt_name "$(basename "${path%/partition}")"
-    if [ "$GPT_NAME" = warmboot-state ]; then return 0; fi
+    [ -e "$path" ] || continue
+    path=${path%/partition}
+    read_gpt_name "${path##*/}"
+    case $GPT_NAME in '' | warmboot-state) return 0 ;; esac
   done
   return 1
 }

@@ -191,7 +191,6 @@ put_bios_loader() {
 # put_state: the token first of all: without it this host would be a stranger to its server after a power cut. A state
 # partition of this same host is kept with all it holds.
 put_state() {
-  phase state
   if ! { stays_in_place && mount_state "$CHOSEN" 2> /dev/null && [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ]; }; then
     if is_mounted "$STATE"; then umount "$STATE"; fi
     # Without what a 3.10 kernel could not mount.
@@ -203,6 +202,7 @@ put_state() {
   chmod 700 "$STATE"
   rm -rf "$STATE/trial" "$STATE/interrupted" "$STATE/netboot" "$STATE/outbox"
   mkdir -p "$STATE/outbox"
+  phase state
   put "$STATE/token" < "$WB_RUN/token" && put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_SERIAL" | put "$STATE/installed" && echo "$M_HOST" | put "$STATE/host" \
     && sed -n 's/^# disk: //p' "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
@@ -211,7 +211,7 @@ put_state() {
 
 # stays_in_place: no other disk has a later state of this host, which is kept in memory then.
 stays_in_place() {
-  [ "$CHOSEN" = "$OWN_DISK" ] || [ ! -d "$WB_RUN/state.kept" ]
+  [ -z "${KEPT_FROM:-}" ] || [ "$KEPT_FROM" = "$CHOSEN" ]
 }
 
 # note_data: that there is production data; a system that finds no filesystem there one day must not take that for good.

@@ -161,13 +161,39 @@ make_data() {
   say "made a filesystem in the data partition of $CHOSEN"
 }
 
-# keep_state: what makes this host the one it is, in memory: for a layout that has the state partition elsewhere, or another disk.
+# keep_state: what makes this host the one it is, in memory: for a layout that has the state partition elsewhere, or another disk. KEPT_FROM
+# is the disk that it is of. What says whose disk it is comes last, when all else is there.
 keep_state() {
   rm -rf "$WB_RUN/state.kept"
-  if [ -z "$OWN_DISK" ] || [ "$OWN_HOST" != "$M_HOST" ] || ! mount_state "$OWN_DISK" 2> /dev/null; then return; fi
-  if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ]; then
-    cp -a "$STATE" "$WB_RUN/state.kept" || rm -rf "$WB_RUN/state.kept"
+  KEPT_FROM=$(disk_of_state)
+  if [ -z "$KEPT_FROM" ] || ! { mount_state "$KEPT_FROM" || read_state "$KEPT_FROM"; } 2> /dev/null; then KEPT_FROM=''; return; fi
+  if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ] \
+    && cp -a "$STATE" "$WB_RUN/state.kept"; then
+    rm -f "$WB_RUN/state.kept/host" "$WB_RUN/state.kept/installed"
+    # Of its own slots and data partition.
+    if [ "$KEPT_FROM" != "$CHOSEN" ]; then rm -f "$WB_RUN/state.kept/data" "$WB_RUN/state.kept/former" "$WB_RUN/state.kept/rollback"; fi
+  else
+    rm -rf "$WB_RUN/state.kept"
+    KEPT_FROM=''
   fi
+  unmount_disk
+}
+
+# disk_of_state: CHOSEN, if it is this host's own, or another own disk that was installed later.
+disk_of_state() {
+  local here elsewhere
+  here='' elsewhere=''
+  if [ -z "$OWN_DISK" ]; then return; fi
+  if is_own "$CHOSEN"; then here=$(installed_on "$CHOSEN"); fi
+  if [ "$CHOSEN" != "$OWN_DISK" ] && [ "$OWN_HOST" = "$M_HOST" ]; then elsewhere=$(installed_on "$OWN_DISK"); fi
+  if [ -n "$elsewhere" ] && { [ -z "$here" ] || [ "$elsewhere" -gt "$here" ]; }; then echo "$OWN_DISK"
+  elif [ -n "$here" ]; then echo "$CHOSEN"
+  fi
+}
+
+installed_on() {
+  read_state "$1" 2> /dev/null || { echo 0; return; }
+  installed_at
   unmount_disk
 }
 

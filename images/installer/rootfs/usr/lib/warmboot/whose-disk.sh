@@ -82,7 +82,9 @@ is_begun() {
   if [ ! -s "$WB_RUN/layout" ]; then
     if ! fetch_layout; then
       rm -f "$WB_RUN/layout"
-      case $HTTP_STATUS in 000 | 429 | 5*) return 2 ;; *) return 1 ;; esac
+      case $HTTP_STATUS in 000 | 429 | 5*) return 2 ;; esac
+      ASKED_SINCE=''
+      return 1
     fi
     ASKED_SINCE=''
   fi
