@@ -150,6 +150,16 @@ describe('approval', () => {
     });
   });
 
+  test('of more than a page shows: who is left out is said', async () => {
+    const macs = [];
+    for (let at = 0; at < 26; at += 1) macs.push(await waiting());
+    for (const path of ['approve', 'ignore']) {
+      const { text } = await operator.look(`/discovery/${path}?${many(macs)}`);
+      expect(text).toContain('25 machines');
+      expect(text).toContain(`${macs[25]}: It is left out: 25 machines are taken at once.`);
+    }
+  });
+
   test('of a machine that was approved meanwhile is refused, and the others go on', async () => {
     const macs = [await waiting(), await waiting()];
     const path = `/discovery/approve?${many(macs)}&review=yes&image=two:latest`;

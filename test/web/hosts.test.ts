@@ -170,6 +170,11 @@ describe('the list', () => {
     expect(text).toContain('Set it for 205 hosts');
     expect(hiddenFields(text, '/hosts/label').hosts?.split('_').length).toBe(205);
   });
+  test('more than are taken at once are refused, none of them left out in silence', async () => {
+    const { status, text } = await admin.look(`/hosts/label?who=ticked&${chosen(macs)}&name=list&value=no`);
+    expect(status).toBe(422);
+    expect(text).toContain('205 hosts are ticked, and 200 at most are taken so.');
+  });
   test('nobody chosen, and who is gone', async () => {
     for (const what of ['assign', 'label', 'rollout'])
       expect((await admin.look(`/hosts/${what}?who=ticked`)).text).toContain('No host is chosen.');

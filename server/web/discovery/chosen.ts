@@ -12,11 +12,16 @@ export type Chosen = {
 };
 
 export async function chosenIn({ api, queries }: Pick<Visit, 'api' | 'queries'>): Promise<Chosen> {
-  const macs = [...new Set(queries('mac'))].slice(0, MACHINES_SHOWN);
-  const found = await Promise.all(macs.map(async (mac) => ({ mac, told: await machineOf(api, mac) })));
+  const macs = [...new Set(queries('mac'))];
+  const asked = macs.slice(0, MACHINES_SHOWN);
+  const found = await Promise.all(asked.map(async (mac) => ({ mac, told: await machineOf(api, mac) })));
+  const reason = `It is left out: ${MACHINES_SHOWN} machines are taken at once.`;
   return {
     machines: found.flatMap(({ told }) => (told.ok ? [told.value] : [])),
-    missing: found.flatMap(({ mac, told }) => (told.ok ? [] : [{ mac, reason: told.detail }])),
+    missing: [
+      ...found.flatMap(({ mac, told }) => (told.ok ? [] : [{ mac, reason: told.detail }])),
+      ...macs.slice(MACHINES_SHOWN).map((mac) => ({ mac, reason })),
+    ],
   };
 }
 
@@ -28,7 +33,7 @@ export function hiddenChosen(machines: readonly Machine[]): readonly Html[] {
 export function sentMachines(
   fields: readonly string[],
 ): readonly { readonly mac: string; readonly revision: string }[] {
-  return fields.slice(0, MACHINES_SHOWN).map((text) => {
+  return fields.map((text) => {
     const [mac = '', revision = ''] = text.split('/');
     return { mac, revision };
   });

@@ -59,7 +59,13 @@ export async function choiceOf(visit: Visit, perPage: number): Promise<Choice | 
 }
 
 async function ticked(api: Api, macs: readonly string[], who: Html): Promise<Choice | Problem> {
-  const wanted = [...new Set(macs)].slice(0, MOST_TICKED);
+  const wanted = [...new Set(macs)];
+  if (wanted.length > MOST_TICKED)
+    return {
+      ok: false,
+      status: 422,
+      detail: `${wanted.length.toLocaleString('en')} hosts are ticked, and ${MOST_TICKED} at most are taken so. Choose all that fit a filter instead.`,
+    };
   const told = await Promise.all(wanted.map((mac) => api.get(at`/api/v1/hosts/${mac}`, hostDetailSchema)));
   const refused = told.find((each) => !each.ok && each.status !== 404 && each.status !== 400);
   if (refused && !refused.ok) return refused;
@@ -85,5 +91,5 @@ export function thaw(field: string): readonly Frozen[] {
   const pairs = found.map(
     ([, hex = '', revision = '']) => [hex.replaceAll(/..(?=.)/g, '$&:'), revision] as const,
   );
-  return [...new Map(pairs)].slice(0, MOST_CHOSEN).map(([mac, revision]) => ({ mac, revision }));
+  return [...new Map(pairs)].map(([mac, revision]) => ({ mac, revision }));
 }

@@ -96,7 +96,7 @@ export function addApproval({ look, change }: Site): void {
         body: confirm(visit, {
           action: `/discovery/${path}`,
           deed: title,
-          what: [html`<p>${says}</p>`, machineList(chosen.machines, false)],
+          what: [html`<p>${says}</p>`, leftOut(chosen), machineList(chosen.machines, false)],
           fields: hiddenChosen(chosen.machines),
           back: ignored ? '/discovery' : '/discovery?state=ignored',
         }),
@@ -125,8 +125,14 @@ function wipeField({ machines }: Chosen): Html {
   return textField('typed', `Type ${word} to allow it`, '', html` required pattern="${word}" size="24"`);
 }
 
-function wishForm({ machines, missing }: Chosen, approval: Approval, choices: Choices): Html {
-  return html`${missing.map(({ mac, reason }) => html`<p class="notice warn">${mac}: ${reason}</p>`)}
+/** Who is named and not meant, before anything is done to the others. */
+function leftOut({ missing }: Chosen): readonly Html[] {
+  return missing.map(({ mac, reason }) => html`<p class="notice warn">${mac}: ${reason}</p>`);
+}
+
+function wishForm(chosen: Chosen, approval: Approval, choices: Choices): Html {
+  const { machines } = chosen;
+  return html`${leftOut(chosen)}
 <form method="get" action="/discovery/approve" class="stack card">
 ${machineList(machines, false)}
 ${machines.map(({ host }) => hiddenField('mac', host.mac))}${hiddenField('review', 'yes')}
