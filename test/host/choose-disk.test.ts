@@ -173,7 +173,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       ['has a slot with a system', 'probe() { echo ext4; }'],
       ['has a signature that is not the table', 'wipefs() { echo linux_raid_member; }'],
       ['cannot be asked for signatures', 'wipefs() { return 1; }'],
-      ['has no partitions that the kernel sees', 'is_warmboot_disk() { return 1; }'],
+      ['has no partitions that the kernel sees', 'partition_on() { return 1; }'],
     ])('by an earlier install is somebody else’s since when it %s', (_, self) => {
       rmSync(host.path('sys/class/block/sdc'));
       host.disk('sdc', { size: '1000000' }, ['warmboot-boot', 'warmboot-state', 'warmboot-a']);
@@ -184,6 +184,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
         /^1 disk sdc .*(is not empty and not this host's|cannot be read)/,
       );
       expect(finds('path=$T/dev-sdc')).toBe('sdc');
+    });
+
+    test('by an earlier install before its boot partition had the label by which an msdos disk is known', () => {
+      for (const name of ['sda', 'sdb']) holds(name, 'somebody');
+      holds('sdc', '0xold');
+      const script = `read_roles() { ROLES=' warmboot-boot=sdc1 warmboot-state=sdc2 warmboot-a=sdc3'; }`;
+      expect(finds('first-empty', script)).toBe('sdc');
     });
 
     test('is not known while the server does not answer: no other is begun meanwhile, for an hour', () => {

@@ -151,9 +151,11 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
     test('that is done already asks for nothing the disk has', () => {
       host.write(`run/state/files/${HEX}.tar`, SET);
+      host.write('run/token', 'claimed with');
       const script = `${manifest}; is_mounted() { :; }; put_loader() { :; }; M_SLOT=a; renew_work /dev/sda; echo done`;
       expect(host.run(shell, script, INSTALL).out).toBe('done');
       expect(requests()).toEqual([]);
+      expect(readFileSync(host.path('run/state/token'), 'utf8')).toBe('claimed with');
     });
 
     test('waits for a server that is away', () => {

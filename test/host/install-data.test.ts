@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { firstSlotNumber, placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
@@ -196,6 +196,26 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('sys/devices/pci0/block/sda/sda6/uevent', 'PARTNAME=warmboot-data\n');
     install(shown(layout({ data: false })), layout({ data: false, slotBytes: 2 * GIB }));
     expect(existsSync(host.path('run/state.kept'))).toBe(false);
+  });
+
+  test('an earlier try took the state partition away, and came no further: what it kept is used once more', () => {
+    const again = (of = '') => {
+      const script = `
+        mount_state() { mkdir -p "$T/state-1" && STATE=$T/state-1; [ -e "$STATE/host" ]; }
+        read_state() { mount_state; }
+        unmount_disk() { :; }
+        CHOSEN=sda OWN_DISK=sda OWN_HOST=$HOST M_HOST=$HOST
+        ${of}
+        keep_state
+        echo "$KEPT_FROM $(cat "$WB_RUN/state.kept/machine-id" 2> /dev/null)"`;
+      return host.run(shell, script, PARTS).out;
+    };
+    host.write('state-1/host', '52:54:00:00:00:01\n');
+    host.write('state-1/machine-id', 'abc\n');
+    expect(again()).toBe('sda abc');
+    rmSync(host.path('state-1'), { recursive: true });
+    expect(again()).toBe('sda abc');
+    expect(again('OWN_HOST=other M_HOST=other')).toBe('');
   });
 
   describe('the state partition of a disk that the host moves to', () => {

@@ -146,6 +146,23 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(said(script)).toBe(result);
   });
 
+  test.each([
+    ['the server wants its token', '401', 'sda token-sda'],
+    ['nobody wants to know more', '404', 'sda token-sda'],
+  ])('a disk that comes late, behind one that is nobody’s, where %s', (_, status, result) => {
+    host.disk('nvme0n1', {});
+    disk('sda', '52:54:00:00:00:01', '7');
+    late('sda');
+    const script = `eval "$(sed '/^\\. /d; /^main$/d' '${join(INSTALLER, 'installer')}')"
+      introduce() { return 1; }
+      told_to_wait() { return 1; }
+      boot_disk() { echo "boots with '$OWN_DISK'"; }
+      wait_said() { :; }
+      HTTP_STATUS=${status}; look_for_disks; no_order 4; no_order 4; appear sda; no_order 4
+      echo "$OWN_DISK $(cat "$WB_RUN/token")"`;
+    expect(said(script)).toBe(`boots with ''\nboots with ''\n${result}`);
+  });
+
   /** Its seconds are over at once by its own clock, which says 100 at first; see {@link late}. */
   const CLOCK = `
     plug_in() { :; }

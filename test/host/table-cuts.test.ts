@@ -76,12 +76,13 @@ async function installed(table: TableKind, megabytes: number, isBeside: boolean)
 
 /** The writes and flushes of `make_partitions`. */
 function reinstall(): Entry[] {
+  return recorded('make_partitions "$T/dev-sda"');
+}
+
+function recorded(work: string): Entry[] {
   host.write('records', '');
-  const said = host.run(
-    DASH,
-    `${COMMON}( make_partitions "$T/dev-sda" ); cat "$WB_RUN/work/reason" 2> /dev/null`,
-    PARTS,
-  );
+  const script = `${COMMON}( ${work} ); cat "$WB_RUN/work/reason" 2> /dev/null`;
+  const said = host.run(DASH, script, PARTS);
   rmSync(host.path('records'));
   expect(said.out).toBe('');
   const record = readFileSync(host.path('record'));
@@ -102,7 +103,12 @@ const dataIn = (script: string) =>
   /start=(\d+), size=(\d+), (?:type=da|.*name=warmboot-data)$/m.exec(script)?.slice(1).join(' ');
 
 /** What the installer finds on the disk of each cut. */
-function found(before: Buffer, entries: readonly Entry[], bytes: number): Map<string, string> {
+function found(
+  before: Buffer,
+  entries: readonly Entry[],
+  bytes: number,
+  look = 'table=$(table_of "$T/dev-sda") || echo "no table"; echo "$table" | place_of_data',
+): Map<string, string> {
   const answers = new Map<string, string>();
   const touched = new Set<number>();
   for (const entry of entries)
@@ -118,7 +124,7 @@ function found(before: Buffer, entries: readonly Entry[], bytes: number): Map<st
       writeSync(disk, cut.disk.read(sector * SECTOR, SECTOR), 0, SECTOR, sector * SECTOR);
     const { out } = host.run(
       DASH,
-      `${COMMON}table=$(table_of "$T/dev-sda") || echo 'no table'; echo "$table" | place_of_data
+      `${COMMON}${look}
       if is_half_made; then echo ours; fi`,
       PARTS,
     );
@@ -129,6 +135,22 @@ function found(before: Buffer, entries: readonly Entry[], bytes: number): Map<st
 }
 
 describe.each(['gpt', 'msdos'] as const)('%s', (table) => {
+  test('the first table of an empty disk', () => {
+    const bytes = 16 * MIB;
+    host.disk('sda', { size: `${bytes / SECTOR}` });
+    host.write('dev-sda', '');
+    truncateSync(host.path('dev-sda'), bytes);
+    host.write('layout', layout(table, 16));
+    const before = readFileSync(host.path('dev-sda'));
+    const entries = recorded(
+      'fetch_layout; cp "$WB_RUN/layout" "$WB_RUN/layout.marked"; write_table "$T/dev-sda" ""',
+    );
+    const answers = found(before, entries, bytes, 'disk_content sda');
+    expect(answers.size).toBeGreaterThan(table === 'gpt' ? 8 : 1);
+    for (const [name, answer] of answers) expect(answer, name).toMatch(/^empty$|\nours$/);
+    expect([...answers.values()].pop()).toBe('foreign\nours');
+  });
+
   test.each([
     ['as it was', 16, false],
     ['with something beside it', 16, true],

@@ -165,9 +165,13 @@ partition_uuid() {
 # gpt_uuid NUMBER DISK: entries of 128 bytes from the third sector on (UEFI specification 5.3.3), in them a GUID at byte 16.
 gpt_uuid() {
   local sector
-  sector=$(cat "$WB_SYS/class/block/$2/queue/logical_block_size") || return 1
+  sector=$(cat "$WB_SYS/class/block/$2/queue/logical_block_size") && guid_at $((sector * 2 + ($1 - 1) * 128 + 16)) "$(device "$2")"
+}
+
+# guid_at BYTE FILE
+guid_at() {
   # shellcheck disable=SC2046 # its bytes; the first three fields have their lowest byte first
-  set -- $(od -An -v -tx1 -j$((sector * 2 + ($1 - 1) * 128 + 16)) -N16 "$(device "$2")" 2> /dev/null)
+  set -- $(od -An -v -tx1 -j"$1" -N16 "$2" 2> /dev/null)
   [ $# -eq 16 ] || return 1
   printf '%s%s%s%s-%s%s-%s%s-%s%s-' "$4" "$3" "$2" "$1" "$6" "$5" "$8" "$7" "$9" "${10}"
   shift 10

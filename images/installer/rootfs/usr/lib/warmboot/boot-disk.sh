@@ -84,7 +84,7 @@ OWN_DISK_SECONDS=30
 # what is still on its way.
 own_disk_came() {
   local awaited said
-  if [ -n "$OWN_DISK" ] && is_port "$OWN_HOST"; then return 1; fi
+  if knows_itself; then return 1; fi
   said=''
   while :; do
     look_for_disks
@@ -122,14 +122,23 @@ take_over() {
 
 # disk_came: while the server has nothing to do for this machine, a disk with its system may still come, behind a slow controller.
 disk_came() {
-  local before
   case ${M_ACTION:-} in '' | install) return 1 ;; esac
+  more_disks
+}
+
+# more_disks: than at the last look; what says who this machine is may be on one of them.
+more_disks() {
+  local before
   before=$DISKS
   look_for_disks
   if [ "$DISKS" = "$before" ]; then return 1; fi
   INVENTORY=''
-  if [ -z "$OWN_DISK" ]; then find_own_disk || :; fi
-  return 0
+  if ! knows_itself; then find_own_disk || :; fi
+}
+
+# knows_itself: by a disk that names one of its cards.
+knows_itself() {
+  [ -n "$OWN_DISK" ] && is_port "$OWN_HOST"
 }
 
 # boot_disk WHY [answered]: does not come back when there is a valid slot that kexec takes. A server that has answered knows which host

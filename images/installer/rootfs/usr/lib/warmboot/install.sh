@@ -110,6 +110,7 @@ look_for_former() {
 # renew_work NODE: what may be newer than a slot that holds this attempt already.
 renew_work() {
   get_host_files
+  put "$STATE/token" < "$WB_RUN/token" || fail 'the state partition cannot be written'
   put_loader "$1"
   put_host_files
 }
@@ -151,6 +152,7 @@ put_host_files() {
 }
 
 make_boot_partition() {
+  pass_bios_on
   tracked mkfs.vfat -F 32 -n WARMBOOT "$(device "$(partition_on "$CHOSEN" warmboot-boot)")" > /dev/null \
     || fail "mkfs.vfat: $(last_error)"
   mount_boot "$CHOSEN" rw || fail 'the new boot partition cannot be mounted'
@@ -161,8 +163,9 @@ put_loader() {
   local grub
   grub=$WB_LIB/grub
   mkdir -p "$BOOT/EFI/BOOT" "$BOOT/grub" "$BOOT/warmboot"
-  put_once "$BOOT/EFI/BOOT/BOOTX64.EFI" "$grub/BOOTX64.EFI" && put_once "$BOOT/grub/grub.cfg" "$grub/grub.cfg" \
-    && "$HELPER" grubenv "$BOOT/grub/spare" init && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" \
+  # The program after all that it reads: without that it stands at its prompt.
+  put_once "$BOOT/grub/grub.cfg" "$grub/grub.cfg" && "$HELPER" grubenv "$BOOT/grub/spare" init \
+    && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" && put_once "$BOOT/EFI/BOOT/BOOTX64.EFI" "$grub/BOOTX64.EFI" && boot_sync \
     || fail 'the boot partition cannot be written'
   # The BIOS reads 512-byte sectors only; on a 4Kn disk its boot code would not work.
   if [ "$(disk_sector "$CHOSEN")" != 512 ]; then return; fi
@@ -170,6 +173,12 @@ put_loader() {
     gpt) put_bios_loader "$1" gpt 2048 warmboot-bios ;;
     dos) put_bios_loader "$1" msdos 1 warmboot-boot ;;
   esac
+}
+
+# pass_bios_on: a BIOS that starts this disk goes on to the next (int 0x18), as long as GRUB, if one is there, has lost its files.
+pass_bios_on() {
+  if [ "$(disk_sector "$CHOSEN")" != 512 ]; then return; fi
+  printf '\315\030' | dd of="$(device "$CHOSEN")" conv=notrunc,fsync 2> /dev/null || fail 'the BIOS boot code cannot be written'
 }
 
 # put_once FILE FROM: one that is so already stays. On FAT a power cut can leave a file that was being replaced in pieces, and here a
@@ -202,8 +211,10 @@ put_state() {
   chmod 700 "$STATE"
   rm -rf "$STATE/trial" "$STATE/interrupted" "$STATE/netboot" "$STATE/outbox"
   mkdir -p "$STATE/outbox"
+  # Said when it is true: until then another token may be taken.
+  put "$STATE/token" < "$WB_RUN/token" || fail 'the state partition cannot be written'
   phase state
-  put "$STATE/token" < "$WB_RUN/token" && put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
+  put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_SERIAL" | put "$STATE/installed" && echo "$M_HOST" | put "$STATE/host" \
     && sed -n 's/^# disk: //p' "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
   note_data || fail 'the state partition cannot be written'

@@ -162,21 +162,33 @@ make_data() {
 }
 
 # keep_state: what makes this host the one it is, in memory: for a layout that has the state partition elsewhere, or another disk. KEPT_FROM
-# is the disk that it is of. What says whose disk it is comes last, when all else is there.
+# is the disk that it is of. What says whose disk it is comes last, when all else is there. An earlier try of this installer may have taken
+# the state partition away and come no further: what it kept is all there is then.
 keep_state() {
-  rm -rf "$WB_RUN/state.kept"
+  local kept found
+  kept=$WB_RUN/state.kept found=''
   KEPT_FROM=$(disk_of_state)
-  if [ -z "$KEPT_FROM" ] || ! { mount_state "$KEPT_FROM" || read_state "$KEPT_FROM"; } 2> /dev/null; then KEPT_FROM=''; return; fi
-  if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ] \
-    && cp -a "$STATE" "$WB_RUN/state.kept"; then
-    rm -f "$WB_RUN/state.kept/host" "$WB_RUN/state.kept/installed"
-    # Of its own slots and data partition.
-    if [ "$KEPT_FROM" != "$CHOSEN" ]; then rm -f "$WB_RUN/state.kept/data" "$WB_RUN/state.kept/former" "$WB_RUN/state.kept/rollback"; fi
+  rm -rf "$kept.new"
+  if [ -n "$KEPT_FROM" ] && { mount_state "$KEPT_FROM" || read_state "$KEPT_FROM"; } 2> /dev/null; then
+    found=yes
+    if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ] \
+      && cp -a "$STATE" "$kept.new"; then
+      rm -f "$kept.new/host" "$kept.new/installed"
+      # Of its own slots and data partition.
+      if [ "$KEPT_FROM" != "$CHOSEN" ]; then rm -f "$kept.new/data" "$kept.new/former" "$kept.new/rollback"; fi
+    fi
+    unmount_disk
+  fi
+  if [ -d "$kept.new" ]; then
+    rm -rf "$kept"
+    mv "$kept.new" "$kept"
+    echo "$M_HOST $KEPT_FROM" > "$kept.of"
+  elif [ -z "$found" ] && [ -d "$kept" ] && [ "$(cat "$kept.of" 2> /dev/null)" = "$M_HOST $KEPT_FROM" ]; then
+    say "what was kept of the state of $KEPT_FROM before is used once more"
   else
-    rm -rf "$WB_RUN/state.kept"
+    rm -rf "$kept"
     KEPT_FROM=''
   fi
-  unmount_disk
 }
 
 # disk_of_state: CHOSEN, if it is this host's own, or another own disk that was installed later.

@@ -111,15 +111,27 @@ is_named_before() {
 # the table's, and no slot holds a system, which would have come after the state partition that says whose it is.
 is_untouched() {
   local others slot
-  is_warmboot_disk "$1" && others=$(wipefs -n -t nogpt,noPMBR,nodos "$(device "$1")" 2> /dev/null) && [ -z "$others" ] || return 1
+  partition_on "$1" warmboot-boot > /dev/null && partition_on "$1" warmboot-state > /dev/null && others=$(wipefs -n -t nogpt,noPMBR,nodos "$(device "$1")" 2> /dev/null) && [ -z "$others" ] || return 1
   for slot in $(slots_on "$1"); do
     if [ -n "$(probe "$(partition_on "$1" "warmboot-$slot")" TYPE)" ]; then return 1; fi
   done
 }
 
-# table_on DISK: the identity of its table; nothing where it has none.
+# table_on DISK: the identity of its table; nothing where it has none. A GPT that the power went away from before it was whole has it too:
+# its backup comes first.
 table_on() {
-  sfdisk -d "$(device "$1")" 2> /dev/null | table_identity
+  local table
+  table=$(sfdisk -d "$(device "$1")" 2> /dev/null | table_identity)
+  echo "${table:-$(backup_gpt_identity "$1")}"
+}
+
+# backup_gpt_identity DISK: the header in the last sector (UEFI specification 5.3.2) has the disk's GUID at byte 56.
+backup_gpt_identity() {
+  local sector header
+  sector=$(disk_sector "$1") header=$WB_RUN/gpt-header
+  dd if="$(device "$1")" of="$header" bs="$sector" skip=$(($(disk_bytes "$1") / sector - 1)) count=1 2> /dev/null
+  if [ "$(head -c 8 "$header" 2> /dev/null)" = 'EFI PART' ]; then guid_at 56 "$header"; fi
+  rm -f "$header"
 }
 
 # unanswered: 2 after a moment in which the server may hear that this machine is still there; 1 with REASON when that has lasted too long.
