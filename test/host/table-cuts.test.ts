@@ -79,6 +79,7 @@ function reinstall(): Entry[] {
   return recorded('make_partitions "$T/dev-sda"');
 }
 
+/** The writes and flushes of that work. */
 function recorded(work: string): Entry[] {
   host.write('records', '');
   const script = `${COMMON}( ${work} ); cat "$WB_RUN/work/reason" 2> /dev/null`;

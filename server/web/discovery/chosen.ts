@@ -33,7 +33,8 @@ export function hiddenChosen(machines: readonly Machine[]): readonly Html[] {
 export function sentMachines(
   fields: readonly string[],
 ): readonly { readonly mac: string; readonly revision: string }[] {
-  return fields.map((text) => {
+  // A form of ours has no more.
+  return fields.slice(0, MACHINES_SHOWN).map((text) => {
     const [mac = '', revision = ''] = text.split('/');
     return { mac, revision };
   });

@@ -91,5 +91,6 @@ export function thaw(field: string): readonly Frozen[] {
   const pairs = found.map(
     ([, hex = '', revision = '']) => [hex.replaceAll(/..(?=.)/g, '$&:'), revision] as const,
   );
-  return [...new Map(pairs)].map(([mac, revision]) => ({ mac, revision }));
+  // A form of ours has no more.
+  return [...new Map(pairs)].slice(0, MOST_CHOSEN).map(([mac, revision]) => ({ mac, revision }));
 }

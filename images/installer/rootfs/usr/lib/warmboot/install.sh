@@ -110,7 +110,7 @@ look_for_former() {
 # renew_work NODE: what may be newer than a slot that holds this attempt already.
 renew_work() {
   get_host_files
-  put "$STATE/token" < "$WB_RUN/token" || fail 'the state partition cannot be written'
+  put_token
   put_loader "$1"
   put_host_files
 }
@@ -167,8 +167,7 @@ put_loader() {
   put_once "$BOOT/grub/grub.cfg" "$grub/grub.cfg" && "$HELPER" grubenv "$BOOT/grub/spare" init \
     && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" && put_once "$BOOT/EFI/BOOT/BOOTX64.EFI" "$grub/BOOTX64.EFI" && boot_sync \
     || fail 'the boot partition cannot be written'
-  # The BIOS reads 512-byte sectors only; on a 4Kn disk its boot code would not work.
-  if [ "$(disk_sector "$CHOSEN")" != 512 ]; then return; fi
+  if ! bios_can_start; then return; fi
   case $(probe "$CHOSEN" PTTYPE) in
     gpt) put_bios_loader "$1" gpt 2048 warmboot-bios ;;
     dos) put_bios_loader "$1" msdos 1 warmboot-boot ;;
@@ -177,8 +176,13 @@ put_loader() {
 
 # pass_bios_on: a BIOS that starts this disk goes on to the next (int 0x18), as long as GRUB, if one is there, has lost its files.
 pass_bios_on() {
-  if [ "$(disk_sector "$CHOSEN")" != 512 ]; then return; fi
+  if ! bios_can_start; then return; fi
   printf '\315\030' | dd of="$(device "$CHOSEN")" conv=notrunc,fsync 2> /dev/null || fail 'the BIOS boot code cannot be written'
+}
+
+# bios_can_start: the BIOS reads 512-byte sectors only; on a 4Kn disk its boot code would not work.
+bios_can_start() {
+  [ "$(disk_sector "$CHOSEN")" = 512 ]
 }
 
 # put_once FILE FROM: one that is so already stays. On FAT a power cut can leave a file that was being replaced in pieces, and here a
@@ -211,13 +215,17 @@ put_state() {
   chmod 700 "$STATE"
   rm -rf "$STATE/trial" "$STATE/interrupted" "$STATE/netboot" "$STATE/outbox"
   mkdir -p "$STATE/outbox"
+  put_token
   # Said when it is true: until then another token may be taken.
-  put "$STATE/token" < "$WB_RUN/token" || fail 'the state partition cannot be written'
   phase state
   put_trust && put "$STATE/server.pem" < "$SERVER_PEM" && echo "$SERVER_URL" | put "$STATE/server.url" \
     && echo "$M_SERIAL" | put "$STATE/serial" && echo "$M_SERIAL" | put "$STATE/installed" && echo "$M_HOST" | put "$STATE/host" \
     && sed -n 's/^# disk: //p' "$WB_RUN/layout" | put "$STATE/disk" || fail 'the state partition cannot be written'
   note_data || fail 'the state partition cannot be written'
+}
+
+put_token() {
+  put "$STATE/token" < "$WB_RUN/token" || fail 'the state partition cannot be written'
 }
 
 # stays_in_place: no other disk has a later state of this host, which is kept in memory then.

@@ -110,19 +110,24 @@ is_named_before() {
 # is_untouched DISK: since that earlier install nobody took it for something else: the kernel sees our partitions, there is no signature but
 # the table's, and no slot holds a system, which would have come after the state partition that says whose it is.
 is_untouched() {
-  local others slot
-  partition_on "$1" warmboot-boot > /dev/null && partition_on "$1" warmboot-state > /dev/null && others=$(wipefs -n -t nogpt,noPMBR,nodos "$(device "$1")" 2> /dev/null) && [ -z "$others" ] || return 1
+  local slot
+  partition_on "$1" warmboot-boot > /dev/null && partition_on "$1" warmboot-state > /dev/null && has_only_a_table "$1" || return 1
   for slot in $(slots_on "$1"); do
     if [ -n "$(probe "$(partition_on "$1" "warmboot-$slot")" TYPE)" ]; then return 1; fi
   done
 }
 
+has_only_a_table() {
+  local others
+  others=$(wipefs -n -t nogpt,noPMBR,nodos "$(device "$1")" 2> /dev/null) && [ -z "$others" ]
+}
+
 # table_on DISK: the identity of its table; nothing where it has none. A GPT that the power went away from before it was whole has it too:
-# its backup comes first.
+# its backup comes first. Below what somebody made of the whole disk since, that backup may be left too, and says nothing.
 table_on() {
   local table
   table=$(sfdisk -d "$(device "$1")" 2> /dev/null | table_identity)
-  echo "${table:-$(backup_gpt_identity "$1")}"
+  if [ -n "$table" ]; then echo "$table"; elif has_only_a_table "$1"; then backup_gpt_identity "$1"; fi
 }
 
 # backup_gpt_identity DISK: the header in the last sector (UEFI specification 5.3.2) has the disk's GUID at byte 56.
