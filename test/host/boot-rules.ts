@@ -68,6 +68,13 @@ export const BOOT_RULES: readonly BootRule[] = [
     after: { next: '', tries_a: '2' },
   },
   { when: 'grubenv cannot be read', valid: ['b', 'c'], grubenv: null, boots: 'b' },
+  {
+    when: 'the host has moved to a disk that is not there: its old system, and its data, are not the host any more',
+    valid: ['a', 'b'],
+    grubenv: { default: 'a', next: 'b', tries_a: '3', moved: '52-54-00-00-00-01' },
+    boots: null,
+    after: { default: 'a', next: 'b', tries_a: '3', moved: '52-54-00-00-00-01' },
+  },
   { when: 'no slot is valid', valid: [], grubenv: { default: 'a', tries_a: '3' }, boots: null },
   {
     when: 'no tries were ever written, it is counted from 3',

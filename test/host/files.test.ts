@@ -100,14 +100,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
       'look_for_former',
       'make_partitions',
       'make_boot_partition',
-      'put_loader',
+      'put_own_loader',
       'put_state',
       'put_host_files',
       'slot_mark_invalid',
       'download_index',
       'flash_slot',
       'put_boot_files',
+      'put_host_name',
       'slot_mark_valid',
+      'lead_others_here',
     ];
     const install = (more = '') => {
       const steps = STEPS.map((step) => `${step}() { echo ${step}; }`).join('\n');
@@ -152,7 +154,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('that is done already asks for nothing the disk has', () => {
       host.write(`run/state/files/${HEX}.tar`, SET);
       host.write('run/token', 'claimed with');
-      const script = `${manifest}; is_mounted() { :; }; put_loader() { :; }; M_SLOT=a; renew_work /dev/sda; echo done`;
+      const script = `${manifest}; is_mounted() { :; }; for step in put_own_loader put_host_name lead_others_here; do eval "$step() { :; }"; done; M_SLOT=a; renew_work /dev/sda; echo done`;
       expect(host.run(shell, script, INSTALL).out).toBe('done');
       expect(requests()).toEqual([]);
       expect(readFileSync(host.path('run/state/token'), 'utf8')).toBe('claimed with');

@@ -22,10 +22,10 @@ function disk(name: string, owner: string, serial: string, bus?: string): void {
 }
 
 describe.each(SHELLS)('in %s', (...shell) => {
-  const found = () =>
+  const found = (before = '') =>
     host.run(
       shell,
-      `wait_for_disks() { :; }
+      `${before}wait_for_disks() { :; }
       mount_state() { STATE=$T/state-$1; echo "$1" >> "$T/written"; }
       read_state() { STATE=$T/state-$1; }
       unmount_disk() { STATE=$T/none; }
@@ -58,12 +58,15 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(found()).toBe('sda 52:54:00:00:00:01 20 token-sda');
   });
 
-  test('of two hosts that this machine is, by two cards, the first: their orders say nothing of each other', () => {
+  test('of two hosts that this machine is, by two cards, that of the card with which it asks, else the first', () => {
     host.write('sys/class/net/eth1/address', '52:54:00:00:00:02\n');
-    disk('sda', '52:54:00:00:00:01', '7');
+    disk('sda', '52:54:00:00:00:01', '70');
     disk('sdb', '52:54:00:00:00:02', '8');
-    host.write('state-sdb/installed', '8\n');
-    expect(found()).toBe('sda 52:54:00:00:00:01 7 token-sda');
+    host.write('state-sdb/installed', '80\n');
+    expect(found('HOST=52:54:00:00:00:03; ')).toBe('sda 52:54:00:00:00:01 70 token-sda');
+    expect(found('HOST=52:54:00:00:00:01; ')).toBe('sda 52:54:00:00:00:01 70 token-sda');
+    // With no serial of the other: it would refuse this one's orders.
+    expect(found('HOST=52:54:00:00:00:02; ')).toBe('sdb 52:54:00:00:00:02 8 token-sdb');
   });
 
   test('when one is found no disk is asked for its table any more: it might not answer', () => {
@@ -289,6 +292,33 @@ describe.each(SHELLS)('in %s', (...shell) => {
         find_disk() { CHOSEN=nvme0n1; appear sda; }
         install_allowed; echo "$? $OWN_DISK $OWN_HOST $(cat "$WB_RUN/token")"`;
       expect(said(script)).toBe('2 sda 52:54:00:00:00:01 claimed');
+    });
+
+    test('where the host has moved on from the disk that is there, its new one may still come', () => {
+      disk('sdb', '52:54:00:00:00:01', '7');
+      host.write('state-sda/installed', '7\n');
+      host.write('run/boot/grub/grubenv', 'default=a\nmoved=52-54-00-00-00-01\n');
+      late('sda', 112);
+      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 came late.*\nsda '' 7 112$/);
+    });
+
+    test('or else that disk is taken after half a minute; one that the host is on is not waited for', () => {
+      disk('sdb', '52:54:00:00:00:01', '7');
+      host.write('run/boot/grub/grubenv', 'default=a\nmoved=52-54-00-00-00-01\n');
+      late('sda');
+      expect(install('STARTED=75; ')).toMatch(/ claims\nsdb 'x' 7 105$/);
+      host.write('proc/uptime', '100.50 3.00\n');
+      host.write('run/boot/warmboot/host-52-54-00-00-00-01', '');
+      expect(install('STARTED=75; ')).toMatch(/ claims\nsdb 'x' 7 103$/);
+    });
+
+    test('the order is for the other host that this machine is: its disk is taken over, and the order asked for anew', () => {
+      host.write('sys/class/net/eth1/address', '52:54:00:00:00:02\n');
+      disk('sdb', '52:54:00:00:00:02', '5');
+      const script = `${INSTALL}M_HOST=52:54:00:00:00:02
+        install; echo "$OWN_DISK '$ETAG' $SERIAL_SEEN $(cat "$WB_RUN/token")"
+        ETAG=x; install; tail -n 1 "$WB_RUN/log"; choose_disk smallest; echo "$CHOSEN"`;
+      expect(said(script)).toMatch(/^sdb '' 5 token-sdb\n.* claims\nsdb$/);
     });
 
     test('another machine’s disk that was there is not its own, and is known no more when its own comes', () => {

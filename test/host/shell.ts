@@ -14,7 +14,9 @@ const images = fileURLToPath(new URL('../../images', import.meta.url));
 export const AGENT = join(images, 'agent/rootfs/usr/lib/warmboot');
 export const INSTALLER = join(images, 'installer/rootfs/usr/lib/warmboot');
 /** What an install is made of. */
-export const INSTALL = ['whose-disk.sh', 'partition.sh', 'install.sh'].map((name) => join(INSTALLER, name));
+export const INSTALL = ['whose-disk.sh', 'partition.sh', 'other-disks.sh', 'install.sh'].map((name) =>
+  join(INSTALLER, name),
+);
 
 /** The shells that hosts have as `sh`: dash (Debian), bash (CentOS), busybox (the installer). Those found here. */
 export const SHELLS: readonly (readonly string[])[] = [

@@ -1,25 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { inCheckout } from '../../lab/paths.ts';
 import { placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
-import { AGENT, INSTALLER } from '../host/shell.ts';
+import { hostScripts, runKernel } from './user-mode-linux.ts';
 
 /**
  * Production data on a disk as a kernel sees it, with the real table, partitions, filesystem and checks: made, kept, grown, and made
- * anew after a power cut. The kernel is one that runs as a process, from the Debian package `user-mode-linux`.
+ * anew after a power cut.
  */
 const MIB = 2 ** 20;
 let folder = '';
+let lib = '';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'warmboot-data-'));
-  const lib = join(folder, 'lib');
-  for (const from of [AGENT, INSTALLER]) cpSync(from, lib, { recursive: true });
-  await execa('make', ['-s', '-j2', '-C', inCheckout('images/agent/helper'), `OUT=${folder}/made`, 'all']);
-  cpSync(join(folder, 'made/warmboot-helper'), join(lib, 'warmboot-helper'));
+  lib = await hostScripts(folder);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -57,26 +54,15 @@ describe.each(['gpt', 'msdos'] as const)('%s', (table) => {
   const run = async (job: 'install' | 'cut' | 'boot'): Promise<string> => {
     const given = join(folder, 'layout');
     writeFileSync(given, layout(table, megabytes * MIB));
-    const words = Object.entries({ LIB: join(folder, 'lib'), LAYOUT: given, JOB: job });
-    const init = join(folder, 'init');
-    writeFileSync(
-      init,
-      `#!/bin/sh\n${words.map(([name, value]) => `export ${name}='${value}'\n`).join('')}exec '${inCheckout('test/interop/data-machine.sh')}'\n`,
+    return runKernel(
+      {
+        folder,
+        init: 'test/interop/data-machine.sh',
+        environment: { LIB: lib, LAYOUT: given, JOB: job },
+        disks: [disk()],
+      },
+      /the job is done|the power goes/,
     );
-    chmodSync(init, 0o755);
-    const kernel = ['mem=256M', 'quiet', 'panic=-1', 'con=null', 'con0=fd:0,fd:1', `ubd0=${disk()}`];
-    const { all } = await execa(
-      'setpriv',
-      [
-        ...['--pdeathsig', 'KILL', '--', 'timeout', '-k', '1', '500', '/usr/bin/linux.uml', ...kernel],
-        ...['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro', `init=${init}`],
-      ],
-      { stdin: 'ignore', all: true, reject: false, cwd: folder },
-    );
-    const said = all.replaceAll('\r', '');
-    if (!/the job is done|the power goes/.test(said))
-      throw new Error(`the machine did not get that far: ${said}`);
-    return said;
   };
   const sizeIn = (said: string) => Number(/^size: (\d+)$/m.exec(said)?.[1]);
   const seen = () => spawnSync('/sbin/sfdisk', ['-d', disk()], { encoding: 'utf8' }).stdout;

@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOOT_RULES, type BootRule } from '../host/boot-rules.ts';
 import { BOOT_LBA, GRUB, makeGrubDisk, SECTOR } from './grub-disk.ts';
+import { type Answer, powerOn } from './grub-machine.ts';
 
 /** The real GRUB of our disks, in the real firmware of a virtual machine, against the table that the installer obeys too. */
-const OVMF = '/usr/share/OVMF/OVMF_CODE_4M.fd';
-const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
 let work: string;
 let loader: string;
@@ -52,17 +50,14 @@ test.each([
     const grubenv = { tries_a: '0', tries_b: '2', tries_c: '3', ...more };
     const disk = await makeDisk(folder, { when: '', valid: ['a', 'b', 'c'], grubenv, boots: 'c' });
     const said = [...slots.map((slot) => `boots slot ${slot}`), 'finds no slot that can be booted'];
-    expect(await powerOn(folder, disk, 'bios', undefined, said.length)).toBe(said.join(', '));
+    expect(await powerOn(folder, [disk], 'bios', { count: said.length })).toBe(said.join(', '));
   },
 );
 
-/** What the other end of the serial line says when GRUB has said something. */
-type Answer = (said: string) => string;
-
-async function holds(rule: BootRule, firmware: 'bios' | 'uefi', answer?: Answer): Promise<void> {
+async function holds(rule: BootRule, firmware: 'bios' | 'uefi', answer: Answer = () => ''): Promise<void> {
   const folder = mkdtempSync(join(work, 'disk-'));
   const disk = await makeDisk(folder, rule);
-  const said = await powerOn(folder, disk, firmware, answer);
+  const said = await powerOn(folder, [disk], firmware, { answer });
   expect(said).toBe(rule.boots === null ? 'finds no slot that can be booted' : `boots slot ${rule.boots}`);
   if (!rule.after) return;
   await execa('mcopy', [
@@ -87,49 +82,4 @@ function makeDisk(folder: string, { valid, grubenv }: BootRule): Promise<string>
     'slot.cfg': "set slot_append='x'\nset slot_trial='y'\n",
   };
   return makeGrubDisk(folder, loader, { valid, grubenv, files: () => slot });
-}
-
-/** What GRUB says first on the serial port about its choices, so many. The machine is cut off then: what was saved is saved. */
-async function powerOn(
-  folder: string,
-  disk: string,
-  firmware: 'bios' | 'uefi',
-  answer: Answer = () => '',
-  count = 1,
-): Promise<string> {
-  const variables = join(folder, 'variables');
-  if (firmware === 'uefi') cpSync(OVMF_VARIABLES, variables);
-  const flash = (file: string, mode: string) => ['-drive', `if=pflash,format=raw,file=${file}${mode}`];
-  const flags = ['-accel', 'tcg', '-m', '256', '-display', 'none', '-nic', 'none', '-no-reboot'];
-  const qemu = spawn(
-    'setpriv',
-    [
-      ...['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...flags],
-      ...['-monitor', 'none', '-serial', 'stdio'],
-      ...['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'virtio-blk-pci,drive=disk'],
-      ...(firmware === 'uefi' ? [...flash(OVMF, ',readonly=on'), ...flash(variables, '')] : []),
-    ],
-    { stdio: ['pipe', 'pipe', 'ignore'] },
-  );
-  let text = '';
-  qemu.stdout.setEncoding('latin1').on('data', (said: string) => {
-    text += said;
-    // The firmware is told nothing: it has questions of its own.
-    if (/GRUB|warmboot|automatically/.test(text)) qemu.stdin.write(answer(said), 'latin1');
-  });
-  qemu.stdin.on('error', () => {});
-  try {
-    for (;;) {
-      // Only whole lines, without what moves the cursor.
-      const lines = text.matchAll(
-        /warmboot: grub ((?:boots slot [a-h](?: trial)?|finds no slot that can be booted))(?:,| *[^a-z ])/g,
-      );
-      const said = [...lines].map(([, line]) => line);
-      if (said.length >= count) return said.slice(0, count).join(', ');
-      if (qemu.exitCode !== null) throw new Error(`The machine ended: ${text.slice(-500)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  } finally {
-    qemu.kill('SIGKILL');
-  }
 }

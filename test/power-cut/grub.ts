@@ -21,6 +21,7 @@ export function grubChoice(
   grubenv: Grubenv | null,
 ): { readonly trial: string | null; readonly slot: string | null } {
   const get = (key: string) => grubenv?.get(key) ?? '';
+  if (get('moved')) return { trial: null, slot: null };
   const next = get('next');
   const trial = valid.includes(next) ? next : null;
   const byDefault = valid.includes(get('default')) ? get('default') : ([...valid].sort()[0] ?? null);
@@ -31,7 +32,7 @@ export function grubChoice(
 
 /** What the environment holds when GRUB has made that choice; a variable that is empty is as good as none. */
 export function afterGrub(valid: readonly string[], grubenv: Grubenv | null): Grubenv | null {
-  if (grubenv === null) return null;
+  if (grubenv === null || grubenv.get('moved')) return grubenv;
   const { slot, trial } = grubChoice(valid, grubenv);
   const after = new Map(grubenv);
   if (grubenv.get('next')) after.set('next', '');

@@ -5,7 +5,7 @@
 set -eu
 out=$1
 here=$(dirname "$0")
-modules="part_gpt part_msdos fat normal configfile linux loadenv serial terminal test true echo eval sleep reboot halt ls cat minicmd"
+modules="part_gpt part_msdos fat normal configfile linux loadenv serial terminal test true echo eval search search_fs_file sleep reboot halt ls cat minicmd"
 
 # poke FILE OFFSET BYTES: little-endian bytes, as octal escapes of printf.
 poke() {

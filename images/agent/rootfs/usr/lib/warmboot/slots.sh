@@ -112,12 +112,20 @@ grubenv_set() {
   "$HELPER" grubenv "$BOOT/grub/grubenv" init "$@"
 }
 
+# has_moved: the host is on another disk than the one whose boot partition is mounted: an order has led it there.
+has_moved() {
+  local host
+  host=$(grubenv_get moved)
+  [ -n "$host" ] && [ ! -e "$BOOT/warmboot/host-$host" ]
+}
+
 # slot_to_boot DISK: what GRUB would start at this power-on, for a machine that came up in the installer instead.
 # Sets BOOT_SLOT and BOOT_MORE, the arguments behind the slot's own, having counted down as grub.cfg does (same rules, same order);
-# 1 when no slot is valid.
+# 1 when no slot is valid, or the host has moved to another disk.
 slot_to_boot() {
   local slot tries other
   BOOT_SLOT='' BOOT_MORE=''
+  if has_moved; then return 1; fi
   slot=$(grubenv_get next)
   if [ -n "$slot" ]; then
     if grubenv_set next= && [ -f "$BOOT/warmboot/$slot/valid" ]; then

@@ -71,6 +71,7 @@ status_slots() {
 # power_on SLOTS: what GRUB starts when the machine comes through its firmware, by the rules of grub.cfg: "SLOT", "SLOT trial", or nothing.
 power_on() {
   local slot first chosen next
+  if has_moved; then return; fi
   first='' next=$(grubenv_get next) chosen=$(grubenv_get default)
   for slot in $1; do
     if [ -z "$first" ] && [ -f "$BOOT/warmboot/$slot/valid" ]; then first=$slot; fi
@@ -92,7 +93,10 @@ power_on_words() {
   local slot tries
   slot=$(power_on "$(slots_on "$DISK")")
   case $slot in
-    '') echo 'no slot: none is valid, the machine will have to be installed anew' ;;
+    '')
+      if has_moved; then echo 'no slot of this disk: the host has moved to another'
+      else echo 'no slot: none is valid, the machine will have to be installed anew'
+      fi ;;
     *' trial') echo "slot ${slot% trial}, once, on trial" ;;
     *)
       tries=$(grubenv_get "tries_$slot")

@@ -4,7 +4,8 @@
 # know_own_disk: OWN_DISK is the Warmboot disk of this machine, if there is one, and OWN_HOST the host that it was installed as; its
 # token and the highest serial seen are taken over, so that a known host is recognised and an old manifest refused. Of several that
 # one is meant which names a card of this machine; where none does the card may be gone, or the disk came from another machine. Of two such
-# the one that was installed last: an order has moved the host, and whatever its old disk has is out of date.
+# the one that was installed last: an order has moved the host, and whatever its old disk has is out of date. Where this machine is two
+# hosts to the server, by two cards, that of the card with which it asks.
 know_own_disk() {
   wait_for_disks 8
   OWN_DISK='' OWN_HOST=''
@@ -15,8 +16,8 @@ find_own_disk() {
   own_disk_by is_port || { [ -z "$OWN_DISK" ] && own_disk_by true; }
 }
 
-# own_disk_by COMMAND: takes the first disk whose host is good for it, or a later one that the same host was installed on after it. Behind
-# USB too: an order may have named such a disk once. And one that takes no writes any more, to be started from.
+# own_disk_by COMMAND: takes the first disk whose host is good for it, or a better one. Behind USB too: an order may have named such a disk
+# once. And one that takes no writes any more, to be started from.
 own_disk_by() {
   local name owner found installed
   found='' installed=0
@@ -25,14 +26,19 @@ own_disk_by() {
     if [ -n "$found" ] && ! may_be_ours "$name"; then continue; fi
     if is_warmboot_disk "$name" && look_at_state "$name"; then
       owner=$(cat "$STATE/host" 2> /dev/null)
-      if [ -n "$owner" ] && "$1" "$owner" && { [ -z "$found" ] || { [ "$owner" = "$OWN_HOST" ] && [ "$(installed_at)" -gt "$installed" ]; }; }; then
-        found=yes OWN_DISK=$name installed=$(installed_at)
+      if [ -n "$owner" ] && "$1" "$owner" && { [ -z "$found" ] || is_better; }; then
         take_over
+        found=yes OWN_DISK=$name installed=$(installed_at)
       fi
       unmount_disk
     fi
   done
   [ -n "$found" ]
+}
+
+# is_better: than the one found before.
+is_better() {
+  if [ "$owner" = "$OWN_HOST" ]; then [ "$(installed_at)" -gt "$installed" ]; else [ "$owner" = "${HOST:-}" ]; fi
 }
 
 # may_be_ours DISK: by its partitions as the kernel has read them, without asking it again: named so, or without names as on msdos.
@@ -83,12 +89,12 @@ OWN_DISK_SECONDS=30
 # own_disk_came: this host's own disk is there, and was not until now. An order that would take another disk in its place waits for
 # what is still on its way.
 own_disk_came() {
-  local awaited said
-  if knows_itself; then return 1; fi
-  said=''
+  local awaited said before
+  if knows_itself && [ "$OWN_HOST" = "$M_HOST" ] && ! has_moved_on; then return 1; fi
+  said='' before=$OWN_DISK
   while :; do
     look_for_disks
-    if find_own_disk; then
+    if find_own_disk && [ "$OWN_DISK" != "$before" ]; then
       say "disk $OWN_DISK of host $OWN_HOST came late: the order is asked for anew"
       INVENTORY=''
       return 0
@@ -103,15 +109,33 @@ own_disk_came() {
   done
 }
 
+# has_moved_on: the host, from the disk that was found to one that was not.
+has_moved_on() {
+  mount_boot "$OWN_DISK" ro 2> /dev/null && has_moved
+  set -- $?
+  unmount_disk
+  return "$1"
+}
+
+# is_other_self: the order is for another host that this machine is, and that has a disk of its own here.
+is_other_self() {
+  [ "$OWN_HOST" != "$M_HOST" ] && own_disk_by is_ordered
+}
+
+is_ordered() {
+  [ "$1" = "$M_HOST" ]
+}
+
 # is_port MAC: of a card that is in this machine.
 is_port() {
   grep -qixF "$1" "$WB_SYS"/class/net/*/address 2> /dev/null
 }
 
 take_over() {
-  OWN_HOST=$(cat "$STATE/host")
-  OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
   # The serials of another host say nothing of this one's.
+  if knows_itself && [ "$OWN_HOST" != "$owner" ]; then SERIAL_SEEN=0; fi
+  OWN_HOST=$owner
+  OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
   if is_port "$OWN_HOST"; then SERIAL_SEEN=$(serial_last); fi
   # The token that this install was claimed with stays: the server knows no other any more.
   if [ -s "$STATE/token" ] && [ -z "${CLAIMED:-}" ]; then

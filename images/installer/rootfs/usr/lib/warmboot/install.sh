@@ -7,7 +7,7 @@ install() {
   say "install $M_IMAGE_NAME $M_IMAGE_DIGEST on slot $M_SLOT, attempt $M_ATTEMPT"
   rm -f "$WB_RUN/layout"
   # What it says of this host (its token, the highest serial seen) is for the order too, which is asked for anew.
-  if own_disk_came; then ETAG=''; return; fi
+  if own_disk_came || is_other_self; then ETAG=''; return; fi
   claim || return
   STANDING=''
   report_inventory
@@ -23,7 +23,7 @@ install() {
   node=$(device "$CHOSEN")
   if holds_this_attempt; then
     say "disk $CHOSEN holds this attempt's slot already"
-    watched renew_work "$node" && boot_sync
+    watched renew_work "$node"
   else
     say "disk $(disk_text "$CHOSEN")"
     watched install_work "$node"
@@ -80,14 +80,16 @@ install_work() {
   make_partitions "$1"
   make_boot_partition
   # GRUB comes first, with no slot to start: a power cut from here on ends in another network boot, not in a dead loader.
-  put_loader "$1"
+  put_own_loader "$1"
   put_state
   put_host_files
   slot_mark_invalid "$M_SLOT" || fail 'the boot partition cannot be written'
   download_index
   flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")" "$CHOSEN"
   put_boot_files "$M_SLOT"
+  put_host_name
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail 'the boot partition cannot be written'
+  lead_others_here
 }
 
 # look_for_former: a disk of this host's own may still hold what the new image needs: the indexes are taken from its boot
@@ -111,8 +113,10 @@ look_for_former() {
 renew_work() {
   get_host_files
   put_token
-  put_loader "$1"
+  put_host_name
+  put_own_loader "$1"
   put_host_files
+  lead_others_here
 }
 
 # get_host_files: into memory, before the disk loses anything: a server that is away is waited for as with all that follows. A set that
@@ -158,19 +162,25 @@ make_boot_partition() {
   mount_boot "$CHOSEN" rw || fail 'the new boot partition cannot be mounted'
 }
 
-# put_loader NODE: GRUB for UEFI on the boot partition, and GRUB for BIOS in its places on the disk.
+# put_own_loader NODE: which starts the new slot, once that is valid.
+put_own_loader() {
+  put_loader "$1" "default=$M_SLOT" next= moved= "tries_$M_SLOT=3"
+}
+
+# put_loader NODE NAME=VALUE…: GRUB for UEFI on the boot partition with that environment, and GRUB for BIOS in its places on the disk.
 put_loader() {
-  local grub
-  grub=$WB_LIB/grub
+  local grub node
+  grub=$WB_LIB/grub node=$1
+  shift
   mkdir -p "$BOOT/EFI/BOOT" "$BOOT/grub" "$BOOT/warmboot"
   # The program after all that it reads: without that it stands at its prompt.
   put_once "$BOOT/grub/grub.cfg" "$grub/grub.cfg" && "$HELPER" grubenv "$BOOT/grub/spare" init \
-    && grubenv_set "default=$M_SLOT" next= "tries_$M_SLOT=3" && put_once "$BOOT/EFI/BOOT/BOOTX64.EFI" "$grub/BOOTX64.EFI" && boot_sync \
+    && grubenv_set "$@" && put_once "$BOOT/EFI/BOOT/BOOTX64.EFI" "$grub/BOOTX64.EFI" && boot_sync \
     || fail 'the boot partition cannot be written'
   if ! bios_can_start; then return; fi
   case $(probe "$CHOSEN" PTTYPE) in
-    gpt) put_bios_loader "$1" gpt 2048 warmboot-bios ;;
-    dos) put_bios_loader "$1" msdos 1 warmboot-boot ;;
+    gpt) put_bios_loader "$node" gpt 2048 warmboot-bios ;;
+    dos) put_bios_loader "$node" msdos 1 warmboot-boot ;;
   esac
 }
 

@@ -1,0 +1,85 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeHost, INSTALL, INSTALLER, SHELLS } from './shell.ts';
+
+/** Which disks of a host lead to its new one; test/interop/moved-host.test.ts has the real GRUB follow. */
+let host: FakeHost;
+beforeEach(() => {
+  host = new FakeHost();
+  for (const name of ['sda', 'sdb']) disk(name);
+  host.write('run/layout', 'label-id: now\n');
+});
+afterEach(() => host.remove());
+
+const LABELS = ['warmboot-bios', 'warmboot-boot', 'warmboot-state', 'warmboot-a'];
+function disk(
+  name: string,
+  facts: Readonly<Record<string, string>> = {},
+  labels: readonly string[] = LABELS,
+): void {
+  host.disk(name, facts, labels);
+  host.write(`table-${name}`, `label: gpt\nlabel-id: ${name}\n`);
+}
+
+describe.each(SHELLS)('in %s', (...shell) => {
+  const led = (more = '') => {
+    host.run(
+      shell,
+      `CHOSEN=sdb M_HOST=mine OWN_DISK=sda OWN_HOST=mine
+      sfdisk() { cat "$T/table-\${2##*/}"; }
+      mount_boot() { :; }
+      cmp() { :; }
+      put_loader() { echo "$CHOSEN $*" >> "$T/led"; }
+      ${more}
+      lead_others_here`,
+      [...['choose-disk.sh', 'boot-disk.sh'].map((name) => join(INSTALLER, name)), ...INSTALL],
+    );
+    return existsSync(host.path('led')) ? readFileSync(host.path('led'), 'utf8') : '';
+  };
+  const log = () => readFileSync(host.path('run/log'), 'utf8');
+
+  test('the one that it had', () => {
+    expect(led()).toBe('sda /dev/sda moved=mine\n');
+  });
+
+  test.each([
+    ['another host’s', 'OWN_HOST=other'],
+    ['one that cannot be written', 'echo 1 > "$WB_SYS/class/block/sda/ro"'],
+    [
+      'another way to the new one',
+      'for name in sda sdb; do echo naa.1 > "$WB_SYS/class/block/$name/wwid"; done',
+    ],
+    ['a copy of the new one, which is the same to GRUB', 'cp "$T/table-sdb" "$T/table-sda"'],
+  ])('not %s', (_, given) => {
+    expect(led(given)).toBe('');
+  });
+
+  test('of what was begun, what the server names; and it is asked once more where an installer has started anew', () => {
+    const begun = 'OWN_DISK= ; read_state() { return 1; }';
+    expect(led(begun)).toBe('');
+    host.write('run/layout', 'label-id: now\n# earlier: sda\n');
+    expect(led(begun)).toBe('sda /dev/sda moved=mine\n');
+    const asked = `rm -f "$WB_RUN/layout" "$T/led"; fetch_layout() { echo "# earlier: sda" > "$WB_RUN/layout"; }; ${begun}`;
+    expect(led(asked)).toBe('sda /dev/sda moved=mine\n');
+  });
+
+  test('a disk that has nothing of ours is not even read: it might not answer', () => {
+    disk('sdc', {}, ['sys', 'home']);
+    expect(led('sfdisk() { echo "${2##*/}" >> "$T/read"; cat "$T/table-${2##*/}"; }')).toBe(
+      'sda /dev/sda moved=mine\n',
+    );
+    expect(readFileSync(host.path('read'), 'utf8')).not.toContain('sdc');
+  });
+
+  test('one that cannot be led is said, and the install goes on', () => {
+    const fails = `OWN_DISK=; read_state() { mkdir -p "$STATE"; echo mine > "$STATE/host"; }
+      mount_boot() { [ "$1" != sda ]; }`;
+    disk('sdc');
+    expect(led(fails)).toBe('sdc /dev/sdc moved=mine\n');
+    expect(log()).toContain(
+      'disk sda may be started instead of the one to which this host has moved: its boot partition cannot be mounted',
+    );
+    expect(existsSync(host.path('run/work/reason'))).toBe(false);
+  });
+});
