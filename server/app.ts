@@ -53,7 +53,7 @@ import { reportCases } from './control/reports.ts';
 import { rolloutEngine } from './control/rollout-engine.ts';
 import { rolloutCases } from './control/rollouts.ts';
 import { storeCheck } from './control/store-check.ts';
-import { startTicker } from './control/ticker.ts';
+import { GRACE_MS, startTicker } from './control/ticker.ts';
 import { uploadCases } from './control/uploads.ts';
 import { createWakes } from './control/wakes.ts';
 import { unusableFolder } from './core/disk-trouble.ts';
@@ -165,7 +165,8 @@ async function join(
     sha256Hex,
     layouts: await diskLayouts(path.join(imagesDir, 'disks')),
     patience: PATIENCE,
-    deafness: { until: 0 },
+    // Requests may be answered before the ticker looks for the first time.
+    deafness: { until: Date.now() + GRACE_MS },
     trialSeconds: TRIAL_SECONDS,
     hasPowerHook: Boolean(boot?.powerHook),
     restoredAt: (await store.restores.last())?.at ?? null,

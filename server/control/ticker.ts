@@ -4,7 +4,7 @@ import { type Context, change, event } from './context.ts';
 import { keyCollector } from './once.ts';
 
 /** How long hosts may take to report after the server was away, before a passed deadline counts. */
-const GRACE_MS = 5 * 60_000;
+export const GRACE_MS = 5 * 60_000;
 
 /** Something that is looked after at every tick. */
 export type Step = { readonly name: string; look(): Promise<void> };

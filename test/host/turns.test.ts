@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeHost, SHELLS } from './shell.ts';
 
@@ -31,6 +32,17 @@ describe.each(SHELLS)('in %s', (...shell) => {
   ])('%s: Retry-After %s', (_, after, seconds) => {
     for (const status of ['503 Service Unavailable', '429 Too Many Requests'])
       expect(toldTo(`HTTP/1.1 ${status}`, `Date: ${DATE}`, `Retry-After: ${after}`)).toBe(seconds);
+  });
+
+  test.each([
+    ['write', 'wait', 'write'],
+    // By these the server knows that an installer's token is not on its disk yet.
+    ['files', 'files', 'files'],
+    ['partition', 'partition', 'partition'],
+  ])('the phase of who waits in %s: %s', (phase, waiting, after) => {
+    const script = `TURN=1; phase ${phase}; wait_turn; phase_now; wait_turn; turn_came; phase_now`;
+    expect(run(script)).toBe(`${waiting}\n${after}`);
+    expect(readFileSync(host.path('run/log'), 'utf8')).toContain('waits for its turn: the server is busy');
   });
 
   test('a leap day counts', () => {
