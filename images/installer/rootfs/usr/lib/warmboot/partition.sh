@@ -165,30 +165,38 @@ make_data() {
 # is the disk that it is of. What says whose disk it is comes last, when all else is there. An earlier try of this installer may have taken
 # the state partition away and come no further: what it kept is all there is then.
 keep_state() {
-  local kept found
-  kept=$WB_RUN/state.kept found=''
+  local kept
+  kept=$WB_RUN/state.kept
   KEPT_FROM=$(disk_of_state)
-  rm -rf "$kept.new"
-  if [ -n "$KEPT_FROM" ] && { mount_state "$KEPT_FROM" || read_state "$KEPT_FROM"; } 2> /dev/null; then
-    found=yes
-    if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ] \
-      && cp -a "$STATE" "$kept.new"; then
-      rm -f "$kept.new/host" "$kept.new/installed"
-      # Of its own slots and data partition.
-      if [ "$KEPT_FROM" != "$CHOSEN" ]; then rm -f "$kept.new/data" "$kept.new/former" "$kept.new/rollback"; fi
-    fi
-    unmount_disk
+  copy_state "$kept.new"
+  case $? in
+    0)
+      rm -rf "$kept"
+      mv "$kept.new" "$kept"
+      echo "$M_HOST $KEPT_FROM" > "$kept.of"
+      return ;;
+    2)
+      if [ -d "$kept" ] && [ "$(cat "$kept.of" 2> /dev/null)" = "$M_HOST $KEPT_FROM" ]; then
+        say "what was kept of the state of $KEPT_FROM before is used once more"
+        return
+      fi ;;
+  esac
+  rm -rf "$kept"
+  KEPT_FROM=''
+}
+
+# copy_state TO: of KEPT_FROM. 1: it is not this host's, or more than memory should hold; 2: there is none that can be read.
+copy_state() {
+  rm -rf "$1"
+  if [ -z "$KEPT_FROM" ] || ! { mount_state "$KEPT_FROM" || read_state "$KEPT_FROM"; } 2> /dev/null; then return 2; fi
+  if [ "$(cat "$STATE/host" 2> /dev/null)" = "$M_HOST" ] && [ "$(du -sk "$STATE" | awk '{ print $1 }')" -le 16384 ]; then
+    cp -a "$STATE" "$1" || rm -rf "$1"
   fi
-  if [ -d "$kept.new" ]; then
-    rm -rf "$kept"
-    mv "$kept.new" "$kept"
-    echo "$M_HOST $KEPT_FROM" > "$kept.of"
-  elif [ -z "$found" ] && [ -d "$kept" ] && [ "$(cat "$kept.of" 2> /dev/null)" = "$M_HOST $KEPT_FROM" ]; then
-    say "what was kept of the state of $KEPT_FROM before is used once more"
-  else
-    rm -rf "$kept"
-    KEPT_FROM=''
-  fi
+  unmount_disk
+  [ -d "$1" ] || return 1
+  rm -f "$1/host" "$1/installed"
+  # Of its own slots and data partition.
+  if [ "$KEPT_FROM" != "$CHOSEN" ]; then rm -f "$1/data" "$1/former" "$1/rollback"; fi
 }
 
 # disk_of_state: CHOSEN, if it is this host's own, or another own disk that was installed later.
