@@ -55,7 +55,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('kexec takes no kernel: an install says so, with the log, and stays installed', () => {
     host.write('load', 'kexec_load failed: Operation not permitted\n');
     jump();
-    expect(order()).toEqual(['load', 'load', 'told', 'reboot -f']);
+    expect(order()).toEqual(['load', 'load', 'told', 'reboot -nf']);
     expect(fields()).toEqual({
       kind: 'installed',
       attempt: 'att-1',
@@ -70,7 +70,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test('kexec jumps nowhere: the same', () => {
     jump();
-    expect(order()).toEqual(['load', 'kexec -e', 'told', 'reboot -f']);
+    expect(order()).toEqual(['load', 'kexec -e', 'told', 'reboot -nf']);
     expect(fields()).toMatchObject({
       kind: 'installed',
       slot: 'a',
@@ -83,7 +83,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('no order to install: it is told, and belongs to no attempt', () => {
     host.write('load', 'no\n');
     jump('', 'none', "''");
-    expect(order()).toEqual(['load', 'load', 'told', 'reboot -f']);
+    expect(order()).toEqual(['load', 'load', 'told', 'reboot -nf']);
     expect(fields()).toMatchObject({ kind: 'failed', attempt: '', phase: 'jump' });
   });
 
@@ -91,12 +91,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
     host.write('load', 'no\n');
     host.write('bin/curl', '#!/bin/sh\necho told >> "$T/calls"; exit 7\n', 0o755);
     jump();
-    expect(order()).toEqual(['load', 'load', 'told', 'reboot -f']);
+    expect(order()).toEqual(['load', 'load', 'told', 'reboot -nf']);
   });
 
   test('an order to go through the firmware is no failure', () => {
     jump('reboot');
-    expect(order()).toEqual(['reboot -f']);
+    expect(order()).toEqual(['reboot -nf']);
   });
 });
 

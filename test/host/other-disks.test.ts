@@ -12,6 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => host.remove());
 
+const PARTS = [...['choose-disk.sh', 'boot-disk.sh'].map((name) => join(INSTALLER, name)), ...INSTALL];
 const LABELS = ['warmboot-bios', 'warmboot-boot', 'warmboot-state', 'warmboot-a'];
 function disk(
   name: string,
@@ -33,7 +34,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       put_loader() { echo "$CHOSEN $*" >> "$T/led"; }
       ${more}
       lead_others_here`,
-      [...['choose-disk.sh', 'boot-disk.sh'].map((name) => join(INSTALLER, name)), ...INSTALL],
+      PARTS,
     );
     return existsSync(host.path('led')) ? readFileSync(host.path('led'), 'utf8') : '';
   };
@@ -45,7 +46,6 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
   test.each([
     ['another host’s', 'OWN_HOST=other'],
-    ['one that cannot be written', 'echo 1 > "$WB_SYS/class/block/sda/ro"'],
     [
       'another way to the new one',
       'for name in sda sdb; do echo naa.1 > "$WB_SYS/class/block/$name/wwid"; done',
@@ -78,8 +78,35 @@ describe.each(SHELLS)('in %s', (...shell) => {
     disk('sdc');
     expect(led(fails)).toBe('sdc /dev/sdc moved=mine\n');
     expect(log()).toContain(
-      'disk sda may be started instead of the one to which this host has moved: its boot partition cannot be mounted',
+      "disk sda cannot be made to lead to the host's new one, and may be started instead: its boot partition cannot be mounted",
     );
+    host.write('sys/class/block/sdc/ro', '1\n');
+    expect(led(fails)).toBe('sdc /dev/sdc moved=mine\n');
+    expect(log()).toMatch(/disk sdc cannot be made to lead .*: it takes no writes/);
     expect(existsSync(host.path('run/work/reason'))).toBe(false);
+  });
+
+  test('one that hangs is left to itself, and nothing waits for it any more', () => {
+    const hangs = `LEAD_SECONDS=0; put_loader() { while [ ! -e "$T/over" ]; do command sleep 0.1; done; }
+      sync() { echo synced > "$T/synced"; }
+      trap ': > "$T/over"' EXIT`;
+    expect(led(`${hangs}; lead_others_here; flush`)).toBe('');
+    expect(log()).toContain('disk sda does not answer, and may be started instead of sdb');
+    expect(existsSync(host.path('synced'))).toBe(false);
+  });
+
+  test('a disk that an earlier try of this very install has begun: the kernel could not tell the two apart', () => {
+    const script = (more = '') =>
+      host.run(
+        shell,
+        `CHOSEN=sdb; sfdisk() { cat "$T/table-\${2##*/}"; }; ${more}
+        twin`,
+        PARTS,
+      ).out;
+    expect(script()).toBe('');
+    host.write('table-sda', 'label: gpt\nlabel-id: NOW\n');
+    host.write('table-sdb', 'label: gpt\nlabel-id: now\n');
+    expect(script()).toBe('sda');
+    expect(script('for name in sda sdb; do echo naa.1 > "$WB_SYS/class/block/$name/wwid"; done')).toBe('');
   });
 });

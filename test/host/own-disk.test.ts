@@ -248,14 +248,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
 
     test('smallest waits for it, takes over what it says, and asks for the order anew before anything is claimed', () => {
       late('sda', 112);
-      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 came late.*\nsda '' 7 112$/);
+      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 is there now.*\nsda '' 7 112$/);
       expect(readFileSync(host.path('run/token'), 'utf8').trim()).toBe('token-sda');
       expect(said(`${INSTALL}choose_disk smallest; echo "$CHOSEN"`)).toBe('sda');
     });
 
     test('it may have come while the order was waited for', () => {
       late('sda');
-      expect(install('M_INSTALL_DISK=serial=x; appear sda; ')).toMatch(/came late.*\nsda '' 7 103$/);
+      expect(install('M_INSTALL_DISK=serial=x; appear sda; ')).toMatch(/is there now.*\nsda '' 7 103$/);
     });
 
     test('half a minute after the start it is waited for no longer', () => {
@@ -299,7 +299,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
       host.write('state-sda/installed', '7\n');
       host.write('run/boot/grub/grubenv', 'default=a\nmoved=52-54-00-00-00-01\n');
       late('sda', 112);
-      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 came late.*\nsda '' 7 112$/);
+      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 is there now.*\nsda '' 7 112$/);
     });
 
     test('or else that disk is taken after half a minute; one that the host is on is not waited for', () => {
@@ -324,7 +324,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('another machine’s disk that was there is not its own, and is known no more when its own comes', () => {
       disk('sdb', '52:54:00:00:00:99', '70');
       late('sda', 112);
-      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 came late.*\nsda '' 7 112$/);
+      expect(install()).toMatch(/disk sda of host 52:54:00:00:00:01 is there now.*\nsda '' 7 112$/);
       expect(readFileSync(host.path('run/token'), 'utf8').trim()).toBe('token-sda');
     });
   });

@@ -5,7 +5,7 @@
 # token and the highest serial seen are taken over, so that a known host is recognised and an old manifest refused. Of several that
 # one is meant which names a card of this machine; where none does the card may be gone, or the disk came from another machine. Of two such
 # the one that was installed last: an order has moved the host, and whatever its old disk has is out of date. Where this machine is two
-# hosts to the server, by two cards, that of the card with which it asks.
+# hosts to the server, by two cards, that of the one which the server's word is for, or else of the card with which it asks.
 know_own_disk() {
   wait_for_disks 8
   OWN_DISK='' OWN_HOST=''
@@ -13,7 +13,7 @@ know_own_disk() {
 }
 
 find_own_disk() {
-  own_disk_by is_port || { [ -z "$OWN_DISK" ] && own_disk_by true; }
+  own_disk_by is_self || { [ -z "$OWN_DISK" ] && own_disk_by true; }
 }
 
 # own_disk_by COMMAND: takes the first disk whose host is good for it, or a better one. Behind USB too: an order may have named such a disk
@@ -38,7 +38,7 @@ own_disk_by() {
 
 # is_better: than the one found before.
 is_better() {
-  if [ "$owner" = "$OWN_HOST" ]; then [ "$(installed_at)" -gt "$installed" ]; else [ "$owner" = "${HOST:-}" ]; fi
+  if [ "$owner" = "$OWN_HOST" ]; then [ "$(installed_at)" -gt "$installed" ]; else [ "$owner" = "${M_HOST:-${HOST:-}}" ]; fi
 }
 
 # may_be_ours DISK: by its partitions as the kernel has read them, without asking it again: named so, or without names as on msdos.
@@ -95,7 +95,7 @@ own_disk_came() {
   while :; do
     look_for_disks
     if find_own_disk && [ "$OWN_DISK" != "$before" ]; then
-      say "disk $OWN_DISK of host $OWN_HOST came late: the order is asked for anew"
+      say "disk $OWN_DISK of host $OWN_HOST is there now: the order is asked for anew"
       INVENTORY=''
       return 0
     fi
@@ -117,13 +117,9 @@ has_moved_on() {
   return "$1"
 }
 
-# is_other_self: the order is for another host that this machine is, and that has a disk of its own here.
-is_other_self() {
-  [ "$OWN_HOST" != "$M_HOST" ] && own_disk_by is_ordered
-}
-
-is_ordered() {
-  [ "$1" = "$M_HOST" ]
+# is_self HOST: a card of this machine, or the host that the server takes it for.
+is_self() {
+  is_port "$1" || [ "$1" = "${M_HOST:-}" ]
 }
 
 # is_port MAC: of a card that is in this machine.
@@ -136,7 +132,7 @@ take_over() {
   if knows_itself && [ "$OWN_HOST" != "$owner" ]; then SERIAL_SEEN=0; fi
   OWN_HOST=$owner
   OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
-  if is_port "$OWN_HOST"; then SERIAL_SEEN=$(serial_last); fi
+  if is_self "$OWN_HOST"; then SERIAL_SEEN=$(serial_last); fi
   # The token that this install was claimed with stays: the server knows no other any more.
   if [ -s "$STATE/token" ] && [ -z "${CLAIMED:-}" ]; then
     cp "$STATE/token" "$WB_RUN/token"
@@ -162,7 +158,7 @@ more_disks() {
 
 # knows_itself: by a disk that names one of its cards.
 knows_itself() {
-  [ -n "$OWN_DISK" ] && is_port "$OWN_HOST"
+  [ -n "$OWN_DISK" ] && is_self "$OWN_HOST"
 }
 
 # boot_disk WHY [answered]: does not come back when there is a valid slot that kexec takes. A server that has answered knows which host
@@ -193,7 +189,7 @@ jump() {
     digest=$(slot_record "$1" DIGEST) || digest=''
     if load_slot "$1" "$2"; then
       unmount_disk
-      sync
+      flush
       say "kexec slot $1"
       why=$(kexec -e 2>&1) || :
       # Only a jump that did not take place comes here.
@@ -202,15 +198,20 @@ jump() {
       why="kexec does not load slot $1: $(tail -n 1 "$WB_RUN/log")"
     fi
     unmount_disk
-    sync
+    flush
     say "$why; the machine starts again through its firmware in 30 s"
     tell_jump "$1" "$digest" "$why; the machine goes through its firmware"
     sleep 30
   fi
   unmount_disk
-  sync
+  flush
   say "restart through the firmware"
-  reboot -f
+  reboot -nf
+}
+
+# flush: to all disks, unless one hangs: it would be waited for, and what an install has written was flushed by itself.
+flush() {
+  if [ ! -e "$WB_RUN/hangs" ]; then sync; fi
 }
 
 # tell_jump SLOT DIGEST WHY: before the reboot, for a firmware may take long and nobody would know what it is about. What was installed

@@ -7,7 +7,7 @@ install() {
   say "install $M_IMAGE_NAME $M_IMAGE_DIGEST on slot $M_SLOT, attempt $M_ATTEMPT"
   rm -f "$WB_RUN/layout"
   # What it says of this host (its token, the highest serial seen) is for the order too, which is asked for anew.
-  if own_disk_came || is_other_self; then ETAG=''; return; fi
+  if own_disk_came; then ETAG=''; return; fi
   claim || return
   STANDING=''
   report_inventory
@@ -162,9 +162,9 @@ make_boot_partition() {
   mount_boot "$CHOSEN" rw || fail 'the new boot partition cannot be mounted'
 }
 
-# put_own_loader NODE: which starts the new slot, once that is valid.
+# put_own_loader NODE: which starts the new slot, once that is valid; until then, what the host has on another disk.
 put_own_loader() {
-  put_loader "$1" "default=$M_SLOT" next= moved= "tries_$M_SLOT=3"
+  put_loader "$1" "default=$M_SLOT" next= moved= "host=$(host_in_names)" "tries_$M_SLOT=3"
 }
 
 # put_loader NODE NAME=VALUE…: GRUB for UEFI on the boot partition with that environment, and GRUB for BIOS in its places on the disk.

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # A host's other disks: that which an order has moved it from, and what earlier installs have begun. The firmware, or iPXE, may come to one
-# of them first. Their GRUB then goes on with the disk that was installed last (grub.cfg, "moved"); all else on them stays as it is.
+# of them first. Their GRUB goes on with the disk that was installed last (grub.cfg, "host"); all else on them stays as it is.
 
 # put_host_name: by it GRUB of another disk finds this one, which has the slot that the host runs from now on.
 put_host_name() {
@@ -12,33 +12,66 @@ host_in_names() {
   echo "$M_HOST" | tr : -
 }
 
+# So long one of them may take. A disk that fails, as one may that a host is moved from, can hold up a write for ever.
+LEAD_SECONDS=60
+
 # lead_others_here: to CHOSEN, which has its slot. Where that fails this install is no worse for it.
 lead_others_here() {
   local name
   # Of what an earlier install has begun only the server knows how its table is called.
   if [ ! -s "$WB_RUN/layout" ] && ! fetch_layout; then rm -f "$WB_RUN/layout"; fi
-  for name in $(all_disks); do
-    # A disk that does not answer is not asked, so that it does not hold up the install.
-    if may_be_ours "$name" && ! is_chosen "$name"; then lead_here "$name"; fi
+  for name in $(readable_disks); do
+    if [ "$name" != "$CHOSEN" ] && may_be_ours "$name"; then in_time "$name" lead_here "$name"; fi
   done
 }
 
-# is_chosen DISK: or another way to that, or a copy of it, which is the same to GRUB.
+# in_time DISK COMMAND…: in the background, and left to itself when it takes too long. Nothing waits for that disk any more then.
+in_time() {
+  local name work since
+  name=$1
+  shift
+  rm -f "$WB_RUN/in-time"
+  ( "$@"; : > "$WB_RUN/in-time" ) &
+  work=$! since=$(uptime_seconds)
+  while [ ! -e "$WB_RUN/in-time" ] && kill -0 "$work" 2> /dev/null; do
+    if [ $(($(uptime_seconds) - since)) -ge "$LEAD_SECONDS" ]; then
+      say "disk $name does not answer, and may be started instead of $CHOSEN"
+      : > "$WB_RUN/hangs"
+      return 1
+    fi
+    sleep 0.2
+  done
+}
+
+# is_chosen DISK: another way to CHOSEN, or a copy of it, which is the same to GRUB.
 is_chosen() {
-  [ "$1" = "$CHOSEN" ] || [ "$(table_on "$1")" = "$(table_on "$CHOSEN")" ] \
-    || { [ -n "$(disk_wwn "$1")" ] && [ "$(disk_wwn "$1")" = "$(disk_wwn "$CHOSEN")" ]; }
+  is_same_disk "$1" || [ "$(table_on "$1")" = "$(table_on "$CHOSEN")" ]
+}
+
+# is_same_disk DISK: as CHOSEN; two ways to one disk have one WWN.
+is_same_disk() {
+  [ "$1" = "$CHOSEN" ] || { [ -n "$(disk_wwn "$1")" ] && [ "$(disk_wwn "$1")" = "$(disk_wwn "$CHOSEN")" ]; }
+}
+
+# twin: another disk with the table of this very install, which an earlier try has begun: under its names no kernel could tell the two apart.
+twin() {
+  local name
+  for name in $(readable_disks); do
+    if may_be_ours "$name" && ! is_same_disk "$name" && is_named_now "$(table_on "$name")"; then echo "$name"; return; fi
+  done
 }
 
 # lead_here DISK: if that is this host's too. In a shell of its own: what is mounted stays so.
 lead_here() (
   BOOT=$WB_RUN/other/boot STATE=$WB_RUN/other/state
   fail() {
-    say "disk $CHOSEN may be started instead of the one to which this host has moved: $1"
+    say "disk $CHOSEN cannot be made to lead to the host's new one, and may be started instead: $1"
     unmount_disk
     exit 1
   }
-  if ! is_of_this_host "$1"; then exit; fi
+  if is_chosen "$1" || ! is_of_this_host "$1"; then exit; fi
   CHOSEN=$1
+  if is_write_protected "$CHOSEN"; then fail 'it takes no writes'; fi
   mount_boot "$CHOSEN" rw 2> /dev/null || fail 'its boot partition cannot be mounted'
   # Of another release: until all of it is replaced, the firmware goes on with the next device.
   if ! cmp -s "$WB_LIB/grub/grub.cfg" "$BOOT/grub/grub.cfg"; then
@@ -46,8 +79,9 @@ lead_here() (
     rm -f "$BOOT/EFI/BOOT/BOOTX64.EFI"
     boot_sync
   fi
-  rm -f "$BOOT"/warmboot/host-*
   put_loader "$(device "$CHOSEN")" "moved=$(host_in_names)"
+  rm -f "$BOOT"/warmboot/host-*
+  boot_sync
   unmount_disk
   say "disk $CHOSEN, which this host had before, leads to its new one"
 )

@@ -37,7 +37,7 @@ get_layout() {
 }
 
 make_partitions() {
-  local label table before after renewed others
+  local label table before after renewed others other
   phase partition
   if ! table=$(table_of "$1") && [ "$M_INSTALL_WIPE" != true ]; then fail "the partition table of disk $CHOSEN cannot be read: $(last_error)"; fi
   others=$(others_partitions)
@@ -46,6 +46,10 @@ make_partitions() {
   fi
   before=$(echo "$table" | place_of_data)
   get_layout
+  other=$(twin)
+  if [ -n "$other" ]; then
+    fail "an earlier try of this install has begun with disk $(disk_text "$other"), and two disks of the same names cannot be told apart: order it anew (retry), under names of its own"
+  fi
   if [ "$M_INSTALL_WIPE" != true ] && ! keeps_data "$before" "$(place_of_data < "$WB_RUN/layout")"; then
     fail "the new partition table would destroy the data partition of disk $CHOSEN: $REASON; give the layout that the disk has, or let the order say wipe"
   fi
