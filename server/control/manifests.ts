@@ -3,6 +3,7 @@ import { bootChoice } from '../core/boot-choice.ts';
 import { mayBeClaimed } from '../core/claim.ts';
 import { type Digest, parseImageRef } from '../core/digest.ts';
 import { placePartitions, sfdiskScript } from '../core/disk-layout.ts';
+import { type DisksTold, givesDiskUp } from '../core/disk-starts.ts';
 import { WarmbootError } from '../core/errors.ts';
 import { type Host, slotNames } from '../core/host.ts';
 import type { HostBoot } from '../core/host-script.ts';
@@ -64,6 +65,16 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
     return image?.tags[0]?.name ?? digest;
   }
 
+  const disksTold: DisksTold = new Map();
+  /** Its disk, unless that was tried and did not start. */
+  function diskOf({ enrolment, observation }: Host, boot: HostBoot): HostBoot {
+    if (enrolment.status !== 'approved') return boot;
+    const start = { hostId: enrolment.id, heardAt: observation?.at ?? 0, now: context.clock() };
+    if (!givesDiskUp(disksTold, start)) return boot;
+    const reason = 'its disk was booted four times and nothing was heard of it, so the installer boots it';
+    return { ...boot, kind: 'discovery', reason };
+  }
+
   return {
     hostOfToken: (tokenHash) => store.lookups.hostOfToken(tokenHash),
 
@@ -95,7 +106,8 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
       const host = await store.host({ mac: macOf(macText) });
       // By TFTP, too, nobody is told what a power cut could take back.
       await store.settled();
-      return bootOf(context, host);
+      const boot = bootOf(context, host);
+      return host === null || boot.kind !== 'disk' ? boot : diskOf(host, boot);
     },
 
     async partitionTable(macText, attemptId, disk, caller) {

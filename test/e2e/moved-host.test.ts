@@ -46,8 +46,7 @@ test.runIf(runsAll()).concurrent.each(['bios', 'uefi'] as const)('%s', async (fi
   const on = rack.feed.mark();
   await story.powerCycle(os, before?.bootId ?? '');
   const said = rack.feed
-    .since(on, 'serial')
-    .filter(({ guest: whose }) => whose === name)
+    .since(on, 'serial', name)
     .map(({ line }) => line)
     .join('\n');
   expect(said).toMatch(/grub goes on with the disk that host [\s\S]*grub boots slot a/);

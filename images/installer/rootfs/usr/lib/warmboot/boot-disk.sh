@@ -41,18 +41,6 @@ is_better() {
   if [ "$owner" = "$OWN_HOST" ]; then [ "$(installed_at)" -gt "$installed" ]; else [ "$owner" = "${M_HOST:-${HOST:-}}" ]; fi
 }
 
-# may_be_ours DISK: by its partitions as the kernel has read them, without asking it again: named so, or without names as on msdos.
-may_be_ours() {
-  local path
-  for path in "$WB_SYS/class/block/$1"/*/partition; do
-    [ -e "$path" ] || continue
-    path=${path%/partition}
-    read_gpt_name "${path##*/}"
-    case $GPT_NAME in '' | warmboot-state) return 0 ;; esac
-  done
-  return 1
-}
-
 # installed_at: the serial of the order that the disk was installed by. The highest serial seen would not do: whichever system runs sees
 # what is ordered since.
 installed_at() {

@@ -197,6 +197,18 @@ disk_size_text() {
   disk_bytes "$1" | awk '{ if ($1 >= 1e12) printf "%.1f TB", $1 / 1e12; else if ($1 >= 1e9) printf "%.0f GB", $1 / 1e9; else printf "%.0f MB", $1 / 1e6 }'
 }
 
+# may_be_ours DISK: by its partitions as the kernel has read them, without asking it again: named so, or without names as on msdos.
+may_be_ours() {
+  local path
+  for path in "$WB_SYS/class/block/$1"/*/partition; do
+    [ -e "$path" ] || continue
+    path=${path%/partition}
+    read_gpt_name "${path##*/}"
+    case $GPT_NAME in '' | warmboot-state) return 0 ;; esac
+  done
+  return 1
+}
+
 # disk_content NAME: empty | warmboot | foreign | unreadable. Empty means that the whole first MiB came, that it is zeros, and that
 # nothing can be recognised: data without any signature is data too, and a disk that does not answer is not an empty one.
 disk_content() {
