@@ -66,9 +66,9 @@ export function manifestCases(context: Context): Omit<MachineUseCases, 'claim' |
   }
 
   const disksTold: DisksTold = new Map();
-  /** Its disk, unless that was tried and did not start. */
+  /** Its disk, unless that was tried and did not start. The installer would start it by kexec, which some machines do not survive. */
   function diskOf({ enrolment, observation }: Host, boot: HostBoot): HostBoot {
-    if (enrolment.status !== 'approved') return boot;
+    if (enrolment.status !== 'approved' || enrolment.switchMode === 'reboot') return boot;
     const start = { hostId: enrolment.id, heardAt: observation?.at ?? 0, now: context.clock() };
     if (!givesDiskUp(disksTold, start)) return boot;
     const reason = 'its disk was booted four times and nothing was heard of it, so the installer boots it';

@@ -8,8 +8,8 @@
 /** By host, when it was told to boot its disk since its system was heard; who was told last comes last. */
 export type DisksTold = Map<string, readonly number[]>;
 
-/** No machine comes back sooner. Who asks twice within one start (by HTTP, then by TFTP) is told the same. */
-const SAME_START_MS = 20_000;
+/** Who asks again within one start, by another network entry of its firmware or because it got no answer in time, is told the same. */
+const SAME_START_MS = 120_000;
 /** From one start to the next, with a firmware that takes its time. Who comes later was switched off. */
 const NEXT_START_MS = 3_600_000;
 const STARTS = 4;
@@ -26,11 +26,12 @@ export function givesDiskUp(
   told: DisksTold,
   { hostId, heardAt, now }: { readonly hostId: string; readonly heardAt: number; readonly now: number },
 ): boolean {
-  const starts = (told.get(hostId) ?? []).filter((at) => at > heardAt);
-  const last = starts.at(-1);
-  const isNew = last === undefined || now - last >= SAME_START_MS;
-  const row = last !== undefined && now - last > NEXT_START_MS ? [] : starts;
-  const after = isNew ? [...row, now].slice(-STARTS - 1) : row;
+  const starts = (told.get(hostId) ?? []).filter((at) => at > heardAt && at <= now);
+  const last = starts.at(-1) ?? Number.NEGATIVE_INFINITY;
+  // The installer is no better than the disk where nothing was heard of it either: the count begins anew.
+  const row =
+    now - last > NEXT_START_MS || (starts.length > STARTS && now - last >= SAME_START_MS) ? [] : starts;
+  const after = now - last >= SAME_START_MS ? [...row, now] : row;
   told.delete(hostId);
   told.set(hostId, after);
   const [oldest] = told.keys();

@@ -50,16 +50,20 @@ describe('a disk that is booted without a word of its system', () => {
   const boots = async (count: number) => {
     const seen: string[] = [];
     for (let n = 0; n < count; n += 1) {
-      world.time.now += 60_000;
+      world.time.now += 180_000;
       seen.push((await world.machines.bootChoice(mac)).kind);
     }
     return seen.join(' ');
   };
   test('is left to the installer, until there is one', async () => {
-    expect(await boots(6)).toBe('disk disk disk disk discovery discovery');
+    expect(await boots(5)).toBe('disk disk disk disk discovery');
     expect((await world.machines.bootChoice(mac)).reason).toMatch(/^its disk was booted four times/);
     await report({ kind: 'booted', ...up, bootId: 'boot-3' });
     expect(await boots(5)).toBe('disk disk disk disk discovery');
+  });
+  test('is started all the same where the machine does not survive a kexec', async () => {
+    await world.hosts.update(ALICE, mac, { switch: 'reboot' });
+    expect(await boots(6)).toBe('disk disk disk disk disk disk');
   });
   test('is the machine’s own where the host is retired', async () => {
     await world.lifecycle.retire(ALICE, mac);

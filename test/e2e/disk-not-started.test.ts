@@ -42,13 +42,13 @@ test.runIf(runsAll()).concurrent.each(['bios', 'uefi'] as const)('%s', async (fi
     guest: name,
     since,
     what: `${name} running again`,
-    timeoutMs: rack.patience(240),
+    timeoutMs: rack.patience(360),
     match: ({ host }) => host.observation?.environment === 'os' && host.observation.bootId !== before,
   });
   const said = rack.feed
     .since(since, 'serial', name)
     .map(({ line }) => line)
     .join('\n');
-  expect(said.match(/grub cannot load slot a/g)).toHaveLength(4);
+  expect(said).toMatch(/grub cannot load slot a/);
   expect(said).toMatch(/boots slot a of \w+: the server says/);
 });

@@ -13,15 +13,22 @@ afterEach(() => host.remove());
 const kept = () => existsSync(host.path('run/token')) && readFileSync(host.path('run/token'), 'utf8');
 
 describe.each(SHELLS)('in %s', (...shell) => {
-  const claim = (status: string) => {
+  const claim = (status: string, own = 'mine') => {
     host.write('status', status);
-    const script = 'M_ATTEMPT=att-1; claim && echo claimed; cat "$WB_RUN/curl.conf"';
+    const script = `M_ATTEMPT=att-1 M_HOST=mine OWN_HOST=${own}; claim && echo claimed; cat "$WB_RUN/curl.conf"`;
     return host.run(shell, script, INSTALL).out;
   };
 
   test('a host that has a token keeps it', () => {
     expect(claim('201')).toContain('claimed\nheader = "Authorization: Bearer the-token-of-the-disk"');
     expect(kept()).toBe('the-token-of-the-disk');
+  });
+
+  test('that of another host is not this one’s; the one that is made then stays while the server is away', () => {
+    const script = `M_ATTEMPT=att-1 M_HOST=mine OWN_HOST=other
+      claim; cp "$WB_RUN/token" "$T/first"; claim; cmp "$WB_RUN/token" "$T/first" && cat "$T/first"`;
+    host.write('status', '503');
+    expect(host.run(shell, script, INSTALL).out).toMatch(/^[0-9a-f]{64}$/);
   });
 
   test('a refused token is tried no more: the next claim brings one that was made anew', () => {

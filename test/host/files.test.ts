@@ -107,8 +107,8 @@ describe.each(SHELLS)('in %s', (...shell) => {
       'download_index',
       'flash_slot',
       'put_boot_files',
-      'put_host_name',
       'slot_mark_valid',
+      'put_host_name',
       'lead_others_here',
     ];
     const install = (more = '') => {

@@ -94,6 +94,19 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(order()).toEqual(['load', 'load', 'told', 'reboot -nf']);
   });
 
+  test('a disk that hangs is not waited for: kexec would flush it too', () => {
+    host.write('run/hangs', '');
+    jump();
+    expect(
+      read('calls')
+        .match(/kexec .*/g)
+        ?.filter((line) => !line.includes('-u')),
+    ).toEqual([
+      expect.stringMatching(/^kexec --no-sync -a -l /),
+      expect.stringMatching(/^kexec --no-sync -e/),
+    ]);
+  });
+
   test('an order to go through the firmware is no failure', () => {
     jump('reboot');
     expect(order()).toEqual(['reboot -nf']);

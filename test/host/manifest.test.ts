@@ -107,10 +107,19 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(accept({ SERIAL: '8' })).toBe(0);
   });
 
+  test('the serials of one host say nothing of another’s that this machine is too', () => {
+    const host = '52:54:00:00:00:01';
+    expect(accept({}, `SERIAL_SEEN=8 SERIAL_OF=${host}`)).toBe(1);
+    const other = 'SERIAL_SEEN=8 SERIAL_OF=52:54:00:00:00:02';
+    expect(accept({}, other)).toBe(0);
+    // Taken in, it is what this one's next is measured by.
+    expect(accept({ SERIAL: '5' }, `${other} M_HOST=${host}; serial_seen 6`)).toBe(1);
+  });
+
   test('a serial that cannot be kept is remembered: the manifest is no worse for it', () => {
     host.write('run/state/host', '52:54:00:00:00:01\n');
     host.write('run/state/serial.new/in-the-way', '');
-    const { status, out } = host.run(shell, 'serial_seen 9 || exit 1; serial_last');
+    const { status, out } = host.run(shell, 'M_HOST=x; serial_seen 9 || exit 1; serial_last');
     expect([status, out.split('\n')[0]]).toEqual([0, '9']);
   });
 

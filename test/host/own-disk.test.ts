@@ -126,6 +126,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(boots('')).toBe('slot a');
     });
 
+    test('nor where it is known by the disk that the host has left, and nobody answers', () => {
+      disk('sda', '52:54:00:00:00:99', '70');
+      expect(boots('', 'OWN_DISK=sdx OWN_HOST=52:54:00:00:00:01')).toBe('');
+      expect(readFileSync(host.path('run/log'), 'utf8')).toContain('disk sda belongs to another host');
+    });
+
     test.each([
       ['names a card of this machine', '52:54:00:00:00:01', ''],
       ['names the host that the server takes it for', '52:54:00:00:00:98', 'M_HOST=52:54:00:00:00:98'],

@@ -7,6 +7,7 @@ load_slot() {
   at=$BOOT/warmboot/$1
   kexec -u > /dev/null 2>&1
   # -a tries the system call that also works under lockdown first; kexec-tools before 2.0.19 do not know it.
-  kexec -a -l "$at/vmlinuz" --initrd="$at/initrd.img" --command-line="$2" >> "$WB_RUN/log" 2>&1 \
-    || kexec -l "$at/vmlinuz" --initrd="$at/initrd.img" --command-line="$2" >> "$WB_RUN/log" 2>&1
+  # shellcheck disable=SC2086 # options
+  kexec ${KEXEC_OPTIONS:-} -a -l "$at/vmlinuz" --initrd="$at/initrd.img" --command-line="$2" >> "$WB_RUN/log" 2>&1 \
+    || kexec ${KEXEC_OPTIONS:-} -l "$at/vmlinuz" --initrd="$at/initrd.img" --command-line="$2" >> "$WB_RUN/log" 2>&1
 }

@@ -95,9 +95,11 @@ unquote() {
 # A signed manifest may still be old, for another host, or from a server that speaks a newer language.
 manifest_acceptable() {
   local seen
+  seen=0
   if [ "$M_VERSION" != 1 ]; then manifest_refused "it has version '$M_VERSION', this program knows 1"; return 1; fi
   case $M_SERIAL in '' | *[!0-9]*) manifest_refused "its serial is no number"; return 1 ;; esac
-  seen=$(serial_last)
+  # A machine may be two hosts to its server: the serials of one say nothing of the other's.
+  if [ "${SERIAL_OF:-$M_HOST}" = "$M_HOST" ]; then seen=$(serial_last); fi
   if [ "$M_SERIAL" -lt "$seen" ]; then
     manifest_refused "its serial is $M_SERIAL, but $seen was seen before"; return 1
   fi
@@ -156,6 +158,7 @@ serial_last() {
 }
 
 serial_seen() {
+  if [ "${SERIAL_OF:-$M_HOST}" != "$M_HOST" ]; then SERIAL_SEEN=0 SERIAL_OF=$M_HOST; fi
   if [ "$1" -le "$(serial_last)" ]; then return 0; fi
   SERIAL_SEEN=$1
   # What cannot be kept is remembered until the next boot, and the manifest is no worse for it.

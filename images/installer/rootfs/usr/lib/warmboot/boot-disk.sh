@@ -116,11 +116,12 @@ is_port() {
 }
 
 take_over() {
-  # The serials of another host say nothing of this one's.
-  if knows_itself && [ "$OWN_HOST" != "$owner" ]; then SERIAL_SEEN=0; fi
   OWN_HOST=$owner
   OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
-  if is_self "$OWN_HOST"; then SERIAL_SEEN=$(serial_last); fi
+  if is_self "$OWN_HOST"; then
+    if [ "${SERIAL_OF:-$OWN_HOST}" != "$OWN_HOST" ]; then SERIAL_SEEN=0; fi
+    SERIAL_SEEN=$(serial_last) SERIAL_OF=$OWN_HOST
+  fi
   # The token that this install was claimed with stays: the server knows no other any more.
   if [ -s "$STATE/token" ] && [ -z "${CLAIMED:-}" ]; then
     cp "$STATE/token" "$WB_RUN/token"
@@ -149,12 +150,12 @@ knows_itself() {
   [ -n "$OWN_DISK" ] && is_self "$OWN_HOST"
 }
 
-# boot_disk WHY [answered]: does not come back when there is a valid slot that kexec takes. A server that has answered knows which host
-# this is, and the system of another one is not started: it may run over there, from the same storage.
+# boot_disk WHY [answered]: does not come back when there is a valid slot that kexec takes. Where it is known which host this is, by a server
+# that has answered or by a disk, the system of another one is not started: it may run over there, from the same storage.
 boot_disk() {
   local name arguments
   for name in $OWN_DISK $(candidates); do
-    if [ -n "${2:-}" ] && is_warmboot_disk "$name" && is_anothers "$name"; then
+    if { [ -n "${2:-}" ] || knows_itself; } && is_warmboot_disk "$name" && is_anothers "$name"; then
       say "disk $name belongs to another host, so its system is not started"
       continue
     fi
@@ -173,13 +174,16 @@ boot_disk() {
 # GRUB on the disk.
 jump() {
   local why digest
+  # A disk that hangs would be waited for.
+  if [ -e "$WB_RUN/hangs" ]; then KEXEC_OPTIONS=--no-sync; fi
   if [ "${3:-kexec}" = kexec ]; then
     digest=$(slot_record "$1" DIGEST) || digest=''
     if load_slot "$1" "$2"; then
       unmount_disk
       flush
       say "kexec slot $1"
-      why=$(kexec -e 2>&1) || :
+      # shellcheck disable=SC2086 # options
+      why=$(kexec ${KEXEC_OPTIONS:-} -e 2>&1) || :
       # Only a jump that did not take place comes here.
       why="kexec does not leave this kernel: $(echo "$why" | tail -n 1)"
     else

@@ -52,7 +52,10 @@ holds_this_attempt() {
 # claim: this machine's secret, made here, kept by the server as a hash. A host that has one already keeps it. The server
 # takes another claim where nothing followed the first, so a refused machine goes on asking.
 claim() {
+  # What came from the disk of another host is that one's.
+  if [ -z "${CLAIMED:-}${TOKEN_MADE:-}" ] && [ "${OWN_HOST:-$M_HOST}" != "$M_HOST" ]; then rm -f "$WB_RUN/token"; fi
   if [ ! -s "$WB_RUN/token" ]; then
+    TOKEN_MADE=yes
     od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$WB_RUN/token"
   fi
   request 20 "$WB_RUN/answer" --data-urlencode "attempt=$M_ATTEMPT" --data-urlencode "token@$WB_RUN/token" \
@@ -87,8 +90,8 @@ install_work() {
   download_index
   flash_slot "$(device "$(partition_on "$CHOSEN" "warmboot-$M_SLOT")")" "$CHOSEN"
   put_boot_files "$M_SLOT"
-  put_host_name
   slot_mark_valid "$M_SLOT" "$M_IMAGE_DIGEST" "$M_IMAGE_NAME" "$M_ATTEMPT" || fail 'the boot partition cannot be written'
+  put_host_name
   lead_others_here
 }
 

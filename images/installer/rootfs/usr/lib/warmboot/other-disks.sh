@@ -4,7 +4,7 @@
 
 # put_host_name: by it GRUB of another disk finds this one, which has the slot that the host runs from now on.
 put_host_name() {
-  : > "$BOOT/warmboot/host-$(host_in_names)" || fail 'the boot partition cannot be written'
+  { : > "$BOOT/warmboot/host-$(host_in_names)" && boot_sync; } || fail 'the boot partition cannot be written'
 }
 
 # host_in_names: the host as FAT can have it in a file's name.
@@ -27,16 +27,18 @@ lead_others_here() {
 
 # in_time DISK COMMAND…: in the background, and left to itself when it takes too long. Nothing waits for that disk any more then.
 in_time() {
-  local name work since
-  name=$1
+  local name work since ended
+  name=$1 ended=$WB_RUN/other/$1/ended
   shift
-  rm -f "$WB_RUN/in-time"
-  ( "$@"; : > "$WB_RUN/in-time" ) &
+  rm -rf "${ended%/*}"
+  mkdir -p "${ended%/*}"
+  ( "$@"; : > "$ended" ) &
   work=$! since=$(uptime_seconds)
-  while [ ! -e "$WB_RUN/in-time" ] && kill -0 "$work" 2> /dev/null; do
+  while [ ! -e "$ended" ] && kill -0 "$work" 2> /dev/null; do
     if [ $(($(uptime_seconds) - since)) -ge "$LEAD_SECONDS" ]; then
       say "disk $name does not answer, and may be started instead of $CHOSEN"
       : > "$WB_RUN/hangs"
+      kill "$work"
       return 1
     fi
     sleep 0.2
@@ -48,9 +50,13 @@ is_chosen() {
   is_same_disk "$1" || [ "$(table_on "$1")" = "$(table_on "$CHOSEN")" ]
 }
 
-# is_same_disk DISK: as CHOSEN; two ways to one disk have one WWN.
+# is_same_disk DISK: as CHOSEN. Two ways to one disk have one WWN; where there is none, one serial and one size.
 is_same_disk() {
-  [ "$1" = "$CHOSEN" ] || { [ -n "$(disk_wwn "$1")" ] && [ "$(disk_wwn "$1")" = "$(disk_wwn "$CHOSEN")" ]; }
+  local here there
+  if [ "$1" = "$CHOSEN" ]; then return 0; fi
+  here=$(disk_wwn "$CHOSEN") there=$(disk_wwn "$1")
+  if [ -n "$here$there" ]; then [ "$here" = "$there" ]; return; fi
+  [ -n "$(disk_serial "$1")" ] && [ "$(disk_serial "$1") $(disk_bytes "$1")" = "$(disk_serial "$CHOSEN") $(disk_bytes "$CHOSEN")" ]
 }
 
 # twin: another disk with the table of this very install, which an earlier try has begun: under its names no kernel could tell the two apart.
@@ -63,7 +69,7 @@ twin() {
 
 # lead_here DISK: if that is this host's too. In a shell of its own: what is mounted stays so.
 lead_here() (
-  BOOT=$WB_RUN/other/boot STATE=$WB_RUN/other/state
+  BOOT=$WB_RUN/other/$1/boot STATE=$WB_RUN/other/$1/state
   fail() {
     say "disk $CHOSEN cannot be made to lead to the host's new one, and may be started instead: $1"
     unmount_disk
@@ -74,7 +80,7 @@ lead_here() (
   if is_write_protected "$CHOSEN"; then fail 'it takes no writes'; fi
   mount_boot "$CHOSEN" rw 2> /dev/null || fail 'its boot partition cannot be mounted'
   # Of another release: until all of it is replaced, the firmware goes on with the next device.
-  if ! cmp -s "$WB_LIB/grub/grub.cfg" "$BOOT/grub/grub.cfg"; then
+  if ! { cmp -s "$WB_LIB/grub/grub.cfg" "$BOOT/grub/grub.cfg" && cmp -s "$WB_LIB/grub/BOOTX64.EFI" "$BOOT/EFI/BOOT/BOOTX64.EFI"; }; then
     pass_bios_on
     rm -f "$BOOT/EFI/BOOT/BOOTX64.EFI"
     boot_sync
