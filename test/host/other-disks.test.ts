@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeHost, INSTALL, INSTALLER, SHELLS } from './shell.ts';
@@ -103,10 +103,16 @@ describe.each(SHELLS)('in %s', (...shell) => {
         twin`,
         PARTS,
       ).out;
+    for (const name of ['sda', 'sdb']) host.write(`sys/class/block/${name}/serial`, `serial of ${name}\n`);
     expect(script()).toBe('');
     host.write('table-sda', 'label: gpt\nlabel-id: NOW\n');
     host.write('table-sdb', 'label: gpt\nlabel-id: now\n');
     expect(script()).toBe('sda');
-    expect(script('for name in sda sdb; do echo naa.1 > "$WB_SYS/class/block/$name/wwid"; done')).toBe('');
+    const both = (file: string) =>
+      `for name in sda sdb; do echo naa.1 > "$WB_SYS/class/block/$name/${file}"; done`;
+    expect(script(both('wwid'))).toBe('');
+    for (const name of ['sda', 'sdb']) rmSync(host.path(`sys/class/block/${name}/wwid`));
+    expect(script()).toBe('sda');
+    expect(script(both('serial'))).toBe('');
   });
 });

@@ -50,20 +50,20 @@ is_chosen() {
   is_same_disk "$1" || [ "$(table_on "$1")" = "$(table_on "$CHOSEN")" ]
 }
 
-# is_same_disk DISK: as CHOSEN. Two ways to one disk have one WWN; where there is none, one serial and one size.
+# is_same_disk DISK: as CHOSEN; two ways to one disk have one WWN.
 is_same_disk() {
-  local here there
-  if [ "$1" = "$CHOSEN" ]; then return 0; fi
-  here=$(disk_wwn "$CHOSEN") there=$(disk_wwn "$1")
-  if [ -n "$here$there" ]; then [ "$here" = "$there" ]; return; fi
-  [ -n "$(disk_serial "$1")" ] && [ "$(disk_serial "$1") $(disk_bytes "$1")" = "$(disk_serial "$CHOSEN") $(disk_bytes "$CHOSEN")" ]
+  [ "$1" = "$CHOSEN" ] || { [ -n "$(disk_wwn "$1")" ] && [ "$(disk_wwn "$1")" = "$(disk_wwn "$CHOSEN")" ]; }
 }
 
 # twin: another disk with the table of this very install, which an earlier try has begun: under its names no kernel could tell the two apart.
+# One with the serial and the size of CHOSEN is left alone: it may be CHOSEN by another way.
 twin() {
-  local name
+  local name serial
+  serial=$(disk_serial "$CHOSEN")
   for name in $(readable_disks); do
-    if may_be_ours "$name" && ! is_same_disk "$name" && is_named_now "$(table_on "$name")"; then echo "$name"; return; fi
+    if ! may_be_ours "$name" || is_same_disk "$name"; then continue; fi
+    if [ -n "$serial" ] && [ "$(disk_serial "$name") $(disk_bytes "$name")" = "$serial $(disk_bytes "$CHOSEN")" ]; then continue; fi
+    if is_named_now "$(table_on "$name")"; then echo "$name"; return; fi
   done
 }
 
