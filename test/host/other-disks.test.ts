@@ -86,6 +86,12 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(existsSync(host.path('run/work/reason'))).toBe(false);
   });
 
+  test('one that an earlier try still has is left alone, and what is mounted there stays', () => {
+    host.write('run/other/sda/boot/warmboot/a/valid', '');
+    expect(led('mounted_at() { [ "$1" = "$WB_RUN/other/sda/boot" ]; }')).toBe('');
+    expect(existsSync(host.path('run/other/sda/boot/warmboot/a/valid'))).toBe(true);
+  });
+
   test('one that hangs is left to itself, and nothing waits for it any more', () => {
     const hangs = `LEAD_SECONDS=0; put_loader() { while [ ! -e "$T/over" ]; do command sleep 0.1; done; }
       sync() { echo synced > "$T/synced"; }

@@ -30,7 +30,7 @@ in_time() {
   local name work since ended
   name=$1 ended=$WB_RUN/other/$1/ended
   shift
-  rm -rf "${ended%/*}"
+  rm -f "$ended"
   mkdir -p "${ended%/*}"
   ( "$@"; : > "$ended" ) &
   work=$! since=$(uptime_seconds)
@@ -75,6 +75,8 @@ lead_here() (
     unmount_disk
     exit 1
   }
+  # An earlier try that hung may still have it.
+  if is_mounted "$BOOT" || is_mounted "$STATE"; then exit; fi
   if is_chosen "$1" || ! is_of_this_host "$1"; then exit; fi
   CHOSEN=$1
   if is_write_protected "$CHOSEN"; then fail 'it takes no writes'; fi
