@@ -6,7 +6,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   truncateSync,
   writeFileSync,
@@ -16,11 +15,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { inCheckout } from '../../lab/paths.ts';
 import { AGENT, INSTALLER } from '../host/shell.ts';
+import { kernelModules } from '../interop/user-mode-linux.ts';
 import { makePayload, PAYLOAD } from './payload.ts';
 
 /** A Linux kernel that runs as a process of ours, from the Debian package `user-mode-linux`. */
 const KERNEL = '/usr/bin/linux.uml';
-const KERNEL_MODULES = '/usr/lib/uml/modules';
 const MIB = 2 ** 20;
 export const DISK_BYTES = 90 * MIB;
 
@@ -110,18 +109,13 @@ function prepare(folder: string, programs: string, mutations: readonly Mutation[
     writeFileSync(join(lib, file), changed);
   }
   // As the first program it gets what the kernel's command line says; folders may have names with blanks.
-  const words = Object.entries({ CHECKOUT: inCheckout('.'), WORK: folder, KERNEL_MODULES: modules() });
+  const words = Object.entries({ CHECKOUT: inCheckout('.'), WORK: folder, KERNEL_MODULES: kernelModules() });
   const environment = words.map(([name, value]) => `export ${name}='${value}'\n`).join('');
   writeFileSync(
     join(folder, 'init'),
     `#!/bin/sh\n${environment}exec '${inCheckout('test/power-cut/machine.sh')}'\n`,
   );
   chmodSync(join(folder, 'init'), 0o755);
-}
-
-function modules(): string {
-  const [version = ''] = readdirSync(KERNEL_MODULES);
-  return join(KERNEL_MODULES, version);
 }
 
 /** A disk with a cache of its own: what was not flushed may be lost. */
