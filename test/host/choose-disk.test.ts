@@ -149,11 +149,13 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('by this very install comes before one that is as good', () => {
       holds('sdc', 'now');
       expect([finds('smallest'), finds('first-empty')]).toEqual(['sdc', 'sdc']);
+      const wipe = 'M_INSTALL_WIPE=true';
+      expect([finds('smallest', wipe), finds('first-empty', wipe)]).toEqual(['sdc', 'sdc']);
       expect(finds('serial=none')).toMatch(/^1 no disk fits/);
       host.write('sys/class/block/sdc/size', '1000001');
       expect([finds('smallest'), finds('first-empty')]).toEqual(['sda', 'sdc']);
       expect(finds('first-empty,max=1MB')).toMatch(/^1 no disk fits/);
-      expect(finds('smallest', 'M_INSTALL_WIPE=true')).toBe('sda');
+      expect(finds('smallest', wipe)).toBe('sda');
     });
 
     test.each(['before', '0xOLD'])(

@@ -15,7 +15,7 @@ const kept = () => existsSync(host.path('run/token')) && readFileSync(host.path(
 describe.each(SHELLS)('in %s', (...shell) => {
   const claim = (status: string, own = 'mine') => {
     host.write('status', status);
-    const script = `M_ATTEMPT=att-1 M_HOST=mine OWN_HOST=${own}; claim && echo claimed; cat "$WB_RUN/curl.conf"`;
+    const script = `M_ATTEMPT=att-1 M_HOST=mine TOKEN_OF=${own}; claim && echo claimed; cat "$WB_RUN/curl.conf"`;
     return host.run(shell, script, INSTALL).out;
   };
 
@@ -25,10 +25,15 @@ describe.each(SHELLS)('in %s', (...shell) => {
   });
 
   test('that of another host is not this one’s; the one that is made then stays while the server is away', () => {
-    const script = `M_ATTEMPT=att-1 M_HOST=mine OWN_HOST=other
+    const script = `M_ATTEMPT=att-1 M_HOST=mine TOKEN_OF=other
       claim; cp "$WB_RUN/token" "$T/first"; claim; cmp "$WB_RUN/token" "$T/first" && cat "$T/first"`;
     host.write('status', '503');
     expect(host.run(shell, script, INSTALL).out).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('a claim whose answer is lost may have been taken: its token is used from then on', () => {
+    expect(claim('000', 'other')).toMatch(/Bearer [0-9a-f]{64}/);
+    expect(claim('503', 'mine')).not.toContain('Bearer the-token');
   });
 
   test('a refused token is tried no more: the next claim brings one that was made anew', () => {

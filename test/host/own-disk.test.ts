@@ -123,12 +123,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
       expect(boots('answered')).toBe('');
       expect(readFileSync(host.path('run/log'), 'utf8')).toContain('disk sda belongs to another host');
       expect(readFileSync(host.path('run/boot/grub/grubenv'), 'utf8')).toContain('tries_a=3');
-      expect(boots('')).toBe('slot a');
+      // Not since either, should it fall silent.
+      expect(boots('')).toBe('');
+      expect(boots('', 'M_HOST=')).toBe('slot a');
     });
 
     test('nor where it is known by the disk that the host has left, and nobody answers', () => {
       disk('sda', '52:54:00:00:00:99', '70');
-      expect(boots('', 'OWN_DISK=sdx OWN_HOST=52:54:00:00:00:01')).toBe('');
+      expect(boots('', 'M_HOST= OWN_DISK=sdx OWN_HOST=52:54:00:00:00:01')).toBe('');
       expect(readFileSync(host.path('run/log'), 'utf8')).toContain('disk sda belongs to another host');
     });
 
@@ -156,20 +158,20 @@ describe.each(SHELLS)('in %s', (...shell) => {
   });
 
   test.each([
-    ['the server wants its token', '401', 'sda token-sda'],
-    ['nobody wants to know more', '404', 'sda token-sda'],
-  ])('a disk that comes late, behind one that is nobody’s, where %s', (_, status, result) => {
+    ['the server wants its token', '401', 'sda token-sda', 'answered'],
+    ['nobody wants to know more', '404', 'sda token-sda', ''],
+  ])('a disk that comes late, behind one that is nobody’s, where %s', (_, status, result, how) => {
     host.disk('nvme0n1', {});
     disk('sda', '52:54:00:00:00:01', '7');
     late('sda');
     const script = `eval "$(sed '/^\\. /d; /^main$/d' '${join(INSTALLER, 'installer')}')"
       introduce() { return 1; }
       told_to_wait() { return 1; }
-      boot_disk() { echo "boots with '$OWN_DISK'"; }
+      boot_disk() { echo "boots with '$OWN_DISK' \${2:-}"; }
       wait_said() { :; }
       HTTP_STATUS=${status}; look_for_disks; no_order 4; no_order 4; appear sda; no_order 4
       echo "$OWN_DISK $(cat "$WB_RUN/token")"`;
-    expect(said(script)).toBe(`boots with ''\nboots with ''\n${result}`);
+    expect(said(script)).toBe(`boots with '' ${how}\nboots with '' ${how}\n${result}`);
   });
 
   /** Its seconds are over at once by its own clock, which says 100 at first; see {@link late}. */
@@ -298,6 +300,15 @@ describe.each(SHELLS)('in %s', (...shell) => {
         find_disk() { CHOSEN=nvme0n1; appear sda; }
         install_allowed; echo "$? $OWN_DISK $OWN_HOST $(cat "$WB_RUN/token")"`;
       expect(said(script)).toBe('2 sda 52:54:00:00:00:01 claimed');
+    });
+
+    test('nor does the token of another host take the place of one that was made for this order', () => {
+      host.write('sys/class/net/eth1/address', '52:54:00:00:00:02\n');
+      const script = `M_HOST=52:54:00:00:00:02 TOKEN_OF=$M_HOST SERIAL_OF=$M_HOST SERIAL_SEEN=9; echo made > "$WB_RUN/token"
+        wait_for_disks 8; find_own_disk; echo "$OWN_DISK $SERIAL_SEEN $(cat "$WB_RUN/token")"`;
+      expect(said(script)).toBe('sda 9 made');
+      disk('sdb', '52:54:00:00:00:02', '12');
+      expect(said(script)).toBe('sdb 12 token-sdb');
     });
 
     test('where the host has moved on from the disk that is there, its new one may still come', () => {

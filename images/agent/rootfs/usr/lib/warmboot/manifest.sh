@@ -158,7 +158,8 @@ serial_last() {
 }
 
 serial_seen() {
-  if [ "${SERIAL_OF:-$M_HOST}" != "$M_HOST" ]; then SERIAL_SEEN=0 SERIAL_OF=$M_HOST; fi
+  if [ "${SERIAL_OF:-$M_HOST}" != "$M_HOST" ]; then SERIAL_SEEN=0; fi
+  SERIAL_OF=$M_HOST
   if [ "$1" -le "$(serial_last)" ]; then return 0; fi
   SERIAL_SEEN=$1
   # What cannot be kept is remembered until the next boot, and the manifest is no worse for it.

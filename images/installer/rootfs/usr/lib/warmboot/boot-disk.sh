@@ -118,12 +118,14 @@ is_port() {
 take_over() {
   OWN_HOST=$owner
   OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
-  if is_self "$OWN_HOST"; then
+  # Once the server has said which host this machine is now, no other's will do.
+  if is_self "$OWN_HOST" && [ "${M_HOST:-$OWN_HOST}" = "$OWN_HOST" ]; then
     if [ "${SERIAL_OF:-$OWN_HOST}" != "$OWN_HOST" ]; then SERIAL_SEEN=0; fi
     SERIAL_SEEN=$(serial_last) SERIAL_OF=$OWN_HOST
   fi
   # The token that this install was claimed with stays: the server knows no other any more.
-  if [ -s "$STATE/token" ] && [ -z "${CLAIMED:-}" ]; then
+  if [ -s "$STATE/token" ] && [ -z "${CLAIMED:-}" ] && { [ -z "${TOKEN_OF:-}" ] || [ "$TOKEN_OF" != "${M_HOST:-}" ] || [ "$OWN_HOST" = "$M_HOST" ]; }; then
+    TOKEN_OF=$OWN_HOST
     cp "$STATE/token" "$WB_RUN/token"
     use_token "$(cat "$WB_RUN/token")"
   fi
@@ -155,7 +157,7 @@ knows_itself() {
 boot_disk() {
   local name arguments
   for name in $OWN_DISK $(candidates); do
-    if { [ -n "${2:-}" ] || knows_itself; } && is_warmboot_disk "$name" && is_anothers "$name"; then
+    if { [ -n "${2:-}${M_HOST:-}" ] || knows_itself; } && is_warmboot_disk "$name" && is_anothers "$name"; then
       say "disk $name belongs to another host, so its system is not started"
       continue
     fi

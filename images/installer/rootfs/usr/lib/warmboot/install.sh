@@ -53,13 +53,19 @@ holds_this_attempt() {
 # takes another claim where nothing followed the first, so a refused machine goes on asking.
 claim() {
   # What came from the disk of another host is that one's.
-  if [ -z "${CLAIMED:-}${TOKEN_MADE:-}" ] && [ "${OWN_HOST:-$M_HOST}" != "$M_HOST" ]; then rm -f "$WB_RUN/token"; fi
+  if [ -z "${CLAIMED:-}" ] && [ "${TOKEN_OF:-$M_HOST}" != "$M_HOST" ]; then rm -f "$WB_RUN/token"; fi
   if [ ! -s "$WB_RUN/token" ]; then
-    TOKEN_MADE=yes
     od -An -N32 -tx1 /dev/urandom | tr -d ' \n' > "$WB_RUN/token"
   fi
-  request 20 "$WB_RUN/answer" --data-urlencode "attempt=$M_ATTEMPT" --data-urlencode "token@$WB_RUN/token" \
-    "$SERVER/boot/hosts/$HOST/claims" || { say "the server does not answer the claim"; ETAG=''; return 1; }
+  TOKEN_OF=$M_HOST
+  if ! request 20 "$WB_RUN/answer" --data-urlencode "attempt=$M_ATTEMPT" --data-urlencode "token@$WB_RUN/token" \
+    "$SERVER/boot/hosts/$HOST/claims"; then
+    say "the server does not answer the claim"
+    # It may have taken it all the same.
+    use_token "$(cat "$WB_RUN/token")"
+    ETAG=''
+    return 1
+  fi
   case $HTTP_STATUS in
     200 | 201) CLAIMED=yes; use_token "$(cat "$WB_RUN/token")" ;;
     409)

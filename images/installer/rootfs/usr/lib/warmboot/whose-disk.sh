@@ -44,7 +44,6 @@ find_disk() {
   choose_disk "$M_INSTALL_DISK"
   result=$? chosen=$CHOSEN
   case $result/$M_INSTALL_WIPE/${M_INSTALL_DISK%%,*} in
-    0/true/*) return 0 ;;
     0/*/smallest | 0/*/first-empty) if is_own "$CHOSEN"; then return 0; fi ;;
     1/*/first-empty) read_rule "$M_INSTALL_DISK" || return 1 ;;
     *) return "$result" ;;
