@@ -104,7 +104,7 @@ test('who works only reports meanwhile, and learns of it by that', async () => {
 
 test('an installer that was about to claim does so at its next look', async () => {
   host.write('run/token', TOKEN);
-  const claim = `. '${join(INSTALLER, 'install.sh')}'; M_ATTEMPT=${attempt}; claim; echo "claim $?"`;
+  const claim = `. '${join(INSTALLER, 'install.sh')}'; M_ATTEMPT=${attempt} M_HOST=$HOST; claim; echo "claim $?"`;
   await replace(moveAway);
   const out = await says(`${claim}; manifest_fetch 0; ${claim}`);
   expect(out).toMatch(/^claim 1$.*^claim 0$/ms);

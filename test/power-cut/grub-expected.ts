@@ -23,8 +23,16 @@ export function expectedOf(disk: DiskState, bootAt: number): Expected {
   const before = parseGrubenv(file?.content);
   const { slot, trial } = grubChoice(valid, before);
   const written = (boot && file?.clusters.map((cluster) => boot.placeOf(cluster))) ?? [];
-  const answer = startOfSlot(boot, trial ?? slot, trial !== null);
+  const start = startOfSlot(boot, trial ?? slot, trial !== null);
+  const answer = [start, ...complaints(boot, before)].join('; ');
   return { answer, valid, before, after: afterGrub(valid, before), written };
+}
+
+/** What GRUB says on its way: between a valid slot and the name of its host that disk is looked for elsewhere first. */
+function complaints(boot: FatVolume | null, grubenv: Grubenv | null): string[] {
+  const host = grubenv?.get('moved') || grubenv?.get('host');
+  const name = `/warmboot/host-${host}`;
+  return host && !isFile(boot, name) ? [`error: no such device: ${name}.`] : [];
 }
 
 function isFile(boot: FatVolume | null, path: string): boolean {
