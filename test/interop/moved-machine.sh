@@ -3,8 +3,8 @@
 # the other, as the installer does but for the system itself, says what came of it, and switches itself off.
 #
 # From the environment: LIB (installer and agent in one folder), KERNEL_MODULES, LAYOUTS (a folder with the server's tables, by attempt),
-# INSTALLS (words ATTEMPT/DISK/SLOT, and behind that what else: /cut, the power goes before the slot is written; /older, by a release with
-# another grub.cfg; /other, of another host).
+# INSTALLS (words ATTEMPT/DISK/SLOT, and behind that what else: /cut, the power goes before the slot is written; /older, by a release
+# whose GRUB leads nowhere; /other, of another host).
 set -u
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 mount -t proc proc /proc
@@ -48,7 +48,7 @@ install_on() {
   ( install_work "$(device "$CHOSEN")" )
   echo "install on $2: $(cat "$WB_RUN/work/reason" 2> /dev/null)"
   if [ "$MORE" = older ]; then
-    sed -i '/moved/d; s/^function follow.*/function follow { true; }\nfunction unused {/' "$BOOT/grub/grub.cfg"
+    sed -i '/^load_env /s/ host moved / /' "$BOOT/grub/grub.cfg"
   fi
   unmount_disk
   # What an installer knows that starts anew.

@@ -36,7 +36,7 @@ own_disk_by() {
   [ -n "$found" ]
 }
 
-# is_better: than the one found before.
+# is_better: the disk that own_disk_by looks at, than the one it found before.
 is_better() {
   if [ "$owner" = "$OWN_HOST" ]; then [ "$(installed_at)" -gt "$installed" ]; else [ "$owner" = "${M_HOST:-${HOST:-}}" ]; fi
 }
@@ -115,6 +115,7 @@ is_port() {
   grep -qixF "$1" "$WB_SYS"/class/net/*/address 2> /dev/null
 }
 
+# take_over: what the disk that own_disk_by looks at says of this host.
 take_over() {
   OWN_HOST=$owner
   OWN_GUID=$(cat "$STATE/disk" 2> /dev/null)
@@ -147,7 +148,7 @@ more_disks() {
   if ! knows_itself; then find_own_disk || :; fi
 }
 
-# knows_itself: by a disk that names one of its cards.
+# knows_itself: by a disk that names one of its cards, or the host that the server takes it for.
 knows_itself() {
   [ -n "$OWN_DISK" ] && is_self "$OWN_HOST"
 }
