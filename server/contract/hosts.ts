@@ -67,9 +67,16 @@ export const newHostSchema = z
 
 export const approvalSchema = z
   .strictObject({
+    as: z.string().max(64).optional().openapi({
+      description:
+        'a MAC of a host: its board or a card was replaced, and this machine is that host from now on; nothing else is said with it',
+    }),
     image: imageRef.optional(),
     wipe: z.boolean().optional().openapi({ description: 'the first install may overwrite foreign data' }),
     ...hostFields,
+  })
+  .refine((wish) => wish.as === undefined || Object.keys(wish).length === 1, {
+    message: 'say either which host it is (as), or what it shall be: a host keeps what was said of it',
   })
   .openapi('Approval');
 

@@ -1,16 +1,17 @@
 import { decide, forgetAt } from '../core/discovery.ts';
 import { type EnrolmentTrigger, mayMove, moveEnrolment, requireMove } from '../core/enrolment-moves.ts';
 import type { Host } from '../core/host.ts';
-import { isWaiting } from '../core/meet-inventory.ts';
+import type { Mac } from '../core/mac.ts';
+import { gain, isWaiting } from '../core/meet-inventory.ts';
 import { nextStep } from '../core/next-step.ts';
 import type { Decision, InventoryRecord, Records } from '../core/ports.ts';
-import type { Expected } from '../core/revision.ts';
+import { type Expected, requireRevision } from '../core/revision.ts';
 import { requireRoom } from '../core/slot-room.ts';
 import type { DiscoveryUseCases } from '../core/use-cases.ts';
 import { approved } from './approve.ts';
 import { type Context, change, event, layoutOf, slotCountOf } from './context.ts';
 import { bootOf } from './manifests.ts';
-import { findHost, macOf, onHost } from './one-host.ts';
+import { findHost, macOf, notEnrolled, onHost } from './one-host.ts';
 import { checked, target } from './orders.ts';
 import { ruled, wantedBy } from './rulings.ts';
 
@@ -73,6 +74,30 @@ export function discoveryCases(context: Context): DiscoveryUseCases {
         const { host, events } = approved(context, records, waiting, { ...order, actor: by, reason });
         return { answer: undefined, hosts: [host], events };
       });
+    },
+
+    async approveAs(by, macText, asText, expected = null) {
+      const [mac, as] = [macOf(macText), macOf(asText)];
+      await change(context, { macs: [mac, as] }, (records) => {
+        const of = (one: Mac) => {
+          const host = records.hosts.find(({ enrolment }) => enrolment.macs.includes(one));
+          if (!host) throw notEnrolled(one);
+          return host;
+        };
+        const waiting = of(mac);
+        requireRevision(waiting, expected);
+        const host = gain(of(as), waiting);
+        const { macs } = waiting.enrolment;
+        const record = records.inventory(waiting.enrolment.id);
+        return {
+          answer: undefined,
+          hosts: [host],
+          removed: [waiting.enrolment.id],
+          inventories: record ? [{ hostId: host.enrolment.id, record }] : [],
+          events: [event('merged', host, by, `an operator says that it is now ${macs.join(', ')}`, { macs })],
+        };
+      });
+      return findHost(context, macText);
     },
 
     setIgnored(by, macText, ignored, expected = null) {

@@ -78,6 +78,7 @@ function moved(
       return moveAttempt(attempt, on, facts, { workBootId: report.bootId, progress });
     }
     case 'installed':
+      return moveAttempt(attempt, on, facts, { workBootId: report.bootId, workDisk: report.disk });
     case 'staged':
     case 'switching':
       return moveAttempt(attempt, on, facts, { workBootId: report.bootId });

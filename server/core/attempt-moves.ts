@@ -48,6 +48,8 @@ const CONDITIONS = {
   'it is the boot that did the work': ({ workBootId }, { report }) => report?.bootId === workBootId,
   'it is a later boot than the one that did the work': ({ workBootId }, { report }) =>
     report?.bootId !== workBootId,
+  'it comes from another disk than the one that was installed': ({ workDisk }, { report }) =>
+    typeof workDisk === 'string' && typeof report?.disk === 'string' && report.disk !== workDisk,
   'this boot runs another image': ({ digest }, { report, observation }) =>
     observation?.bootId === report?.bootId &&
     observation?.environment === 'os' &&
@@ -85,6 +87,15 @@ export type AttemptMove = {
   /** Why it moves, or why it does not. Where the host gave a reason for an end, that one is kept. */
   readonly reason: string;
 };
+
+/** The old disk of a host that was installed on another one: whatever runs there, it is not what was ordered. */
+const STARTED_ELSEWHERE = {
+  kind: 'install',
+  when: 'it comes from another disk than the one that was installed',
+  to: 'failed',
+  reason:
+    "the machine was started from another disk than the one that was installed: let its firmware start that one first, or take the other's boot loader away",
+} as const satisfies Partial<AttemptMove>;
 
 /** The moves of an attempt: the first line that fits decides. A test holds that one fits whatever happens. */
 export const ATTEMPT_MOVES: readonly AttemptMove[] = [
@@ -166,6 +177,7 @@ export const ATTEMPT_MOVES: readonly AttemptMove[] = [
   },
   { on: 'switching', to: 'refused', reason: 'came late: the image was started already' },
 
+  { on: 'booted', ...STARTED_ELSEWHERE },
   { on: 'booted', when: 'it names another image', to: 'unmoved', reason: 'another image runs' },
   {
     on: 'booted',
@@ -181,6 +193,7 @@ export const ATTEMPT_MOVES: readonly AttemptMove[] = [
   },
   { on: 'booted', to: 'confirming', reason: 'the image runs and has to prove itself' },
 
+  { on: 'confirmed', ...STARTED_ELSEWHERE },
   {
     on: 'confirmed',
     when: 'it names another image',
@@ -212,6 +225,7 @@ export const ATTEMPT_MOVES: readonly AttemptMove[] = [
 
   { on: 'failed', to: 'failed', reason: 'the host gave no reason' },
 
+  { on: 'image-runs', ...STARTED_ELSEWHERE },
   { on: 'image-runs', when: 'it names another image', to: 'unmoved', reason: 'another image runs' },
   {
     on: 'image-runs',

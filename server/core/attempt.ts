@@ -45,6 +45,8 @@ export type Attempt = {
   readonly fresh: boolean;
   /** The last boot that worked on it before the jump: only another boot id proves that the machine has jumped. */
   readonly workBootId: string | null;
+  /** The disk that the installer has written, as it names it; null: it has not said so. */
+  readonly workDisk: string | null;
   readonly phase: AttemptPhase;
   readonly progress: Progress | null;
   readonly outcome: AttemptOutcome | null;
@@ -91,6 +93,7 @@ export function begin(
   return {
     ...facts,
     phase: 'pending',
+    workDisk: null,
     progress: null,
     outcome: null,
     reason: facts.kind === 'install' ? 'waits for the machine to netboot' : 'waits for the agent to ask',

@@ -18,6 +18,8 @@ export type Manifest = {
   readonly serial: number;
   /** The host's first MAC. */
   readonly host: string;
+  /** All its MACs: a machine that has lost its first card, or got another board, knows itself by another. */
+  readonly macs: readonly string[];
   readonly attempt: string | null;
   readonly action: NextStep['action'];
   readonly reason: string;
@@ -101,6 +103,7 @@ export function manifest(
     version: 1,
     serial: enrolment.serial,
     host: enrolment.macs[0] ?? '',
+    macs: enrolment.macs,
     attempt: step.attempt?.id ?? null,
     action: step.action,
     reason: step.reason,
@@ -136,6 +139,7 @@ export function manifestText(manifest: Manifest & { readonly trust?: number }): 
   const file = { url: null, sha256: null, bytes: null };
   return shellText({
     ...manifest,
+    macs: manifest.macs.join(' '),
     image: manifest.image ?? { name: null, digest: null },
     kernel: manifest.kernel ?? file,
     initrd: manifest.initrd ?? file,

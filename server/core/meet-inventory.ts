@@ -1,4 +1,4 @@
-import { mayMove } from './enrolment-moves.ts';
+import { mayMove, requireMove } from './enrolment-moves.ts';
 import type { Enrolment, Host } from './host.ts';
 import { type Inventory, macsOf } from './inventory.ts';
 import type { Mac } from './mac.ts';
@@ -57,6 +57,18 @@ export function meetInventory(mac: Mac, facts: Inventory, holders: readonly Hold
     absorbed: joined.filter((host) => host !== home),
     refused,
   };
+}
+
+/**
+ * A board or a card was replaced: an operator says that a machine which waits is a host that is known. The host has its MACs from then
+ * on, behind its own, the first of which is its name.
+ * @throws WarmbootError `conflict` for a machine that does not wait, or a host that does not take part
+ */
+export function gain(host: Host, waiting: Host): Host {
+  requireMove(waiting.enrolment, 'join');
+  requireMove(host.enrolment, 'gain');
+  const macs = [...host.enrolment.macs, ...waiting.enrolment.macs];
+  return { ...host, enrolment: { ...host.enrolment, macs } };
 }
 
 /** Why a host stays apart from a machine that names one of its MACs; null when it is the same machine. */

@@ -18,7 +18,7 @@ export function moveAttempt(
   attempt: OpenAttempt,
   on: AttemptTrigger,
   facts: AttemptFacts & { readonly patience: Patience },
-  work: Partial<Pick<Attempt, 'workBootId' | 'progress'>> = {},
+  work: Partial<Pick<Attempt, 'workBootId' | 'workDisk' | 'progress'>> = {},
   said: string | null = null,
 ): MovedAttempt {
   const { to, reason } = attemptMove(attempt, on, facts);

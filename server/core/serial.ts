@@ -20,5 +20,5 @@ function visible(host: Host, slotCount: number): string {
     host.enrolment;
   const wants = [action, slot, digest, attempt?.id, attempt?.wipe, reason, host.observation?.disk];
   const settings = [layout, diskRule, append, switchMode, trialSeconds, rateBytes, readBack];
-  return JSON.stringify([wants, macs[0], settings, assignment, filesTold(host)?.sha256]);
+  return JSON.stringify([wants, macs, settings, assignment, filesTold(host)?.sha256]);
 }

@@ -204,6 +204,11 @@ export type DiscoveryUseCases = {
   setPolicy(by: By, policy: DiscoveryPolicy, expected: number): Promise<PolicyEdition | null>;
   /** Lets a machine take part; with an image, that is the order to install it. */
   approve(by: By, mac: string, wish: Approval, expected?: Expected): Promise<Host>;
+  /**
+   * A board or a card was replaced: a machine that waits is the host `as`, which has its MACs and its inventory from then on.
+   * @returns that host
+   */
+  approveAs(by: By, mac: string, as: string, expected?: Expected): Promise<Host>;
   /** By hand: the machine is left to its disk, or waits again. Rules pass over it from then on. */
   setIgnored(by: By, mac: string, ignored: boolean, expected?: Expected): Promise<Host>;
   inventory(mac: string): Promise<InventoryRecord | null>;

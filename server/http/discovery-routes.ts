@@ -14,12 +14,15 @@ export function addDiscoveryRoutes(
   discovery: DiscoveryUseCases,
   view: (host: Host) => HostView,
 ): void {
-  app.openapi(hostRoutes.approveHost, async (c) =>
-    c.json(
-      view(await discovery.approve(byOf(c), c.req.valid('param').mac, c.req.valid('json'), expectedIn(c))),
-      200,
-    ),
-  );
+  app.openapi(hostRoutes.approveHost, async (c) => {
+    const { mac } = c.req.valid('param');
+    const { as, ...wish } = c.req.valid('json');
+    const approved =
+      as === undefined
+        ? await discovery.approve(byOf(c), mac, wish, expectedIn(c))
+        : await discovery.approveAs(byOf(c), mac, as, expectedIn(c));
+    return c.json(view(approved), 200);
+  });
   app.openapi(hostRoutes.ignoreHost, async (c) =>
     c.json(
       view(

@@ -22,6 +22,7 @@ export function attemptView({
   wipe: __,
   fresh: ___,
   workBootId: ____,
+  workDisk: _____,
   ...attempt
 }: Attempt) {
   return { ...attempt, image: ref, rollout: rolloutId };

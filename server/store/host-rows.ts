@@ -90,12 +90,12 @@ export function hostRows(db: Db) {
   const putMac = db.prepare('INSERT INTO host_macs VALUES (?, ?, ?)');
   const remove = db.prepare('DELETE FROM hosts WHERE id = ?');
   const putAttempt = db.prepare(`
-    INSERT INTO attempts (id, host_id, kind, digest, ref, cause, wipe, fresh, work_boot_id, phase, progress_phase,
+    INSERT INTO attempts (id, host_id, kind, digest, ref, cause, wipe, fresh, work_boot_id, work_disk, phase, progress_phase,
       bytes_done, bytes_total, outcome, reason, created_at, phase_at, deadline, ended_at, power, ordinal, rollout_id)
-    VALUES (:id, :hostId, :kind, :digest, :ref, :cause, :wipe, :fresh, :workBootId, :phase,
+    VALUES (:id, :hostId, :kind, :digest, :ref, :cause, :wipe, :fresh, :workBootId, :workDisk, :phase,
       :progressPhase, :bytesDone, :bytesTotal, :outcome, :reason, :createdAt, :phaseAt, :deadline, :endedAt, :power,
       (SELECT coalesce(max(ordinal), 0) + 1 FROM attempts WHERE host_id = :hostId), :rolloutId)
-    ON CONFLICT (id) DO UPDATE SET work_boot_id = :workBootId, phase = :phase, progress_phase = :progressPhase,
+    ON CONFLICT (id) DO UPDATE SET work_boot_id = :workBootId, work_disk = :workDisk, phase = :phase, progress_phase = :progressPhase,
       bytes_done = :bytesDone, bytes_total = :bytesTotal, outcome = :outcome, reason = :reason,
       phase_at = :phaseAt, deadline = :deadline, ended_at = :endedAt, power = :power`);
   const putObservation = db.prepare(`
@@ -319,6 +319,7 @@ function attemptOf(row: Row): Attempt {
     wipe: row.wipe === 1,
     fresh: row.fresh === 1,
     workBootId: row.work_boot_id as string | null,
+    workDisk: row.work_disk as string | null,
     phase: row.phase as Attempt['phase'],
     progress:
       row.progress_phase === null

@@ -58,6 +58,8 @@ async function withRules(policy: PolicyView, refuse = false) {
   return { state, server, cli };
 }
 
+const OLD = '52:54:00:00:00:0d';
+
 describe('approve', () => {
   test('every option is sent', async () => {
     const server = await adminServer({ [`POST ${AT}/approve`]: () => approved });
@@ -75,6 +77,17 @@ describe('approve', () => {
     expect([code, stdout]).toEqual([
       0,
       `${MAC} is approved for debian-13:latest: debian-13 is to be installed\n`,
+    ]);
+  });
+  test('as a host whose board was replaced', async () => {
+    const server = await adminServer({
+      [`POST ${AT}/approve`]: () => ({ ...approved, macs: [OLD, MAC], mac: OLD }),
+    });
+    const { code, stdout } = await run(['approve', MAC, '--as', OLD, '--server', server.url]);
+    expect(server.asked[0]?.body).toEqual({ as: OLD });
+    expect([code, stdout]).toEqual([
+      0,
+      `${OLD} has these cards now: ${OLD}, ${MAC}: debian-13 is to be installed\n`,
     ]);
   });
   test('a machine that is no longer there: the sentence of the server', async () => {

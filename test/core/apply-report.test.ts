@@ -228,6 +228,45 @@ describe('the image runs, whatever brought it there', () => {
   });
 });
 
+describe('an install of a machine that has two disks', () => {
+  const installed = (report: Partial<Report>) => {
+    const { host } = judged({ kind: 'install', phase: 'writing' }, { kind: 'installed', disk: 'new' });
+    const full = reportWith({
+      ...USUAL[report.kind ?? 'booted'],
+      kind: 'booted',
+      bootId: 'boot-2',
+      ...report,
+    });
+    return applyReport(host, full, NEW, NOW, PATIENCE).host;
+  };
+
+  test.each([
+    { kind: 'booted', attempt: null },
+    { kind: 'booted', attempt: null, digest: A },
+    { kind: 'booted' },
+    { kind: 'confirmed' },
+  ] as const)('is not proved by the disk that it has left: %j', (report) => {
+    const { attempt, observation } = installed({ ...report, disk: 'old' });
+    expect(attempt).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringMatching('another disk than the one'),
+    });
+    expect(observation?.disk).toBe('old');
+  });
+
+  test.each(['new', null])('and is by the new one, and by an agent that names none: %s', (disk) => {
+    expect(installed({ kind: 'confirmed', disk }).attempt?.outcome).toBe('succeeded');
+  });
+
+  test('what the disk says that is being written, or not heard of yet, ends nothing', () => {
+    const { host } = judged(
+      { kind: 'install', phase: 'writing' },
+      { kind: 'booted', attempt: null, digest: A, disk: 'old' },
+    );
+    expect(host.attempt?.outcome).toBeNull();
+  });
+});
+
 describe('deadlines and progress', () => {
   test('every word of progress gives more time, and is never more than the whole', () => {
     const { host } = judged({ phase: 'staging' }, { kind: 'progress', bytesDone: 9, bytesTotal: 4 });

@@ -40,7 +40,7 @@ const REPORTS = [A, B, null].flatMap((digest) =>
   ['boot-1', 'boot-2'].flatMap((bootId) =>
     [true, false].flatMap((trial) =>
       ['a', 'b', null].map((bootDefault) =>
-        reportWith({ kind: 'booted', digest, bootId, trial, bootDefault, slot: 'b' }),
+        reportWith({ kind: 'booted', digest, bootId, trial, bootDefault, slot: 'b', disk: 'new' }),
       ),
     ),
   ),
@@ -76,6 +76,10 @@ test('every attempt, whatever happens to it, goes by a line of the table, and ev
                       if (outcome !== null && found.to !== 'refused')
                         throw new Error('an ended attempt moved');
                     }
+  for (const on of ['booted', 'confirmed', 'image-runs'] as const) {
+    const said = { now: NOW, report: reportWith({ kind: 'booted', disk: 'old' }) };
+    used.add(attemptMove(attempt({ kind: 'install', phase: 'installed', workDisk: 'new' }), on, said));
+  }
   for (const hasPowerHook of [true, false])
     for (const power of [null, ...POWER_STEPS])
       for (const claim of CLAIMS)

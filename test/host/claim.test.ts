@@ -39,6 +39,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   test('a refused token is tried no more: the next claim brings one that was made anew', () => {
     expect(claim('409')).not.toContain('claimed');
     expect(kept()).toBe(false);
+    expect(readFileSync(host.path('run/tokens.refused'), 'utf8')).toBe('the-token-of-the-disk\n');
     expect(claim('201')).toMatch(/claimed\nheader = "Authorization: Bearer [0-9a-f]{64}"/);
   });
 

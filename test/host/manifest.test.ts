@@ -128,6 +128,19 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(accept({ HOST: '52:54:00:00:00:99' })).toBe(0);
   });
 
+  test('takes one that names a card which it has, or by which it asks, behind a first one which it has not', () => {
+    const [gone, board] = ['52:54:00:00:00:98', '52:54:00:00:00:99'];
+    expect(accept({ HOST: gone, MACS: `${gone} ${board}` })).toBe(1);
+    expect(accept({ HOST: gone, MACS: `${gone} 52:54:00:00:00:01` })).toBe(0);
+    expect(accept({ HOST: gone, MACS: `${gone} ${board}` }, `HOST=${board}`)).toBe(0);
+    // No part of a name, and no pattern, is one.
+    expect(accept({ HOST: gone, MACS: `${board} *` }, 'HOST=52:54:00')).toBe(1);
+    host.write('sys/class/net/eth1/address', `${board.toUpperCase()}\n`);
+    expect(accept({ HOST: gone, MACS: `${gone} ${board}` })).toBe(0);
+    host.write('sys/class/net/eth2/address', '\n');
+    expect(accept({ HOST: gone, MACS: `${gone}  ` })).toBe(1);
+  });
+
   test('a manifest whose signature is wrong changes nothing', () => {
     host.write('helper-verify', '7');
     host.write('body', shellText({ ...GOOD, ACTION: 'install', ATTEMPT: 'x' }));

@@ -86,6 +86,17 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(existsSync(host.path('run/work/reason'))).toBe(false);
   });
 
+  test('one that takes no more writes half-way is not said to lead on: GRUB takes it for the host’s as before', () => {
+    expect(led('rm() { case $* in *host-*) return 1 ;; *) command rm "$@" ;; esac; }')).toBe(
+      'sda /dev/sda moved=mine\n',
+    );
+    expect(log()).toMatch(/disk sda cannot be made to lead .*: its boot partition cannot be written/);
+    const stays = `rm() { :; }; mkdir -p "$WB_RUN/other/sda/boot/warmboot"; true > "$WB_RUN/other/sda/boot/warmboot/host-mine"`;
+    led(stays);
+    expect(log().match(/its boot partition cannot be written/g)).toHaveLength(2);
+    expect(log()).not.toContain('leads to its new one');
+  });
+
   test('one that an earlier try still has is left alone, and what is mounted there stays', () => {
     host.write('run/other/sda/boot/warmboot/a/valid', '');
     expect(led('mounted_at() { [ "$1" = "$WB_RUN/other/sda/boot" ]; }')).toBe('');

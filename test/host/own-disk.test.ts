@@ -77,6 +77,14 @@ describe.each(SHELLS)('in %s', (...shell) => {
     expect(existsSync(host.path('asked'))).toBe(false);
   });
 
+  test('a token by which a claim was refused is not taken from it once more', () => {
+    disk('sda', '52:54:00:00:00:01', '7');
+    host.write('run/tokens.refused', 'token\ntoken-sda\n');
+    expect(found()).toBe('sda 52:54:00:00:00:01 7');
+    host.write('run/tokens.refused', 'token\ntoken-sd\n');
+    expect(found()).toBe('sda 52:54:00:00:00:01 7 token-sda');
+  });
+
   test('one behind USB too', () => {
     disk('sda', '52:54:00:00:00:01', '7', 'pci0/usb1/1-1');
     expect(found()).toBe('sda 52:54:00:00:00:01 7 token-sda');
@@ -121,7 +129,9 @@ describe.each(SHELLS)('in %s', (...shell) => {
     test('of another host: not started where the server has said who this is, for it may run over there', () => {
       disk('sda', '52:54:00:00:00:99', '70');
       expect(boots('answered')).toBe('');
-      expect(readFileSync(host.path('run/log'), 'utf8')).toContain('disk sda belongs to another host');
+      expect(readFileSync(host.path('run/log'), 'utf8')).toContain(
+        'disk sda belongs to another host, 52:54:00:00:00:99, so its system is not started',
+      );
       expect(readFileSync(host.path('run/boot/grub/grubenv'), 'utf8')).toContain('tries_a=3');
       // Not since either, should it fall silent.
       expect(boots('')).toBe('');

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { shellScripts } from '../shell-scripts.ts';
@@ -12,6 +13,12 @@ test('every script for hosts is found', () => {
 test('shellcheck has nothing to say about the scripts for hosts', async () => {
   const { stdout } = await execa('shellcheck', ['-x', '-s', 'sh', ...scripts], { reject: false });
   expect(stdout).toBe('');
+});
+
+/** `:` is a special builtin: a redirection of it that fails ends the shell (POSIX.1-2017, XCU 2.8.1), and no `||` is come to. */
+test('none of them makes a file by the command that would end it where that cannot be made', async () => {
+  for (const script of scripts)
+    expect(await readFile(script, 'utf8'), script).not.toMatch(/(^|[\s;{(&|]): *\d*>/m);
 });
 
 test.each(SHELLS)('%s can read every one of them', async (...shell) => {

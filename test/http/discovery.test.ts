@@ -257,6 +257,54 @@ describe('approval', () => {
     expect((await host(mac)).state).toBe('discovered');
   });
 
+  test('as a host whose board was replaced: it is that host, with its token and all that was said of it', async () => {
+    const [old, mac, other] = [newMac(), newMac(), newMac()];
+    await say(old);
+    const before = (await approve(old, { image: 'one', labels: { rack: '7' } })).json;
+    const claim = { attempt: before.attempt.id, token: 'f'.repeat(64) };
+    await server.boot(`/boot/hosts/${old}/claims`, { body: claim });
+    await say(mac, machine([mac, other]));
+    const path = `/boot/hosts/${mac}/manifest`;
+    const { etag } = (await server.boot(path)).headers;
+    const headers = { authorization: `Bearer ${claim.token}` };
+    const woken = server.boot(`${path}?wait=30`, { headers: { ...headers, 'if-none-match': etag ?? '' } });
+    const { status, json } = await approve(mac, { as: old });
+    expect([status, json]).toMatchObject([
+      200,
+      {
+        mac: old,
+        macs: [old, mac, other],
+        state: 'installing',
+        labels: { rack: '7' },
+        image: { ref: 'one' },
+      },
+    ]);
+    expect((await woken).json).toMatchObject({ action: 'install', host: old, macs: [old, mac, other] });
+    expect((await server.boot(path)).status).toBe(401);
+    expect(await host(old)).toMatchObject({ inventory: { nics: [{ mac }, { mac: other }] } });
+    expect((await kinds(other)).at(-1)).toBe('merged');
+  });
+
+  test('as a host is refused where that or this is none, or more is said', async () => {
+    const [mac, waits, taken] = [newMac(), newMac(), newMac()];
+    for (const each of [mac, waits, taken]) await say(each);
+    await approve(taken);
+    const answers = [
+      await approve(mac, { as: newMac() }),
+      await approve(mac, { as: 'x' }),
+      await approve(mac, { as: taken, image: 'one' }),
+      await approve(mac, { as: waits }),
+      await approve(mac, { as: mac }),
+      await approve(taken, { as: taken }),
+      await approve(newMac(), { as: taken }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([404, 400, 400, 409, 409, 409, 404]);
+    expect((await host(mac)).state).toBe('discovered');
+    await server.admin(`/api/v1/hosts/${taken}/retire`, { method: 'POST' });
+    expect((await approve(mac, { as: taken })).status).toBe(409);
+    expect((await host(taken)).macs).toEqual([taken]);
+  });
+
   test('a second time, and of a stranger', async () => {
     const mac = newMac();
     expect((await approve(mac)).status).toBe(404);

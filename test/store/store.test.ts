@@ -92,6 +92,7 @@ const hostAt = (number: number): fc.Arbitrary<Host> => {
       wipe: fc.boolean(),
       fresh: fc.boolean(),
       workBootId: fc.option(text),
+      workDisk: fc.option(text),
       phase: fc.constantFrom(...PHASES.install, ...PHASES.switch),
       progress,
       outcome: fc.option(fc.constantFrom('succeeded', 'failed', 'rolled-back', 'superseded')),

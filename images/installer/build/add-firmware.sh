@@ -8,7 +8,7 @@ from=/usr/lib/firmware to=$tree/usr/lib/firmware
 mkdir -p "$to"
 
 find "$tree/usr/lib/modules/$version" -name '*.ko*' -exec modinfo -F firmware {} + | sort -u > /tmp/named
-: > /tmp/no-firmware
+true > /tmp/no-firmware
 while read -r name; do
   found=''
   # Some modules name a pattern, which the shell opens here.

@@ -39,7 +39,7 @@ mirror_of() {
 mirror_failed() {
   [ -n "$(mirror_of "$1")" ] || return 1
   say "the mirror $M_MIRROR fails, the server is asked: $2"
-  : > "$WB_RUN/work/mirror-failed"
+  true > "$WB_RUN/work/mirror-failed"
 }
 
 # staging_rate: what curl may take, in bytes per second: the lower one of the manifest's and of /etc/warmboot/agent.conf's.
@@ -147,14 +147,14 @@ fetch_run() {
   local url headers errors result
   still_wanted
   url=$(source_of "$1") headers=$WB_RUN/work/data-$2.headers errors=$WB_RUN/work/data-$2.err
-  : > "$headers"
+  true > "$headers"
   # The data themselves go into a pipe.
   (files_end_at "$MOST_ANSWER_BYTES"; fetch_ranges "$url" "$headers" "$3" 2> "$errors")
   result=$?
   case $(answer_status "$headers") in
     206) remember_etag "$url" "$headers" "$2" ;;
     # What `data` is made of has changed: the helper has to begin with other frames.
-    412) : > "$WB_RUN/work/changed"; return 1 ;;
+    412) true > "$WB_RUN/work/changed"; return 1 ;;
     *) result=1 ;;
   esac
   if [ "$2" != 0 ]; then

@@ -22,7 +22,7 @@ curl_conf() {
       case ${SERVER:-} in https://*) printf 'cacert = "%s"\n' "$WB_RUN/ca.pem" ;; esac
     } > "$WB_RUN/curl.conf.new" && mv -f "$WB_RUN/curl.conf.new" "$WB_RUN/curl.conf"
   )
-  : > "$WB_RUN/curl-others.conf"
+  true > "$WB_RUN/curl-others.conf"
 }
 
 # conf_for URL: the file of curl's settings for it.

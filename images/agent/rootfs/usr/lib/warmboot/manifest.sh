@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The manifest: fetched, its signature checked, and only then read into M_VERSION, M_SERIAL, … It is never run as code.
 
-MANIFEST_KEYS="VERSION SERIAL HOST ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT \
+MANIFEST_KEYS="VERSION SERIAL HOST MACS ATTEMPT ACTION REASON IMAGE_NAME IMAGE_DIGEST SLOT ROOT \
 KERNEL_URL KERNEL_SHA256 KERNEL_BYTES INITRD_URL INITRD_SHA256 INITRD_BYTES APPEND TRIAL SWITCH RATE READ_BACK POLL MIRROR \
 STAGE_INDEX STAGE_FRAMES STAGE_DATA INSTALL_LAYOUT INSTALL_DISK INSTALL_WIPE TRUST ANNOUNCE \
 FILES_URL FILES_SHA256 FILES_BYTES"
@@ -103,7 +103,9 @@ manifest_acceptable() {
   if [ "$M_SERIAL" -lt "$seen" ]; then
     manifest_refused "its serial is $M_SERIAL, but $seen was seen before"; return 1
   fi
-  if ! is_this_host "$M_HOST"; then manifest_refused "it is for host '$M_HOST'"; return 1; fi
+  # A card may be gone, and a board another one: the host is its first MAC all the same.
+  # shellcheck disable=SC2086 # one word a MAC
+  if ! is_this_host "$M_HOST" $M_MACS; then manifest_refused "it is for host '$M_HOST'"; return 1; fi
   # These words end up in file names, in GRUB's configuration and on a command line.
   case $M_SLOT in '' | [a-h]) ;; *) manifest_refused "slot '$M_SLOT'"; return 1 ;; esac
   case $M_IMAGE_DIGEST in
@@ -166,12 +168,12 @@ serial_seen() {
   if [ -d "$STATE/lost+found" ] || [ -e "$STATE/host" ]; then echo "$1" | put "$STATE/serial" || :; fi
 }
 
-# is_this_host MAC: the address asked for, one of this machine's ports, or the name kept on the state partition.
+# is_this_host MAC…: one of them is the address asked for, of one of this machine's ports, or the name kept on the state partition.
 is_this_host() {
   local file
-  if [ "$1" = "${HOST:-}" ]; then return 0; fi
+  case " $* " in *" ${HOST:-none} "*) return 0 ;; esac
   for file in "$WB_SYS"/class/net/*/address "$STATE/host"; do
-    if [ -r "$file" ] && [ "$(tr '[:upper:]' '[:lower:]' < "$file")" = "$1" ]; then return 0; fi
+    if [ -s "$file" ]; then case " $* " in *" $(tr '[:upper:]' '[:lower:]' < "$file") "*) return 0 ;; esac; fi
   done
   return 1
 }

@@ -123,7 +123,7 @@ before_switch() {
   local hook result
   for hook in "$WB_ETC"/pre-switch.d/*; do
     if is_hook "$hook"; then
-      : > "$WB_RUN/drained"
+      true > "$WB_RUN/drained"
       WARMBOOT_SLOT=$M_SLOT WARMBOOT_DIGEST=$M_IMAGE_DIGEST timeout -k 5 "$HOOK_SECONDS" "$hook" >> "$WB_RUN/log" 2>&1
       result=$?
       if [ "$result" -ne 0 ]; then

@@ -18,7 +18,7 @@ settle_trial() {
   fi
   if [ "$slot" = "$SLOT" ] && [ "$digest" = "$DIGEST" ] && [ "$default" = "$SLOT" ]; then
     # The default was moved, then the power went before it could be told.
-    : > "$WB_RUN/confirmed"
+    true > "$WB_RUN/confirmed"
     report_confirmed
   # A system that was confirmed in this boot stays so, whatever became of grubenv since.
   elif [ -n "$TRIAL" ] && [ "$default" != "$SLOT" ] && [ ! -e "$WB_RUN/confirmed" ]; then
@@ -271,7 +271,7 @@ confirm() {
     note_why 'the boot default could not be moved here: the boot partition cannot be written'
     return 1
   fi
-  : > "$WB_RUN/confirmed"
+  true > "$WB_RUN/confirmed"
   IN_TRIAL=''
   # Where `warmboot-agent rollback` leads.
   if [ "$former" != "$SLOT" ]; then echo "$former" | put "$STATE/former"; fi
@@ -338,5 +338,5 @@ stand_alone() {
   fi
   until try_to_confirm; do sleep 3; done
   keep_identity
-  : > "$WB_RUN/confirmed"
+  true > "$WB_RUN/confirmed"
 }

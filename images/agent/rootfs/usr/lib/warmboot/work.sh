@@ -14,7 +14,7 @@ watched() {
     "$WB_RUN/work/mirror-failed" "$WB_RUN/work/away"
   (
     "$@"
-    : > "$WB_RUN/work/result"
+    true > "$WB_RUN/work/result"
   ) &
   work=$!
   # For the person who asks whether it goes on.
@@ -41,7 +41,7 @@ watched() {
         0) every=$usual; rm -f "$WB_RUN/work/away" ;;
         2) rm -f "$WB_RUN/work/away"; if is_superseded; then drop_work; fi ;;
         # So many hosts that work must not meet a server again, which was away, in the same second.
-        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))); : > "$WB_RUN/work/away" ;;
+        *) every=$(longer "$every" 30) reported=$((now + $(jitter 3))); true > "$WB_RUN/work/away" ;;
       esac
     fi
   done
@@ -73,7 +73,7 @@ is_superseded() {
 
 drop_work() {
   say "attempt $ATTEMPT is no longer wanted, its work stops"
-  : > "$WB_RUN/work/unwanted"
+  true > "$WB_RUN/work/unwanted"
   kill "$(cat "$WB_RUN/work/pid" 2> /dev/null)" 2> /dev/null
 }
 

@@ -62,13 +62,12 @@ look_at_state() {
   mount_state "$1" || read_state "$1"
 }
 
-# is_anothers DISK: it names a host that is neither this machine nor the one that the server takes it for.
+# is_anothers DISK: it names a host, OTHER_HOST, that is neither this machine nor the one that the server takes it for.
 is_anothers() {
-  local owner
   read_state "$1" 2> /dev/null || return 1
-  owner=$(cat "$STATE/host" 2> /dev/null)
+  OTHER_HOST=$(cat "$STATE/host" 2> /dev/null)
   unmount_disk
-  [ -n "$owner" ] && [ "$owner" != "${M_HOST:-}" ] && ! is_port "$owner"
+  [ -n "$OTHER_HOST" ] && ! is_self "$OTHER_HOST"
 }
 
 # So long after the installer's start its own disk may still be on its way: a controller can take half a minute to find its disks.
@@ -125,11 +124,16 @@ take_over() {
     SERIAL_SEEN=$(serial_last) SERIAL_OF=$OWN_HOST
   fi
   # The token that this install was claimed with stays: the server knows no other any more.
-  if [ -s "$STATE/token" ] && [ -z "${CLAIMED:-}" ] && { [ -z "${TOKEN_OF:-}" ] || [ "$TOKEN_OF" != "${M_HOST:-}" ] || [ "$OWN_HOST" = "$M_HOST" ]; }; then
+  if [ -s "$STATE/token" ] && ! is_refused_token && [ -z "${CLAIMED:-}" ] && { [ -z "${TOKEN_OF:-}" ] || [ "$TOKEN_OF" != "${M_HOST:-}" ] || [ "$OWN_HOST" = "$M_HOST" ]; }; then
     TOKEN_OF=$OWN_HOST
     cp "$STATE/token" "$WB_RUN/token"
     use_token "$(cat "$WB_RUN/token")"
   fi
+}
+
+# is_refused_token: the disk's, by which a claim was refused.
+is_refused_token() {
+  grep -qxF "$(cat "$STATE/token")" "$WB_RUN/tokens.refused" 2> /dev/null
 }
 
 # disk_came: while the server has nothing to do for this machine, a disk with its system may still come, behind a slow controller.
@@ -159,7 +163,7 @@ boot_disk() {
   local name arguments
   for name in $OWN_DISK $(candidates); do
     if { [ -n "${2:-}${M_HOST:-}" ] || knows_itself; } && is_warmboot_disk "$name" && is_anothers "$name"; then
-      say "disk $name belongs to another host, so its system is not started"
+      say "disk $name belongs to another host, $OTHER_HOST, so its system is not started"
       continue
     fi
     if is_warmboot_disk "$name" && mount_boot "$name" rw 2> /dev/null; then

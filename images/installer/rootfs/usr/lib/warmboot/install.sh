@@ -70,7 +70,9 @@ claim() {
     200 | 201) CLAIMED=yes; use_token "$(cat "$WB_RUN/token")" ;;
     409)
       say "claim refused: $(answer_reason "$WB_RUN/answer")"
-      # An operator may have taken that token away. Any other is as good for an install that nobody has claimed.
+      # An operator may have taken that token away. Any other is as good for an install that nobody has claimed; a disk that is looked
+      # at again still has this one.
+      { cat "$WB_RUN/token"; echo; } >> "$WB_RUN/tokens.refused"
       rm -f "$WB_RUN/token"
       ETAG=''
       sleep 10
@@ -146,7 +148,7 @@ get_host_files() {
       404)
         say "the host's files are not what they were"
         sleep "$M_POLL"
-        : > "$WB_RUN/work/unwanted"
+        true > "$WB_RUN/work/unwanted"
         exit 1 ;;
       401 | 403 | 410) fail "the host's files are not to be had: $REASON" ;;
     esac

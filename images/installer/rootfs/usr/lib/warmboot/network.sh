@@ -41,7 +41,7 @@ lease() {
   if [ -e "$WB_RUN/dhcp-$1.pid" ]; then return; fi
   ip link set "$1" up
   udhcpc -f -i "$1" -t 3 -T 2 -A 3 -p "$WB_RUN/dhcp-$1.pid" -s "$WB_LIB/on-lease" > /dev/null 2>&1 &
-  : > "$WB_RUN/dhcp-$1.pid"
+  true > "$WB_RUN/dhcp-$1.pid"
 }
 
 wait_for_address() {

@@ -4,7 +4,7 @@
 
 # put_host_name: by it GRUB of another disk finds this one, which has the slot that the host runs from now on.
 put_host_name() {
-  { : > "$BOOT/warmboot/host-$(host_in_names)" && boot_sync; } || fail 'the boot partition cannot be written'
+  { true > "$BOOT/warmboot/host-$(host_in_names)" && boot_sync; } || fail 'the boot partition cannot be written'
 }
 
 # host_in_names: the host as FAT can have it in a file's name.
@@ -32,12 +32,12 @@ in_time() {
   shift
   rm -f "$ended"
   mkdir -p "${ended%/*}"
-  ( "$@"; : > "$ended" ) &
+  ( "$@"; true > "$ended" ) &
   work=$! since=$(uptime_seconds)
   while [ ! -e "$ended" ] && kill -0 "$work" 2> /dev/null; do
     if [ $(($(uptime_seconds) - since)) -ge "$LEAD_SECONDS" ]; then
       say "disk $name does not answer, and may be started instead of $CHOSEN"
-      : > "$WB_RUN/hangs"
+      true > "$WB_RUN/hangs"
       kill "$work"
       return 1
     fi
@@ -88,8 +88,8 @@ lead_here() (
     boot_sync
   fi
   put_loader "$(device "$CHOSEN")" "moved=$(host_in_names)"
-  rm -f "$BOOT"/warmboot/host-*
-  boot_sync
+  # As long as that file is there, GRUB takes this disk for the host's.
+  rm -f "$BOOT"/warmboot/host-* && boot_sync && ! ls "$BOOT"/warmboot/host-* > /dev/null 2>&1 || fail 'its boot partition cannot be written'
   unmount_disk
   say "disk $CHOSEN, which this host had before, leads to its new one"
 )
