@@ -45,27 +45,6 @@ const calls = (word: string) =>
 describe.each(SHELLS)('in %s', (...shell) => {
   const run = (script: string) => host.run(shell, SELF + script, PARTS).out;
 
-  describe('an attempt of which the server knows that its image runs here', () => {
-    const proves = (root: string) => {
-      host.write('uuid', 'uuid-a');
-      const told = `M_ACTION=none M_SLOT=a M_IMAGE_DIGEST=${OLD} M_ROOT='${root}' CONFIRMED='' GOOD=yes`;
-      run(`announce_again() { return 1; }; ${told}; act; act`);
-      return sent();
-    };
-
-    test('is confirmed, once', () => {
-      expect(proves('PARTUUID=uuid-a')).toEqual(['confirmed']);
-    });
-
-    test('is not where the image is on a disk that the host has left; that is said, once', () => {
-      expect(proves('PARTUUID=uuid-of-the-new-disk')).toEqual([]);
-      const said = read('run/log').match(/attempt att-2 is not confirmed: the manifest's root is .*/g);
-      expect(said).toEqual([
-        "attempt att-2 is not confirmed: the manifest's root is 'PARTUUID=uuid-of-the-new-disk', slot a of this disk is 'PARTUUID=uuid-a'",
-      ]);
-    });
-  });
-
   describe('what a trial came to', () => {
     const settle = (self: string) => run(`${self}; settle_trial; echo "[$IN_TRIAL]"`).split('\n').at(-1);
 
