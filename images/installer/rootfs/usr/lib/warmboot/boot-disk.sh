@@ -62,12 +62,9 @@ look_at_state() {
   mount_state "$1" || read_state "$1"
 }
 
-# is_anothers DISK: it names a host, OTHER_HOST, that is neither this machine nor the one that the server takes it for.
+# is_anothers DISK: it names a host that is neither this machine nor the one that the server takes it for.
 is_anothers() {
-  read_state "$1" 2> /dev/null || return 1
-  OTHER_HOST=$(cat "$STATE/host" 2> /dev/null)
-  unmount_disk
-  [ -n "$OTHER_HOST" ] && ! is_self "$OTHER_HOST"
+  read_owner "$1" && [ -n "$OWNER" ] && ! is_self "$OWNER"
 }
 
 # So long after the installer's start its own disk may still be on its way: a controller can take half a minute to find its disks.
@@ -163,7 +160,7 @@ boot_disk() {
   local name arguments
   for name in $OWN_DISK $(candidates); do
     if { [ -n "${2:-}${M_HOST:-}" ] || knows_itself; } && is_warmboot_disk "$name" && is_anothers "$name"; then
-      say "disk $name belongs to another host, $OTHER_HOST, so its system is not started"
+      say "disk $name belongs to another host, $OWNER, so its system is not started"
       continue
     fi
     if is_warmboot_disk "$name" && mount_boot "$name" rw 2> /dev/null; then

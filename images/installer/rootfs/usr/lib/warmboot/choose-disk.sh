@@ -222,3 +222,12 @@ disk_content() {
   fi
   rm -f "$first"
 }
+
+# read_owner DISK: OWNER is the host that its state partition names, or nothing; 1 when that cannot be read.
+read_owner() {
+  OWNER=''
+  read_state "$1" 2> /dev/null || return 1
+  OWNER=$(cat "$STATE/host" 2> /dev/null)
+  unmount_disk
+  return 0
+}

@@ -63,14 +63,9 @@ find_disk() {
 # is_own DISK: its state partition names the host that the order is for. This machine may be two hosts to the server, one for each card; and
 # a host may have had two disks.
 is_own() {
-  local owner
-  if [ "$1" = "$OWN_DISK" ]; then owner=$OWN_HOST
-  else
-    is_warmboot_disk "$1" && read_state "$1" 2> /dev/null || return 1
-    owner=$(cat "$STATE/host" 2> /dev/null)
-    unmount_disk
+  if [ "$1" = "$OWN_DISK" ]; then [ "$OWN_HOST" = "$M_HOST" ]
+  else is_warmboot_disk "$1" && read_owner "$1" && [ "$OWNER" = "$M_HOST" ]
   fi
-  [ "$owner" = "$M_HOST" ]
 }
 
 # is_begun: CHOSEN has the table of this very install. 2: only the server knows how that is called, and does not answer.
