@@ -34,6 +34,7 @@ test.each<[string, Parameters<typeof hostWith>[0]]>([
   ['the layout', { attempt: { phase: 'staging' }, enrolment: { layout: 'other' } }],
   ['the disk rule', { attempt: { phase: 'staging' }, enrolment: { diskRule: 'first-empty' } }],
   ['the first MAC', { attempt: { phase: 'staging' }, enrolment: { macs: [macAt(2), macAt(1)] } }],
+  ['another MAC', { attempt: { phase: 'staging' }, enrolment: { macs: [macAt(1), macAt(2)] } }],
   [
     'the files',
     {

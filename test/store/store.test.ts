@@ -161,6 +161,24 @@ test('a host is read as it was written, by each of its MACs and by its id', asyn
   );
 });
 
+test('all that moves of an attempt is in its row', async () => {
+  await fc.assert(
+    fc.asyncProperty(hostAt(1), hostAt(1), async (first, second) => {
+      if (first.attempt === null || second.attempt === null) return;
+      const { kind, digest, ref, cause, rolloutId, wipe, fresh, createdAt } = first.attempt;
+      const frozen = { kind, digest, ref, cause, rolloutId, wipe, fresh, createdAt };
+      const attempt = { ...second.attempt, ...frozen };
+      const db = openDatabase(':memory:', MIGRATIONS, () => {});
+      const written = sqliteStore(db, () => NOW);
+      for (const host of [first, { ...first, attempt }])
+        await written.change({}, () => ({ answer: undefined, hosts: [host] }));
+      expect((await sqliteStore(db, () => NOW).host({ id: 'host-1' }))?.attempt).toEqual(attempt);
+      written.close();
+    }),
+    { numRuns: 40 },
+  );
+});
+
 test('what is kept of hosts is what their rows say, whatever was undone', async () => {
   await fc.assert(
     fc.asyncProperty(
