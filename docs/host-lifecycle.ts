@@ -10,7 +10,7 @@ import { PATIENCE, PATIENCE_OF } from '../server/core/patience.ts';
 /**
  * Makes the diagrams and tables of host-lifecycle.md from the tables that the server goes by:
  *
- *     npx tsx docs/host-lifecycle.ts
+ *     node docs/host-lifecycle.ts
  */
 
 const PAGE = fileURLToPath(new URL('host-lifecycle.md', import.meta.url));

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Running } from './app.ts';
@@ -10,10 +9,10 @@ import { createFile } from './cli/output-file.ts';
 import { harmlessJson } from './cli/text.ts';
 import type { CliWorld, Output, OwnServerOptions, ServeOptions } from './cli/world.ts';
 import type { Config, TlsFiles } from './config.ts';
+import { ROOT } from './lib/product.ts';
 
 /** The only reader of environment, arguments and signals: gives them to the command line, and the command line a server. */
 
-const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const interrupt = new AbortController();
 
 function onSignal(signal: NodeJS.Signals): void {

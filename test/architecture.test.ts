@@ -16,6 +16,7 @@ const JOINS = [
     'doctor',
     'http',
     'keys',
+    'lib',
     'metrics',
     'store',
     'tftp',
@@ -37,7 +38,7 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
   'server/contract': ['server/core', 'zod', '@hono/zod-openapi'],
   'server/control': ['server/core'],
   'server/store': ['server/core', 'better-sqlite3', 'node:'],
-  'server/blobs': ['server/core', 'zstd-napi', 'node:'],
+  'server/blobs': ['server/core', 'server/lib', 'zstd-napi', 'node:'],
   'server/filesystems': ['server/core'],
   'server/disks': ['server/core', 'server/filesystems', 'node:'],
   'server/docker-context': ['server/core', 'tar-stream', 'node:'],
@@ -46,6 +47,7 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
     'server/docker-context',
     'server/contract',
     'server/filesystems',
+    'server/lib',
     'dockerode',
     'execa',
     'zstd-napi',
@@ -65,8 +67,9 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
     'zod',
     'node:',
   ],
-  'server/web': ['server/contract', 'server/words', 'hono', '@hono/node-server', 'node:'],
+  'server/web': ['server/contract', 'server/lib', 'server/words', 'hono', '@hono/node-server', 'node:'],
   'server/words': [],
+  'server/lib': ['node:'],
   'server/cli': [
     'server/contract',
     'server/words',
@@ -89,10 +92,12 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
     'server/app',
     'server/cli',
     'server/config.ts',
+    'server/lib',
     'package.json',
     'pino',
     'node:',
   ],
+  'server/start.ts': ['server/main.ts', 'package.json', 'node:'],
   lab: ['execa', 'node:'],
 };
 
@@ -100,7 +105,7 @@ const ALLOW: Readonly<Record<string, readonly string[]>> = {
 const ONLY_IN = [
   {
     what: /\bprocess\.(env|argv|stdin|exitCode)\b/,
-    where: ['server/main.ts', 'server/build-child.ts', 'lab'],
+    where: ['server/start.ts', 'server/main.ts', 'server/build-child.ts', 'lab'],
   },
   {
     what: /\bprocess\.on\(\s*'SIG/,

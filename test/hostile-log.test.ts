@@ -23,15 +23,11 @@ beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'warmboot-hostile-'));
   const any = '127.0.0.1:0';
   const listens = ['--boot-listen', any, '--admin-listen', any, '--tftp-listen', any];
-  child = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'server/main.ts', 'serve', '--data', dataDir, ...listens],
-    {
-      cwd: join(import.meta.dirname, '..'),
-      env: { PATH: process.env.PATH, WARMBOOT_LOG: 'debug' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  child = spawn(process.execPath, ['server/main.ts', 'serve', '--data', dataDir, ...listens], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { PATH: process.env.PATH, WARMBOOT_LOG: 'debug' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.stderr?.setEncoding('latin1').on('data', (text) => {
     log += text;
   });

@@ -1,6 +1,17 @@
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -35,6 +46,9 @@ const ALWAYS_THERE = [
   'rm',
   'head',
   'env',
+  'find',
+  'mv',
+  'ln',
 ];
 
 /** Where this machine has them. */
@@ -49,24 +63,27 @@ beforeEach(async () => {
   await mkdir(bin);
   await mkdir(join(root, 'has'));
   await mkdir(join(root, 'checkout'));
+  await mkdir(join(root, 'dpkg'));
+  await writeFile(join(root, 'dpkg/status'), '');
+  await mkdir(join(root, 'checkout/server'));
+  await mkdir(join(root, 'checkout/packaging'));
+  await writeFile(join(root, 'checkout/server/main.ts'), '');
+  await writeFile(join(root, 'checkout/packaging/bundle.ts'), '');
+  await writeFile(join(root, 'checkout/package.json'), '{}');
+  for (const program of ['lab/demo.ts', 'lab/try.ts', 'test/run.ts']) {
+    await mkdir(dirname(join(root, 'checkout', program)), { recursive: true });
+    await writeFile(join(root, 'checkout', program), '');
+  }
   await copyFile(LAUNCHER, join(root, 'checkout/warmboot'));
   await chmod(join(root, 'checkout/warmboot'), 0o755);
   await writeFile(
     join(root, 'checkout/package-lock.json'),
-    '{"packages":{"":{},"node_modules/tsx":{"version":"4.0.0"}}}',
+    '{"packages":{"":{},"node_modules/hono":{"version":"4.0.0"}}}',
   );
   for (const file of tools) await symlink(file, join(bin, basename(file)));
   await play('id', 'echo 0');
-  await play(
-    'node',
-    `
-    case $1 in
-      --version) echo v22.1.0 ;;
-      -e) exec ${process.execPath} "$@" ;;
-      *) echo "node $*" ;;
-    esac`,
-  );
-  await play('npm', 'note "npm $*"; mkdir -p node_modules/tsx');
+  await play('node', playedNode('v22.19.0'));
+  await play('npm', 'note "npm $*"; mkdir -p node_modules/hono');
   await play('dpkg-query', 'for p in "$@"; do if [ -e "$has/$p" ]; then echo "ii  $p"; fi; done');
   await play('apt-cache', 'if [ -e "$has/not-in-release-$3" ]; then exit 100; fi; echo "Version: 1"');
   await play(
@@ -81,6 +98,21 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
+/** Node, which answers by its arguments and knows how a bundle is made. */
+function playedNode(version: string): string {
+  const dist = `'${root}/checkout/dist'`;
+  return `
+    case $1 in
+      --version) echo ${version} ;;
+      -e) exec ${process.execPath} "$@" ;;
+      */packaging/bundle.ts)
+        note bundle
+        if [ -e "$has/broken-source" ]; then echo "main.ts:1:1: ERROR: Unexpected end" >&2; exit 1; fi
+        mkdir -p ${dist}/1 && touch ${dist}/1/built ${dist}/1/start.js && ln -sfn 1 ${dist}/current ;;
+      *) echo "node $*" ;;
+    esac`;
+}
+
 /** A tool of the played machine: a shell script. */
 async function play(name: string, script: string): Promise<void> {
   const head = `#!/bin/sh\nhas='${root}/has'\nnote() { echo "$*" >>'${root}/calls'; }\n`;
@@ -89,7 +121,12 @@ async function play(name: string, script: string): Promise<void> {
 }
 
 function launch(args: string[], env: Record<string, string> = {}, file = join(root, 'checkout/warmboot')) {
-  return execa(file, args, { env: { PATH: bin, ...env }, extendEnv: false, reject: false, cwd: '/' });
+  return execa(file, args, {
+    env: { PATH: bin, DPKG_ADMINDIR: join(root, 'dpkg'), ...env },
+    extendEnv: false,
+    reject: false,
+    cwd: '/',
+  });
 }
 
 async function calls(): Promise<string[]> {
@@ -101,13 +138,14 @@ async function calls(): Promise<string[]> {
 test('a bare machine: what the command lacks is installed, said on stderr first; then the command runs', async () => {
   const { stdout, stderr, exitCode } = await launch(['build', 'debian-12']);
   expect(exitCode).toBe(0);
-  expect(stdout).toMatch(/^node --import file:\/\/.*\/server\/main\.ts build debian-12$/);
+  expect(stdout).toMatch(/^node \/.*\/dist\/current\/start\.js build debian-12$/);
   expect(stderr).toMatch(/installing Debian packages: .*mmdebstrap/);
   expect(stderr).toMatch(/installing npm packages/);
   expect(stderr).toMatch(/starting the Docker engine/);
   const called = await calls();
   expect(called).toEqual(
     expect.arrayContaining([
+      'bundle',
       'apt-get update',
       'package mmdebstrap',
       'package g++',
@@ -130,7 +168,7 @@ test('serve sets up neither Docker nor QEMU, and goes on without the boot progra
   await npmLock('4.0.0');
   const { stdout, stderr, exitCode } = await launch(['serve']);
   expect(exitCode).toBe(0);
-  expect(stdout).toContain('server/main.ts serve');
+  expect(stdout).toContain('dist/current/start.js serve');
   expect(stderr).toMatch(/going on without the package ipxe/);
   expect((await calls()).join()).not.toMatch(/docker|qemu/);
 });
@@ -138,7 +176,7 @@ test('serve sets up neither Docker nor QEMU, and goes on without the boot progra
 test('what is no command gets no set-up of its own: the program says so', async () => {
   const { stdout } = await launch(['docter'], { WARMBOOT_SETUP: 'print' });
   expect(stdout).not.toMatch(/^(package|docker|wish)/m);
-  expect(stdout).toContain('run server/main.ts docter');
+  expect(stdout).toContain('run dist/current/start.js docter');
 });
 
 test('every command is known, so that none of its arguments is taken for one: `profile set test`', async () => {
@@ -150,13 +188,13 @@ test('every command is known, so that none of its arguments is taken for one: `p
     commands.map((command) => launch([command, 'test'], { WARMBOOT_SETUP: 'print' })),
   );
   for (const [at, { stdout: said }] of launched.entries())
-    expect(said).toContain(`run server/main.ts ${commands[at]} test`);
+    expect(said).toContain(`run dist/current/start.js ${commands[at]} test`);
 });
 
 test('doctor installs nothing that it could then not find missing', async () => {
   const { stdout } = await launch(['doctor'], { WARMBOOT_SETUP: 'print' });
   expect(stdout).not.toMatch(/^(package|docker|wish)/m);
-  expect(stdout).toContain('run server/main.ts doctor');
+  expect(stdout).toContain('run dist/current/start.js doctor');
 });
 
 test('demo and test are programs of their own and do not see their name; options may stand before it', async () => {
@@ -171,8 +209,7 @@ test('works from any folder and through a symbolic link, with blanks in the path
   await launch(['hosts']);
   await symlink(join(root, 'checkout/warmboot'), join(bin, 'wb'));
   const { stdout } = await launch(['hosts'], {}, join(bin, 'wb'));
-  expect(stdout).toContain('/checkout/server/main.ts hosts');
-  expect(stdout).toContain('warmboot%20launcher%20');
+  expect(stdout).toMatch(/^node \/.*\/warmboot launcher .*\/checkout\/dist\/current\/start\.js hosts$/);
 });
 
 test('print says what would be done and does nothing', async () => {
@@ -247,18 +284,21 @@ test('a Docker engine elsewhere is used, and never started for its owner', async
 });
 
 test('a Node that is too old is replaced from npm, in the cache and not on the system', async () => {
-  await play('node', 'echo v18.19.0');
+  await play('newer-node', playedNode('v24.9.0').replace('echo "node $*"', 'echo "node 24 $*"'));
+  await rename(join(bin, 'newer-node'), join(root, 'has/newer-node'));
+  await symlink('/bin/cp', join(bin, 'cp'));
+  await play('node', 'echo v22.18.0');
   await play(
     'npm',
     `
     note "npm $*"
-    case $* in *node@22*) mkdir -p node_modules/.bin; printf '#!/bin/sh\\ncase $1 in --version) echo v22.9.0 ;; *) echo "node 22 $*" ;; esac\\n' >node_modules/.bin/node; ${(await execa('which', ['chmod'])).stdout} 755 node_modules/.bin/node ;; esac
+    case $* in *node@24*) mkdir -p node_modules/.bin; cp "$has/newer-node" node_modules/.bin/node; ${(await execa('which', ['chmod'])).stdout} 755 node_modules/.bin/node ;; esac
     mkdir -p node_modules`,
   );
   const { stdout, stderr, exitCode } = await launch(['hosts']);
   expect(exitCode).toBe(0);
-  expect(stderr).toMatch(/Node v18\.19\.0 is too old/);
-  expect(stdout).toMatch(/^node 22 /);
+  expect(stderr).toMatch(/Node v22\.18\.0 is too old/);
+  expect(stdout).toMatch(/^node 24 /);
   await calls();
   expect((await launch(['hosts'])).stderr).toBe('');
   expect(await calls()).toEqual([]);
@@ -272,19 +312,100 @@ test('npm runs again when the lock file or the Node version changed, and not whe
   expect(await calls()).toEqual([]);
   await writeFile(
     join(root, 'checkout/package-lock.json'),
-    '{"packages":{"":{},"node_modules/tsx":{"version":"4.0.1"}}}',
+    '{"packages":{"":{},"node_modules/hono":{"version":"4.0.1"}}}',
   );
   await launch(['hosts']);
-  expect(await calls()).toEqual(['npm install --no-save --no-fund --no-audit']);
-  await play('node', 'case $1 in --version) echo v24.0.0 ;; esac');
+  expect(await calls()).toEqual(['npm install --no-save --no-fund --no-audit', 'bundle']);
+  await play('node', playedNode('v24.0.0'));
   await launch(['hosts']);
-  expect(await calls()).toEqual(['npm install --no-save --no-fund --no-audit']);
+  expect(await calls()).toEqual(['npm install --no-save --no-fund --no-audit', 'bundle']);
 });
 
 test('packages that somebody installed with npm by hand are taken as they are, if they fit', async () => {
   await npmLock('4.0.0');
   await launch(['hosts']);
-  expect(await calls()).toEqual([]);
+  expect(await calls()).toEqual(['bundle']);
+});
+
+/** What is there is stamped by the second start, and trusted by the third. */
+async function launchedTwice(args: string[]): Promise<void> {
+  await launch(args);
+  await launch(args);
+  await calls();
+}
+
+test('a warm start asks neither dpkg nor Node nor npm', async () => {
+  for (const tool of ['node', 'npm', 'dpkg-query', 'sha256sum'])
+    await rename(join(bin, tool), join(root, 'has', tool));
+  for (const tool of ['node', 'npm', 'dpkg-query', 'sha256sum'])
+    await play(tool, `note "${tool} $1"; exec "$has/${tool}" "$@"`);
+  await launchedTwice(['hosts']);
+  await launch(['hosts']);
+  expect(await calls()).toEqual([expect.stringMatching(/^node .*\/start\.js$/)]);
+});
+
+test('a source that is newer than the bundle: it is made anew, and said', async () => {
+  await launchedTwice(['hosts']);
+  await writeFile(join(root, 'checkout/server/main.ts'), '// changed');
+  const { stderr, stdout } = await launch(['hosts']);
+  expect(await calls()).toEqual(['bundle']);
+  expect(stderr).toMatch(/bundling the sources/);
+  expect(stdout).toMatch(/start\.js hosts$/);
+  await launch(['hosts']);
+  await rm(join(root, 'checkout/server/main.ts'));
+  await launch(['hosts']);
+  expect(await calls(), 'a source is removed').toEqual(['bundle']);
+});
+
+test('a source with an old date, as an archive brings it, makes the bundle anew', async () => {
+  await launchedTwice(['hosts']);
+  const source = join(root, 'checkout/server/main.ts');
+  await writeFile(source, '// from an archive');
+  await utimes(source, new Date(0), new Date(0));
+  await launch(['hosts']);
+  expect(await calls()).toEqual(['bundle']);
+});
+
+test('sources that cannot be bundled: where the error is, and nothing runs', async () => {
+  await launchedTwice(['hosts']);
+  await writeFile(join(root, 'has/broken-source'), '');
+  await writeFile(join(root, 'checkout/server/main.ts'), 'if (');
+  const { stderr, stdout, exitCode } = await launch(['hosts']);
+  expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 });
+  expect(stderr).toMatch(/main\.ts:1:1: ERROR[\s\S]*the bundle could not be made/);
+});
+
+test('a Debian package that was removed is noticed', async () => {
+  await launchedTwice(['build', 'x']);
+  await rm(join(root, 'has/mmdebstrap'));
+  await writeFile(join(root, 'dpkg/status'), 'removed');
+  await launch(['build', 'x']);
+  expect(await calls()).toContain('package mmdebstrap');
+});
+
+test('npm packages that were removed are noticed', async () => {
+  await launchedTwice(['hosts']);
+  await rm(join(root, 'checkout/node_modules'), { recursive: true });
+  await launch(['hosts']);
+  expect(await calls()).toContain('npm install --no-save --no-fund --no-audit');
+});
+
+test.each([
+  [['unit'], /package busybox/, /docker|qemu|chromium|tftp/],
+  [['test/host/trust.test.ts'], /package faketime/, /docker|qemu|chromium|tftp/],
+  [['test/interop/tftp.test.ts'], /package tftp-hpa/, /qemu-efi-aarch64|shellcheck/],
+  [['interop', '-t', 'a file'], /package chromium/, /qemu-efi-aarch64|shellcheck/],
+  [['e2e'], /package qemu-efi-aarch64/, /chromium|tftp-hpa|shellcheck/],
+  [['test/e2e/main-job.test.ts', 'test/main.test.ts'], /qemu-efi-aarch64[\s\S]*shellcheck/, /chromium/],
+  [
+    ['--changed', 'HEAD'],
+    /shellcheck[\s\S]*chromium[\s\S]*qemu-efi-aarch64/,
+    /^run (?!test\/run\.ts --changed HEAD$)/m,
+  ],
+])('test %j installs what its parts need, and no more', async (args, needs, needsNot) => {
+  const { stdout } = await launch(['test', ...args], { WARMBOOT_SETUP: 'print' });
+  expect(stdout).toMatch(needs);
+  expect(stdout).not.toMatch(needsNot);
 });
 
 test('two launchers at once install once', async () => {
@@ -300,6 +421,6 @@ async function npmLock(version: string): Promise<void> {
   await mkdir(join(root, 'checkout/node_modules'), { recursive: true });
   await writeFile(
     join(root, 'checkout/node_modules/.package-lock.json'),
-    JSON.stringify({ packages: { 'node_modules/tsx': { version } } }),
+    JSON.stringify({ packages: { 'node_modules/hono': { version } } }),
   );
 }

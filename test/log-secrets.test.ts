@@ -14,7 +14,7 @@ const secret = () => randomBytes(32).toString('base64url');
 /** The program with its own log, which says as much as it can. */
 async function running(data: string) {
   const options = ['--boot-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--tftp-listen', 'off'];
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', 'serve', ...options], {
+  const child = spawn(process.execPath, ['server/main.ts', 'serve', ...options], {
     cwd: join(import.meta.dirname, '..'),
     env: { PATH: process.env.PATH, HOME: data, WARMBOOT_DATA: data, WARMBOOT_LOG: 'debug' },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 const at = (name: string) => join(folder, name);
 
-const PROGRAM = `"${process.execPath}" --import tsx server/main.ts`;
+const PROGRAM = `"${process.execPath}" server/main.ts`;
 const env = () => ({
   PATH: process.env.PATH,
   HOME: folder,
@@ -115,7 +115,7 @@ test.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
 ] as const)('%s ends a command with %i', async (signal, code) => {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', 'image', 'import', '-'], {
+  const child = spawn(process.execPath, ['server/main.ts', 'image', 'import', '-'], {
     cwd: ROOT,
     env: env(),
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -18,7 +18,7 @@ const childrenOf = (pid: number, program: string) =>
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   'a run that is told to end by %s takes along what it started, and says why it ended',
   async (signal) => {
-    const run = spawn(process.execPath, ['--import', 'tsx', 'test/run.ts', 'unit'], {
+    const run = spawn(process.execPath, ['test/run.ts', 'unit'], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -40,7 +40,7 @@ async function serve(stopTimeout: number): Promise<Served> {
   const any = '127.0.0.1:0';
   const listens = ['--boot-listen', any, '--admin-listen', any, '--tftp-listen', any];
   const flags = ['--data', dataDir, ...listens, '--stop-timeout', String(stopTimeout)];
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/main.ts', 'serve', ...flags], {
+  const child = spawn(process.execPath, ['server/main.ts', 'serve', ...flags], {
     cwd: ROOT,
     env: { PATH: process.env.PATH },
     stdio: ['ignore', 'pipe', 'pipe'],

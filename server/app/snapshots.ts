@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
 import { mkdir, open, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { heldFile } from '../blobs/backup-files.ts';
 import { DATABASE } from '../core/backup.ts';
 import type { Snapshot, Snapshots } from '../core/backup-port.ts';
 import { WarmbootError } from '../core/errors.ts';
+import { childProgram } from '../lib/product.ts';
 import type { SnapshotFacts } from '../store/snapshot.ts';
 import { freeBytes } from './metering.ts';
 
@@ -58,10 +58,8 @@ export function backupFolder(dataDir: string): string {
 
 /** In a process of its own, see `snapshot-child.ts`. */
 function copied(from: string, to: string, signal: AbortSignal): Promise<SnapshotFacts> {
-  const child = fork(fileURLToPath(new URL('../snapshot-child.ts', import.meta.url)), {
-    // `--import` is resolved from here, wherever the server was started.
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    execArgv: ['--import', 'tsx'],
+  const child = fork(childProgram('snapshot-child'), {
+    execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const kill = () => void child.kill('SIGKILL');

@@ -1,17 +1,15 @@
 import { fork } from 'node:child_process';
 import { resolve as absolute } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Checker } from '../core/file-ports.ts';
+import { childProgram } from '../lib/product.ts';
 import type { CheckAnswer, CheckQuestion } from './check-messages.ts';
 
 type Waiting = { resolve(answer: CheckAnswer): void; reject(error: Error): void };
 
 /** Starts the process that checks; close it when done. A process that dies fails what waits for it. */
 export function startChecker(dataDir: string): Checker {
-  const child = fork(fileURLToPath(new URL('../check-child.ts', import.meta.url)), {
-    // `--import` is resolved from here, wherever the server was started.
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    execArgv: ['--import', 'tsx'],
+  const child = fork(childProgram('check-child'), {
+    execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const waiting = new Map<number, Waiting>();

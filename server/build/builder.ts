@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { childProgram } from '../lib/product.ts';
 import { BuildError } from './build-error.ts';
 import { buildFolderOf } from './build-folder.ts';
 import type { ChunkLookup } from './build-image.ts';
@@ -34,11 +34,9 @@ export async function runBuild(request: BuildRequest, options: BuilderOptions): 
   const dataDir = resolve(options.dataDir);
   const imagesDir = resolve(options.imagesDir);
   options.signal.throwIfAborted();
-  const child = fork(fileURLToPath(new URL('../build-child.ts', import.meta.url)), {
-    // `--import` is resolved from here, wherever the server was started.
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+  const child = fork(childProgram('build-child'), {
     // New space is not given back: 16 MiB halves of it would be a tenth of what a build may hold (see spare-memory.ts).
-    execArgv: ['--max-semi-space-size=4', '--import', 'tsx'],
+    execArgv: ['--max-semi-space-size=4'],
     // Its stdout is not the server's: that carries one line for programs.
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });

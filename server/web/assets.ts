@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Hono } from 'hono';
+import { ROOT } from '../lib/product.ts';
 import { secured } from './security-headers.ts';
 import type { WebEnv } from './visit.ts';
 
@@ -33,7 +35,7 @@ type Asset = {
 
 export function readAssets(): Assets {
   const files = Object.entries(TYPES).map(([name, type]) => {
-    const content = Uint8Array.from(readFileSync(new URL(`client/${name}`, import.meta.url)));
+    const content = Uint8Array.from(readFileSync(join(ROOT, 'server/web/client', name)));
     return { name, type, content, etag: `"${hash(content)}"` };
   });
   return { build: hash(files.map(({ etag }) => etag).join()), files };

@@ -98,7 +98,7 @@ test('an interactive bash completes commands and MACs with their colons', async 
   writeFileSync(
     program,
     `#!/bin/sh
-case $1 in completion | __complete) exec "${process.execPath}" --import tsx "${ROOT}/server/main.ts" "$@" ;; esac
+case $1 in completion | __complete) exec "${process.execPath}" "${ROOT}/server/main.ts" "$@" ;; esac
 echo "RAN[$*]"
 `,
   );

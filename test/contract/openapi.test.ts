@@ -83,7 +83,7 @@ test('a client that a stock generator made of the file is checked by tsc and wor
     ];
     await node(join(ROOT, 'node_modules/typescript/bin/tsc'), ...flags, 'program.ts');
     const macs = [newMac(), newMac(), newMac()];
-    const said = await node('--import', 'tsx', 'program.ts', server.running.adminUrl, server.token, ...macs);
+    const said = await node('program.ts', server.running.adminUrl, server.token, ...macs);
     expect(JSON.parse(said.stdout)).toEqual({
       enrolled: macs,
       pages: [[macs[0], macs[1]], [macs[2]]],

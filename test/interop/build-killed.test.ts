@@ -27,7 +27,7 @@ beforeAll(() => {
 
 function warmboot(...words: string[]): ChildProcess {
   // A group of its own, so that the build process can be killed with its server.
-  return spawn(process.execPath, ['--import', 'tsx', main, ...words, '--data', data], {
+  return spawn(process.execPath, [main, ...words, '--data', data], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, WARMBOOT_IMAGES: images },
     detached: true,

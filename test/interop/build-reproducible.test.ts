@@ -43,17 +43,7 @@ function digestOf({ folder, env = {}, day, user, image }: Surroundings): string 
   const as = ['--reuid', String(owner), '--regid', String(owner), '--groups', String(docker)];
   const main = join(root, 'checkout', 'server', 'main.ts');
   const clock = day === undefined ? [] : ['faketime', day];
-  const build = [
-    ...clock,
-    process.execPath,
-    '--import',
-    'tsx',
-    main,
-    'build',
-    ...image,
-    '--data',
-    join(data, 'data'),
-  ];
+  const build = [...clock, process.execPath, main, 'build', ...image, '--data', join(data, 'data')];
   return execFileSync('setpriv', [...as, ...build], {
     cwd: join(root, 'checkout'),
     encoding: 'utf8',

@@ -64,7 +64,7 @@ function expectTold(outcome: Outcome | undefined, wanted: Told, said: string): v
 
 async function exchange(setup: Setup, clients: readonly Client[]) {
   const asked: Exchange = { ...setup, clients };
-  const inside = ['--import', 'tsx', inCheckout('test/interop/dhcp-exchange.ts')];
+  const inside = [inCheckout('test/interop/dhcp-exchange.ts')];
   const { stdout } = await execa(
     'unshare',
     ['--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--', process.execPath, ...inside],

@@ -20,7 +20,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const program = ['--import', 'tsx', inCheckout('server/main.ts')];
+const program = [inCheckout('server/main.ts')];
 const place = () => ['--data', join(folder, 'data'), '--boot-url', 'http://10.77.0.1:8080'];
 /** Warmboot's address: next-server and URLs name it. */
 const SERVER = '10.77.0.1';

@@ -34,7 +34,7 @@ test(`POSTs with an Idempotency-Key and a server that is killed ${KILLS} times: 
   await storeImage(data, 'one');
   async function start(): Promise<string> {
     const listen = ['--boot-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--tftp-listen', 'off'];
-    const run = ['--import', 'tsx', 'server/main.ts', 'serve', '--data', data, ...listen];
+    const run = ['server/main.ts', 'serve', '--data', data, ...listen];
     child = spawn(process.execPath, run, { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'] });
     const [ready] = (await once(
       createInterface({ input: child.stdout as NodeJS.ReadableStream }),

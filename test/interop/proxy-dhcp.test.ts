@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const program = ['--import', 'tsx', inCheckout('server/main.ts')];
+const program = [inCheckout('server/main.ts')];
 const serveArgs = (...flags: string[]) => [
   ...[...program, 'serve', '--data', join(folder, 'data')],
   ...['--boot-listen', '0.0.0.0:8080', '--boot-url', 'http://10.77.0.1:8080', '--proxy-dhcp', ...flags],
@@ -48,7 +48,7 @@ async function ask(question: Partial<Question> & Pick<Question, 'hex' | 'answers
   };
   // A machine without an address has no route; ours shall send its broadcasts into this network.
   await lan.client.ip('route', 'replace', '255.255.255.255', 'dev', 'eth0');
-  const program = ['--import', 'tsx', inCheckout('test/interop/udp-ask.ts')];
+  const program = [inCheckout('test/interop/udp-ask.ts')];
   const heard = JSON.parse(
     await lan.client.run(process.execPath, program, JSON.stringify(whole)),
   ) as Answered;

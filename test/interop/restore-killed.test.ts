@@ -56,7 +56,7 @@ async function killedBefore(
         process.kill(process.pid, 'SIGKILL');
       },
     });`;
-  const args = ['--import', 'tsx', '--input-type=module', '-e', program];
+  const args = ['--input-type=module', '-e', program];
   const child = spawn(process.execPath, [...args, data, file, MIGRATIONS, String(step), String(replace)], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],

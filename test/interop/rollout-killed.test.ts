@@ -19,7 +19,7 @@ const MOST = 2;
 type Server = { readonly boot: string; readonly admin: string; readonly process: ChildProcess };
 
 async function serve(data: string): Promise<Server> {
-  const argv = ['--import', 'tsx', 'server/main.ts', 'serve', '--data', data, '--tftp-listen', 'off'];
+  const argv = ['server/main.ts', 'serve', '--data', data, '--tftp-listen', 'off'];
   const listen = ['--boot-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
   const child = spawn(process.execPath, [...argv, ...listen], {
     cwd: ROOT,

@@ -19,7 +19,7 @@ const SEED = 20261124;
 type Server = { readonly adminUrl: string; end(signal: NodeJS.Signals): Promise<number | null> };
 
 async function serve(data: string): Promise<Server> {
-  const argv = ['--import', 'tsx', 'server/main.ts', 'serve', '--data', data, '--tftp-listen', 'off'];
+  const argv = ['server/main.ts', 'serve', '--data', data, '--tftp-listen', 'off'];
   const listen = ['--boot-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
   const server = spawn(process.execPath, [...argv, ...listen], {
     cwd: ROOT,

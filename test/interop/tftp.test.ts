@@ -309,7 +309,7 @@ describe('by hand', () => {
         console.log('closed');
       });
       client.send('\\0\\x01f\\0octet\\0', server.port, '127.0.0.1');`;
-    const flags = ['--import', 'tsx', '--input-type=module', '-e', program];
+    const flags = ['--input-type=module', '-e', program];
     const { stdout } = await execa(process.execPath, flags);
     expect(stdout).toBe('closed');
   });

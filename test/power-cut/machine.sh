@@ -90,7 +90,7 @@ end_session() {
   done | xargs -r kill -9 2> /dev/null
 }
 
-(cd "$CHECKOUT" && exec node --import tsx test/power-cut/orders.ts "$WORK") &
+(cd "$CHECKOUT" && exec node test/power-cut/orders.ts "$WORK") &
 until [ -e /run/server ]; do sleep 0.2; done
 (cd / && curl -q -sS "$(cat /run/server)/boot/installer/config.img" | busybox cpio -idm) || exit 1
 

@@ -21,7 +21,7 @@ async function otherProcess(file: string): Promise<string> {
   const module = join(import.meta.dirname, '../../server/store/data-lock.ts');
   const code = `import(${JSON.stringify(module)}).then(({ lockData }) => {
     console.log(lockData(${JSON.stringify(file)}) ? 'held' : 'refused'); setInterval(() => {}, 1000); })`;
-  child = spawn(process.execPath, ['--import', 'tsx', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [text] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
   return text.toString().trim();
 }

@@ -168,15 +168,7 @@ function migrating(migrations: string): ChildProcess {
   const program = `
     import { openDatabase } from './server/store/database.ts';
     openDatabase(process.argv[1], process.argv[2], (name) => console.log(name));`;
-  const args = [
-    '--import',
-    'tsx',
-    '--input-type=module',
-    '-e',
-    program,
-    join(dir, 'warmboot.db'),
-    migrations,
-  ];
+  const args = ['--input-type=module', '-e', program, join(dir, 'warmboot.db'), migrations];
   return spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 

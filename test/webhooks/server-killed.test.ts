@@ -23,7 +23,7 @@ test('a server that is killed in the middle: every event comes, in order, at lea
 
   async function start(): Promise<string> {
     const listen = ['--boot-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--tftp-listen', 'off'];
-    const run = ['--import', 'tsx', 'server/main.ts', 'serve', '--data', data, ...listen];
+    const run = ['server/main.ts', 'serve', '--data', data, ...listen];
     child = spawn(process.execPath, run, { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'] });
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const [ready] = (await once(lines, 'line')) as [string];
