@@ -12,8 +12,8 @@ import { markdown, median, requireTools, workspace } from './workspace.ts';
 
 const WARMBOOT = fileURLToPath(new URL('../warmboot', import.meta.url));
 const ROUNDS = Number(process.argv[2] ?? 11);
-/** Command lines on Node that many people start every day, as of the day of the first run. */
-const PEERS = { firebase: 'firebase-tools', vercel: 'vercel', wrangler: 'wrangler' };
+/** Command lines on Node that many people start every day, in their versions of the day. */
+const PEERS = { firebase: 'firebase-tools', wrangler: 'wrangler' };
 
 type Sample = { readonly seconds: number; readonly mib: number };
 type Start = () => Promise<Sample>;
