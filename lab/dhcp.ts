@@ -72,6 +72,17 @@ export class Dhcp {
     return this.#macs.get(address);
   }
 
+  /** Every lease so far, as address and MAC, for a rack that goes on with these machines. */
+  leases(): [address: string, mac: string][] {
+    this.#tail.read();
+    return [...this.#macs];
+  }
+
+  /** Leases that another rack gave to machines that stand in this one now. */
+  learn(leases: readonly [address: string, mac: string][]): void {
+    for (const [address, mac] of leases) this.#macs.set(address, mac);
+  }
+
   static async start({ answers, ...place }: DhcpPlace & { readonly answers: DhcpAnswers }): Promise<Dhcp> {
     const file = join(place.folder, 'dnsmasq.conf');
     const log = join(place.folder, 'dnsmasq.log');

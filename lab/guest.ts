@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { copyFile, open, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { execa } from 'execa';
@@ -12,6 +12,7 @@ import { type Ailments, type Machine, type MachineFiles, QMP_FD } from './machin
 import { qemuArguments } from './machine-arguments.ts';
 import { Qmp, type QmpEvent, saysNoRoom } from './qmp.ts';
 import { plainText, Tail } from './tail.ts';
+import { until } from './wait.ts';
 
 export interface GuestPlace {
   /** For its disk, firmware settings, sockets and logs; exists. */
@@ -22,7 +23,12 @@ export interface GuestPlace {
   readonly accelerator: Accelerator;
   /** A disk to begin from instead of an empty one; it is not written to. */
   readonly baseDisk?: string;
+  /** A folder that {@link Guest.save} wrote: the first power-on goes on from there. */
+  readonly snapshot?: string;
 }
+
+/** Files of a snapshot. */
+const SNAPSHOT = { memory: 'memory', disk: 'disk.raw', variables: 'variables.fd' } as const;
 
 /** A virtual machine: disk and firmware settings stay while its power comes and goes. */
 export class Guest {
@@ -31,6 +37,8 @@ export class Guest {
   readonly #files: MachineFiles;
   readonly #ovmf: Ovmf | null;
   readonly #tail: Tail;
+  /** What the next power-on restores, if anything. */
+  #memory: string | undefined;
   #qemu: ChildProcess | undefined;
   #qmp: Qmp | undefined;
 
@@ -39,6 +47,7 @@ export class Guest {
     this.#place = place;
     this.#files = files;
     this.#ovmf = ovmf;
+    this.#memory = place.snapshot && join(place.snapshot, SNAPSHOT.memory);
     this.#tail = new Tail(files.serial, (line) => {
       const text = plainText(line);
       if (text !== '') place.feed.push(parts.name, { source: 'serial', line: text });
@@ -56,8 +65,11 @@ export class Guest {
       taps: place.taps,
     };
     const ovmf = firmwareOf(parts);
-    if (ovmf !== null) await copyFile(ovmf.variables, files.variables);
-    if (place.baseDisk === undefined) await makeEmptyDisk(files.disk, parts.diskBytes);
+    const { snapshot } = place;
+    if (ovmf !== null)
+      await copyFile(snapshot ? join(snapshot, SNAPSHOT.variables) : ovmf.variables, files.variables);
+    if (snapshot !== undefined) await copySparse(join(snapshot, SNAPSHOT.disk), files.disk);
+    else if (place.baseDisk === undefined) await makeEmptyDisk(files.disk, parts.diskBytes);
     else
       await execa('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', place.baseDisk, files.disk]);
     return new Guest(parts, place, files, ovmf);
@@ -84,6 +96,8 @@ export class Guest {
     if (this.#qemu !== undefined) throw new Error(`${this.name} is on already`);
     const { accelerator } = this.#place;
     const { program, args } = qemuArguments(this.parts, this.#files, accelerator, this.#ovmf, ailments);
+    if (this.#memory !== undefined) args.push('-incoming', `file:${this.#memory}`);
+    this.#memory = undefined;
     const errors = join(this.#place.folder, `${this.name}.qemu.log`);
     const errorsFd = openSync(errors, 'a');
     // A process group of its own: Ctrl-C at the terminal is for the demo, which then switches the machine off.
@@ -121,14 +135,21 @@ export class Guest {
     clearTimeout(timer);
   }
 
-  /** Its disk as a power cut would leave it in this moment, to begin other machines from. The machine stands still meanwhile. */
-  async copyDisk(to: string): Promise<void> {
-    await this.#qmp?.run('stop');
-    try {
-      await execa('cp', ['--sparse=always', this.diskFile, to]);
-    } finally {
-      await this.#qmp?.run('cont');
-    }
+  /**
+   * Writes memory, devices and disk of the running machine into a folder and switches it off. Its disk must be a raw file, and no
+   * NVMe disk: QEMU does not migrate those.
+   */
+  async save(folder: string): Promise<void> {
+    const qmp = this.#qmp;
+    if (qmp === undefined) throw new Error(`${this.name} is off: there is no memory to save`);
+    await mkdir(folder, { recursive: true });
+    await qmp.run('migrate-set-parameters', { 'max-bandwidth': 2 ** 40 });
+    // The machine is not stopped first: the copy would then start stopped too.
+    await qmp.run('migrate', { uri: `file:${join(folder, SNAPSHOT.memory)}` });
+    await until(() => migrationIsComplete(qmp), { what: `the snapshot of ${this.name}`, timeoutMs: 120_000 });
+    await copySparse(this.diskFile, join(folder, SNAPSHOT.disk));
+    if (this.#ovmf !== null) await copyFile(this.#files.variables, join(folder, SNAPSHOT.variables));
+    await this.powerOff();
   }
 
   /** The reset button. */
@@ -157,6 +178,16 @@ export class Guest {
 function firmwareOf({ firmware, processor }: Machine): Ovmf | null {
   if (processor === 'arm64') return findArmFirmware();
   return firmware === 'uefi' ? findOvmf() : null;
+}
+
+async function migrationIsComplete(qmp: Qmp): Promise<true | undefined> {
+  const answer = (await qmp.run('query-migrate')) as { status?: string; 'error-desc'?: string };
+  if (answer.status === 'failed') throw new Error(`QEMU cannot save the machine: ${answer['error-desc']}`);
+  return answer.status === 'completed' || undefined;
+}
+
+async function copySparse(from: string, to: string): Promise<void> {
+  await execa('cp', ['--sparse=always', '--reflink=auto', from, to]);
 }
 
 async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {

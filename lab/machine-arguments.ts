@@ -23,7 +23,7 @@ export function qemuArguments(
   accelerator: Accelerator,
   ovmf: Ovmf | null,
   { clock, disk }: Ailments = {},
-): { readonly program: string; readonly args: readonly string[] } {
+): { readonly program: string; readonly args: string[] } {
   const board = boardOf(parts, accelerator);
   const args = ['-name', parts.name, ...board.args];
   args.push('-smp', String(accelerator.processors), '-m', String(parts.memoryMiB));

@@ -29,11 +29,19 @@ export interface NamespaceOptions {
  * kernel's parent-death signal down the chain (us → unshare → node), and an IPC channel, whose closing the one inside notices.
  */
 export function spawnInNamespaces(args: readonly string[], options: SpawnOptions): ChildProcess {
-  const unshare = ['unshare', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...args], {
-    ...options,
-    env: { ...(options.env ?? process.env), [MARK]: '1' },
-  });
+  return spawnContained(args, { ...options, env: { ...(options.env ?? process.env), [MARK]: '1' } }, [
+    '--net',
+  ]);
+}
+
+/** The same with the network of this process. Needs root as well. */
+export function spawnContained(
+  args: readonly string[],
+  options: SpawnOptions,
+  more: readonly string[] = [],
+): ChildProcess {
+  const unshare = ['unshare', ...more, '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...args], options);
 }
 
 /** Runs `node ARGS` by {@link spawnInNamespaces}, on our own terminal, and gives back its exit code. */

@@ -3,7 +3,7 @@ import { Api } from './api.ts';
 import { Closers } from './closers.ts';
 import { Dhcp, type DhcpAnswers } from './dhcp.ts';
 import { Feed } from './feed.ts';
-import { Guest } from './guest.ts';
+import { Guest, type GuestPlace } from './guest.ts';
 import { type Accelerator, probeAccelerator } from './kvm.ts';
 import { type Machine, machine } from './machine.ts';
 import { type Meddle, Meddler } from './meddler.ts';
@@ -104,7 +104,10 @@ export class Rack {
   }
 
   /** Puts a machine into the rack, switched off. */
-  async addGuest(parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>, baseDisk?: string): Promise<Guest> {
+  async addGuest(
+    parts: Pick<Machine, 'name' | 'mac'> & Partial<Machine>,
+    from: Pick<GuestPlace, 'baseDisk' | 'snapshot'> = {},
+  ): Promise<Guest> {
     const at = this.#machines++;
     const taps = [parts.mac, ...(parts.moreMacs ?? [])].map((_, card) => `tap${at}-${card}`);
     for (const tap of taps) {
@@ -116,7 +119,7 @@ export class Rack {
       taps,
       feed: this.feed,
       accelerator: this.accelerator,
-      ...(baseDisk === undefined ? {} : { baseDisk }),
+      ...from,
     });
     this.#closers.defer(() => guest.close());
     this.#guests.push(guest);

@@ -1,45 +1,60 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { inCheckout } from '../lab/paths.ts';
 import { until } from '../lab/wait.ts';
 
-/** The runner of the tests, as somebody who has seen enough ends it. */
+/** The runner of the tests, as somebody ends it who has seen enough, and as a machine does that is short of memory. */
 
-const ROOT = join(import.meta.dirname, '..');
+const ENDS = [
+  ['SIGINT', [130, null], 'stopped by SIGINT\n'],
+  ['SIGTERM', [130, null], 'stopped by SIGTERM\n'],
+  ['SIGKILL', [null, 'SIGKILL'], ''],
+] as const;
 
-/** Its children that run this program; not the compiler's own helpers, which see by themselves that it is gone. */
-const childrenOf = (pid: number, program: string) =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .filter((child) => child !== '' && readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(program));
+/** Processes that this run started, whoever their parent is now. */
+function processesOf(label: string): string[] {
+  const isOurs = (pid: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`=${label}\0`);
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isOurs(name));
+}
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  'a run that is told to end by %s takes along what it started, and says why it ended',
-  async (signal) => {
-    const run = spawn(process.execPath, ['test/run.ts', 'unit'], {
-      cwd: ROOT,
+test.each(ENDS)(
+  '%s ends all that a run has started, and leaves no folder',
+  async (signal, end, last) => {
+    // A file whose tests last for some seconds.
+    const args = ['test/run.ts', 'unit', 'test/stop.test.ts'];
+    const run = spawn(process.execPath, args, {
+      cwd: inCheckout('.'),
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, WARMBOOT_TEST_RUN: 'outer' },
     });
     onTestFinished(() => void run.kill('SIGKILL'));
     let said = '';
     run.stdout.on('data', (text) => {
       said += text;
     });
-    const pid = run.pid as number;
-    // The first thing it starts, a check of the types, lasts for long enough.
-    const started = await until(
-      () => {
-        const children = childrenOf(pid, 'tsc');
-        return children.length > 0 ? children : undefined;
-      },
-      { what: 'the start of the first check', timeoutMs: 120_000, everyMs: 20 },
-    );
+    const label = `warmboot-test=${run.pid}`;
+    const folders = [inCheckout(`.cache/work/test-${run.pid}`), join(tmpdir(), `warmboot-test-${run.pid}`)];
+    // Runner, vitest and its worker, and a server that the worker started.
+    const started = () => processesOf(label).length > 5 || undefined;
+    await until(started, { what: 'the first tests', timeoutMs: 60_000, everyMs: 20 });
+    expect(folders.map(existsSync)).toEqual([true, true]);
+
     const ended = once(run, 'close');
     run.kill(signal);
-    expect(await ended).toEqual([130, null]);
-    expect(started.filter((child) => existsSync(`/proc/${child}`))).toEqual([]);
-    expect(said).toBe(`\n== unit\nstopped by ${signal}\n`);
+    expect(await ended).toEqual(end);
+    expect(said.endsWith(last)).toBe(true);
+    const isClean = () => (processesOf(label).length === 0 && !folders.some(existsSync)) || undefined;
+    await until(isClean, { what: 'the end of all that it started', timeoutMs: 20_000 });
   },
+  120_000,
 );

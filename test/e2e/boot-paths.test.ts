@@ -20,7 +20,12 @@ async function watch(
   look: (boot: PowerOn) => Promise<void>,
   baseDisk?: string,
 ): Promise<void> {
-  const { guest } = await newGuest(rack, name.replaceAll(/\W+/g, '-'), parts, baseDisk);
+  const { guest } = await newGuest(
+    rack,
+    name.replaceAll(/\W+/g, '-'),
+    parts,
+    baseDisk === undefined ? {} : { baseDisk },
+  );
   await PowerOn.watch(rack, guest, look);
 }
 

@@ -9,7 +9,7 @@ import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
 import { MatrixHost } from './matrix-host.ts';
 import { takeOut } from './sparse.ts';
-import { plan, startRack } from './support.ts';
+import { plan } from './support.ts';
 
 /**
  * The matrix of broken systems, fourth part: disks, the host's and the server's. What cannot be written ends on the old system, with
@@ -21,16 +21,12 @@ let data: string;
 
 beforeAll(async () => {
   if (!runsAll()) return;
-  // A data folder of its own, for what lies in it is spoilt.
-  data = join(plan().folder, 'broken-disk-data');
-  await execa('cp', ['-a', '--reflink=auto', plan().data, data]);
-  rack = await startRack('broken-disk', { data });
-  host = await MatrixHost.start(rack, 'one');
+  // Packs of its own: they are damaged here.
+  host = await MatrixHost.restore('broken-disk', { ownPacks: true });
+  rack = host.rack;
+  data = join(plan().folder, 'broken-disk/data');
 });
-afterAll(async () => {
-  await rack?.close();
-  if (data !== undefined) await rm(data, { recursive: true, force: true });
-});
+afterAll(() => rack?.close());
 
 /** Sector of a slot that every image fills: the block behind the superblock of ext4. */
 const FILLED = 8;

@@ -6,7 +6,6 @@ import type { Meddle } from '../../lab/meddler.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
 import { MatrixHost } from './matrix-host.ts';
-import { startRack } from './support.ts';
 
 /**
  * The matrix of broken systems, second part: something comes in between. What was only an interruption ends on the new system, by
@@ -21,8 +20,8 @@ const isReport = (path: string, method: string) => method === 'POST' && path.end
 
 beforeAll(async () => {
   if (!runsAll()) return;
-  rack = await startRack('broken-interruption', { meddle: (...asked) => meddle(...asked) });
-  host = await MatrixHost.start(rack, 'one');
+  host = await MatrixHost.restore('broken-interruption', { meddle: (...asked) => meddle(...asked) });
+  rack = host.rack;
 });
 afterEach(() => {
   meddle = honest;

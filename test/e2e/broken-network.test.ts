@@ -5,7 +5,7 @@ import type { Meddle, Meddling } from '../../lab/meddler.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
 import { MatrixHost } from './matrix-host.ts';
-import { image, newGuest, startRack } from './support.ts';
+import { image, newGuest } from './support.ts';
 
 /**
  * The matrix of broken systems, third part: the network and the server. Nothing of it is the new system's fault, so each row ends
@@ -25,8 +25,8 @@ function spoil(times: number, how: (from: number, count: number) => Meddling): M
 
 beforeAll(async () => {
   if (!runsAll()) return;
-  rack = await startRack('broken-network', { meddle: (...asked) => meddle(...asked) });
-  host = await MatrixHost.start(rack, 'one');
+  host = await MatrixHost.restore('broken-network', { meddle: (...asked) => meddle(...asked) });
+  rack = host.rack;
 });
 afterEach(() => {
   meddle = honest;

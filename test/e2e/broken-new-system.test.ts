@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
-import { FIRST_IMAGE, MatrixHost } from './matrix-host.ts';
-import { startRack } from './support.ts';
+import { MatrixHost } from './matrix-host.ts';
+import { FIRST_IMAGE } from './snapshot.ts';
 
 /**
  * The matrix of broken systems, first part: the new system is no good. Each row ends on the old one, with no human, and is told to
@@ -111,8 +111,8 @@ let rack: Rack;
 let host: MatrixHost;
 
 beforeAll(async () => {
-  rack = await startRack('broken-new-system');
-  host = await MatrixHost.start(rack, 'one');
+  host = await MatrixHost.restore('broken-new-system');
+  rack = host.rack;
 });
 afterAll(() => rack?.close());
 

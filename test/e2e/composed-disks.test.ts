@@ -12,6 +12,7 @@ import { inCheckout } from '../../lab/paths.ts';
 import { plainText } from '../../lab/tail.ts';
 import { until } from '../../lab/wait.ts';
 import { runsAll } from '../all.ts';
+import { copyData } from './data-copy.ts';
 import { takeOut } from './sparse.ts';
 import { image, plan } from './support.ts';
 
@@ -38,7 +39,13 @@ const LONG_TAIL: readonly Given[] = [
 ];
 
 // `disk` starts a server of its own on loopback.
-beforeAll(startLoopback);
+/** Of the server that each `disk` starts. */
+let data: string;
+
+beforeAll(async () => {
+  await startLoopback();
+  data = await copyData(plan().data, join(plan().folder, 'composed'));
+});
 
 /** Both slots, by the checkers of their filesystems. */
 async function check(folder: string, disk: string, ...names: readonly string[]): Promise<void> {
@@ -73,7 +80,7 @@ async function compose(given: Given): Promise<string> {
   const disk = join(folder, 'disk.img');
   const slots = ['--slot', `a=${image(given.a).digest}`, '--slot', `b=${image(given.b).digest}`];
   const how = ['--sector', String(given.sector), '--seed', given.a, '-o', disk];
-  await execa(inCheckout('warmboot'), ['--data', plan().data, 'disk', given.layout, ...slots, ...how]);
+  await execa(inCheckout('warmboot'), ['--data', data, 'disk', given.layout, ...slots, ...how]);
   expect(await sectorsOf(disk)).toBe(given.sector);
   await check(folder, disk, given.a, given.b);
   return folder;

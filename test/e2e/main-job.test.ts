@@ -24,6 +24,9 @@ const CASES: readonly Case[] = [
     first: 'debian-12',
     second: 'debian-13',
   },
+];
+
+const LONG_TAIL: readonly Case[] = [
   {
     machine: 'BIOS, AHCI disk, virtio, msdos table',
     parts: { firmware: 'bios', disk: 'ahci' },
@@ -31,9 +34,6 @@ const CASES: readonly Case[] = [
     second: 'debian-12',
     layout: 'two-slots-msdos',
   },
-];
-
-const LONG_TAIL: readonly Case[] = [
   { machine: 'UEFI, virtio', parts: { firmware: 'uefi' }, first: 'debian-13', second: 'debian-12' },
   {
     machine: 'BIOS, AHCI disk, e1000',

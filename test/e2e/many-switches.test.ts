@@ -26,7 +26,7 @@ afterAll(() => rack?.close());
 
 /** What the server keeps of this host, by table. */
 function rowsOf(mac: string): Record<string, number> {
-  const db = new Database(join(plan().data, 'warmboot.db'), { readonly: true });
+  const db = new Database(join(plan().folder, 'many-switches/data/warmboot.db'), { readonly: true });
   try {
     const host = db.prepare('SELECT host_id FROM host_macs WHERE mac = ?').pluck().get(mac);
     const tables = db

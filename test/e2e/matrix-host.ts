@@ -1,5 +1,4 @@
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { execa } from 'execa';
 import { expect } from 'vitest';
 import type { HostView } from '../../lab/feed.ts';
@@ -7,10 +6,8 @@ import type { Guest } from '../../lab/guest.ts';
 import type { Ailments, Machine } from '../../lab/machine.ts';
 import type { Rack } from '../../lab/rack.ts';
 import { until } from '../../lab/wait.ts';
-import { image, newGuest, plan } from './support.ts';
-
-/** What every host of the matrix begins on, in slot a of two. */
-export const FIRST_IMAGE = 'debian-13';
+import { FIRST_IMAGE, installedHost, SNAPSHOT_PARTS } from './snapshot.ts';
+import { image, newGuest, plan, startRack } from './support.ts';
 
 export interface Order {
   readonly image: string;
@@ -52,38 +49,26 @@ export class MatrixHost {
     return new MatrixHost(rack, guest);
   }
 
-  /**
-   * A machine that runs {@link FIRST_IMAGE}. The first of its name in a run of the tests is installed; later ones, in racks of
-   * other files, are the same machine with its disk as it was then: the server knows it already.
-   */
-  static async start(rack: Rack, name: string, parts: Partial<Machine> = {}): Promise<MatrixHost> {
-    const folder = join(plan().folder, 'installed');
-    const disk = join(folder, `${name}.raw`);
-    const note = join(folder, `${name}.mac`);
-    const mac = await readFile(note, 'utf8').catch(() => undefined);
-    const whole = { firmware: 'bios', ...parts } as const;
-    // A file with a data folder of its own has a server that this one knows nothing of.
-    if (mac === undefined || (await rack.api.host(mac).catch(() => undefined)) === undefined) {
-      const { guest, story } = await newGuest(rack, name, whole);
-      await story.enrol(image(FIRST_IMAGE));
-      story.close();
-      // Not followed by what it asks for: where its requests are meddled with, they come from the meddler's address.
-      await guest.powerOn();
-      const host = new MatrixHost(rack, guest);
-      await host.runs(FIRST_IMAGE, 0, 300);
-      await mkdir(folder, { recursive: true });
-      await guest.copyDisk(disk);
-      await writeFile(note, guest.mac);
-      return host;
-    }
-    const guest = await rack.addGuest({ ...whole, name, mac });
-    await execa('cp', ['--sparse=always', disk, guest.diskFile]);
-    const host = new MatrixHost(rack, guest);
-    // Whatever was ordered since in another rack; what its disk holds fulfils this.
-    await rack.api.assign(mac, image(FIRST_IMAGE).digest);
+  /** A new machine, installed with {@link FIRST_IMAGE}. */
+  static async install(rack: Rack, name: string, parts: Partial<Machine> = {}): Promise<MatrixHost> {
+    const { guest, story } = await newGuest(rack, name, { firmware: 'bios', ...parts });
+    await story.enrol(image(FIRST_IMAGE));
+    story.close();
+    // Not followed by what it asks for: where its requests are changed on their way, they come from another address.
     await guest.powerOn();
-    await host.runs(FIRST_IMAGE, Date.now());
+    const host = new MatrixHost(rack, guest);
+    await host.runs(FIRST_IMAGE, 0, 300);
     return host;
+  }
+
+  /** A rack in which such a machine stands and runs already: the snapshot that all files of a run share. */
+  static async restore(rackName: string, options: Parameters<typeof startRack>[1] = {}): Promise<MatrixHost> {
+    const { folder, data, mac, leases } = await installedHost();
+    const rack = await startRack(rackName, { ...options, data });
+    rack.dhcp.learn(leases);
+    const guest = await rack.addGuest({ ...SNAPSHOT_PARTS, mac }, { snapshot: folder });
+    await guest.powerOn();
+    return new MatrixHost(rack, guest);
   }
 
   /** The host as the server shows it now; undefined while the server is away. */

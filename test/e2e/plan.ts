@@ -1,34 +1,46 @@
 import { inCheckout } from '../../lab/paths.ts';
 import type { BuiltImage } from '../../lab/story.ts';
-import { runsAll } from '../all.ts';
 
-/** What the e2e tests need built, in this order. */
-export const E2E_IMAGES = ['installer', 'debian-12', 'debian-13'] as const;
+interface Wanted {
+  /** How the tests call it. */
+  readonly name: string;
+  readonly of: string;
+  readonly options: readonly string[];
+}
 
 /** Breaks as its command line says: one image for many faults. */
 const FRAGILE = ['--context', inCheckout('test/e2e/images/fragile')];
+const DRACUT = ['--context', inCheckout('test/e2e/debian-dracut')];
 
-const XFS = ['--filesystem', 'xfs', '--tag', 'xfs'];
+const plain = (name: string): Wanted => ({ name, of: name, options: [] });
+const xfs = (of: string): Wanted => ({
+  name: `${of}:xfs`,
+  of,
+  options: ['--filesystem', 'xfs', '--tag', 'xfs'],
+});
 
-/** More images, for the disks that are composed; `name` is how the tests call them. */
-export const e2eVariants = () => [
-  { name: 'debian-11', of: 'debian-11', options: [] },
-  { name: 'fragile', of: 'fragile', options: FRAGILE },
-  { name: 'debian-13:xfs', of: 'debian-13', options: XFS },
-  ...(runsAll()
-    ? [
-        { name: 'debian-11:xfs', of: 'debian-11', options: XFS },
-        { name: 'debian-12:xfs', of: 'debian-12', options: XFS },
-        { name: 'debian-dracut', of: 'debian-dracut', options: ['--context', 'test/e2e/debian-dracut'] },
-      ]
-    : []),
-];
+/** What the e2e tests need built, in this order. */
+export function e2eImages(all: boolean): readonly Wanted[] {
+  const usual = ['installer', 'debian-13', 'debian-12'].map(plain);
+  usual.push({ name: 'fragile', of: 'fragile', options: FRAGILE });
+  if (!all) return usual;
+  const more = ['debian-11', 'debian-12', 'debian-13'].map(xfs);
+  return [
+    ...usual,
+    plain('debian-11'),
+    ...more,
+    { name: 'debian-dracut', of: 'debian-dracut', options: DRACUT },
+  ];
+}
+
+/** How many files run at once, each with a rack. */
+export const SIDE_BY_SIDE = 2;
 
 /** What the test runner hands to the e2e tests, as JSON in WARMBOOT_E2E. */
 export interface E2ePlan {
   /** For disks and logs. */
   readonly folder: string;
-  /** The server's data folder with the images in it. */
+  /** A server's data folder with the images in it; no server runs on it. */
   readonly data: string;
   readonly images: readonly BuiltImage[];
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AttemptView } from '../../lab/feed.ts';
 import type { Guest } from '../../lab/guest.ts';
@@ -8,8 +7,8 @@ import type { Machine } from '../../lab/machine.ts';
 import { Rack, type RackOptions } from '../../lab/rack.ts';
 import { type Audience, type BuiltImage, Story } from '../../lab/story.ts';
 import { formatSeconds } from '../../lab/timeline.ts';
-import { LANES, laneData, laneFolder } from './lanes.ts';
-import type { E2ePlan } from './plan.ts';
+import { copyData } from './data-copy.ts';
+import { type E2ePlan, SIDE_BY_SIDE } from './plan.ts';
 
 /** Says what is seen as it is seen: a test of some minutes that is silent cannot be told from one that hangs. */
 const audience: Audience = {
@@ -20,14 +19,12 @@ const audience: Audience = {
   progress: () => {},
 };
 
-/** What the test runner has made ready, as this file's lane has it. */
+/** What the test runner has made ready. */
 export function plan(): E2ePlan {
   const text = process.env.WARMBOOT_E2E;
   if (text === undefined)
     throw new Error('the e2e tests need images that the test runner builds: ./warmboot test e2e');
-  const { folder, images } = JSON.parse(text) as E2ePlan;
-  const lane = laneFolder(folder);
-  return { folder: lane, data: laneData(lane), images };
+  return JSON.parse(text) as E2ePlan;
 }
 
 export function image(name: string): BuiltImage {
@@ -39,28 +36,30 @@ export function image(name: string): BuiltImage {
 let accelerator: Promise<Accelerator> | undefined;
 
 interface TestRack extends Omit<RackOptions, 'folder' | 'data' | 'accelerator'> {
-  /** Another data folder than that of all tests. */
+  /** A server's data folder to begin with, instead of one that holds the images alone. It is copied. */
   readonly data?: string;
+  /** Packs of its own, for a test that damages them. */
+  readonly ownPacks?: boolean;
   /** How much longer than usual everything may take: for what runs for hours beside other things. */
   readonly patience?: number;
 }
 
-/** A rack with the images in it. `name` is the folder of its logs. Beside it other lanes may have theirs. */
-export async function startRack(name: string, { patience = 1, ...options }: TestRack = {}): Promise<Rack> {
+/** A rack with the images in it. `name` is the folder of its logs and data. Other racks may run beside it. */
+export async function startRack(name: string, options: TestRack = {}): Promise<Rack> {
+  const { patience = 1, data = plan().data, ownPacks = false, ...more } = options;
   accelerator ??= probeAccelerator();
   const found = oneProcessor(await accelerator);
   const folder = join(plan().folder, name);
-  await mkdir(folder, { recursive: true });
   return Rack.start({
     folder,
-    data: plan().data,
-    accelerator: { ...found, slowness: LANES * patience * found.slowness },
-    ...options,
+    data: await copyData(data, folder, ownPacks),
+    accelerator: { ...found, slowness: SIDE_BY_SIDE * patience * found.slowness },
+    ...more,
   });
 }
 
 /**
- * Lanes share the processors anyhow. And behind a kexec a second one that is emulated on a busy machine now and then never gets another
+ * Racks share the processors anyhow. And behind a kexec a second one that is emulated on a busy machine now and then never gets another
  * timer interrupt, and what runs there stands still for ever ("rcu: Possible timer handling issue on cpu=1").
  */
 function oneProcessor(found: Accelerator): Accelerator {
@@ -72,10 +71,10 @@ export async function newGuest(
   rack: Rack,
   name: string,
   parts: Partial<Machine> = {},
-  baseDisk?: string,
+  from: Parameters<Rack['addGuest']>[1] = {},
 ): Promise<{ guest: Guest; story: Story }> {
   const mac = `52:54:00:${randomBytes(3).toString('hex').match(/../g)?.join(':')}`;
-  const guest = await rack.addGuest({ ...parts, name, mac }, baseDisk);
+  const guest = await rack.addGuest({ ...parts, name, mac }, from);
   return { guest, story: new Story(rack, guest, audience) };
 }
 

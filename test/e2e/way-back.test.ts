@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Rack } from '../../lab/rack.ts';
 import { runsAll } from '../all.ts';
-import { FIRST_IMAGE, MatrixHost, type Ordered } from './matrix-host.ts';
+import { MatrixHost, type Ordered } from './matrix-host.ts';
+import { FIRST_IMAGE } from './snapshot.ts';
 import { image, startRack } from './support.ts';
 
 /**
@@ -15,7 +16,7 @@ let host: MatrixHost;
 beforeAll(async () => {
   if (!runsAll()) return;
   rack = await startRack('way-back');
-  host = await MatrixHost.start(rack, 'one', { watchdog: true });
+  host = await MatrixHost.install(rack, 'one', { watchdog: true });
 });
 afterAll(() => rack?.close());
 

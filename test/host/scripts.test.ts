@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { shellScripts } from '../shell-scripts.ts';
+import { shellScripts } from '../runner/shell-scripts.ts';
 import { SHELLS } from './shell.ts';
 
 const scripts = await shellScripts('images');

@@ -2,15 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { inCheckout } from '../lab/paths.ts';
-import { readOutcomes, secondDecides } from './outcomes.ts';
+import { inCheckout } from '../../lab/paths.ts';
+import { readOutcomes } from './outcomes.ts';
 
 /** A report as vitest writes it, of one file. */
 function reportOf(file: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'warmboot-outcomes-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'unit.json');
-  writeFileSync(path, JSON.stringify({ testResults: [{ message: '', assertionResults: [], ...file }] }));
+  writeFileSync(
+    path,
+    JSON.stringify({
+      testResults: [{ message: '', assertionResults: [], startTime: 1000, endTime: 3500, ...file }],
+    }),
+  );
   return path;
 }
 
@@ -35,6 +40,7 @@ test('passed, failed and skipped tests of a file are counted, and a failure says
       file: 'test/some.test.ts',
       passed: 1,
       skipped: 2,
+      seconds: 2.5,
       failures: ['✗ test/some.test.ts > one that failed\n    Expected 1\n        at test/some.test.ts:3:1'],
     },
   ]);
@@ -46,6 +52,7 @@ test('a file that does not load is a failure, though it has no test', async () =
       file: 'test/some.test.ts',
       passed: 0,
       skipped: 0,
+      seconds: 2.5,
       failures: ['✗ test/some.test.ts\n    no such module'],
     },
   ]);
@@ -53,20 +60,4 @@ test('a file that does not load is a failure, though it has no test', async () =
 
 test('a report that was not written has no outcomes', async () => {
   expect(await readOutcomes(join(tmpdir(), 'warmboot-outcomes-of-nothing.json'))).toEqual([]);
-});
-
-test('the second run decides, and what it says of others than the first is not lost', () => {
-  const outcome = (file: string, ...failures: string[]) => ({ file, passed: 1, skipped: 0, failures });
-  const first = [
-    outcome('good'),
-    outcome('unsteady', '✗ a'),
-    outcome('broken', '✗ b'),
-    outcome('vanished', '✗ c'),
-  ];
-  const second = [
-    outcome('unsteady'),
-    outcome('broken', '✗ again'),
-    outcome('', '✗ vitest ended with code 1'),
-  ];
-  expect(secondDecides(first, second)).toEqual([first[0], first[3], ...second]);
 });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { inCheckout } from '../lab/paths.ts';
+import { inCheckout } from '../../lab/paths.ts';
 
 /** What became of one test file. */
 export interface FileOutcome {
@@ -11,6 +11,7 @@ export interface FileOutcome {
   readonly skipped: number;
   /** Each with its test's name and the first lines of why. */
   readonly failures: readonly string[];
+  readonly seconds: number;
 }
 
 /** Of one failure: the message of a VM test says what was seen last. */
@@ -21,6 +22,8 @@ interface JsonReport {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
+    readonly startTime: number;
+    readonly endTime: number;
     readonly message: string;
     readonly assertionResults: readonly {
       readonly status: string;
@@ -40,6 +43,8 @@ function outcomeOf({
   name,
   status,
   message,
+  startTime,
+  endTime,
   assertionResults,
 }: JsonReport['testResults'][number]): FileOutcome {
   const file = relative(inCheckout('.'), name);
@@ -51,7 +56,13 @@ function outcomeOf({
   );
   // A file that does not load, or whose hooks fail, is a failure though no test in it is one.
   if (status === 'failed' && failed.length === 0) failures.push(`✗ ${file}\n${firstLines(message)}`);
-  return { file, passed, skipped: assertionResults.length - passed - failed.length, failures };
+  return {
+    file,
+    passed,
+    skipped: assertionResults.length - passed - failed.length,
+    failures,
+    seconds: (endTime - startTime) / 1000,
+  };
 }
 
 /** Without the runner's own places, which tell nobody anything. */
@@ -65,10 +76,4 @@ export function firstLines(text: string): string {
     .slice(0, LINES_OF_FAILURE)
     .map((line) => `    ${line.slice(0, 200)}`)
     .join('\n');
-}
-
-/** Of what was run twice the second run decides; what is not in it stays as it was. */
-export function secondDecides(first: readonly FileOutcome[], second: readonly FileOutcome[]): FileOutcome[] {
-  const twice = new Set(second.map(({ file }) => file));
-  return [...first.filter(({ file }) => !twice.has(file)), ...second];
 }
