@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { startProgram } from './child.ts';
 import { inCheckout } from './paths.ts';
 import type { BuiltImage } from './story.ts';
 
@@ -13,7 +13,7 @@ export async function buildImage(
   signal: AbortSignal,
   options: readonly string[] = [],
 ): Promise<BuiltImage> {
-  const child = spawn(inCheckout('warmboot'), ['build', name, ...options], {
+  const child = startProgram(inCheckout('warmboot'), ['build', name, ...options], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, WARMBOOT_DATA: data },
   });

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startProgram } from './child.ts';
 import { NETMASK, RANGE_FIRST, RANGE_LAST, SERVER_ADDRESS } from './network.ts';
 import { inCheckout } from './paths.ts';
 import { Tail } from './tail.ts';
@@ -90,7 +91,7 @@ export class Dhcp {
     // Where it runs and writes is the lab's business; what it answers is the example's.
     const args = ['--keep-in-foreground', `--conf-file=${file}`, '--user=root', '--pid-file=', '--log-dhcp'];
     args.push(`--dhcp-leasefile=${join(place.folder, 'dnsmasq.leases')}`, `--log-facility=${log}`);
-    const dnsmasq = spawn('dnsmasq', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    const dnsmasq = startProgram('dnsmasq', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     let said = '';
     dnsmasq.stderr?.on('data', (text: Buffer) => {
       said += text;

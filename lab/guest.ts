@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { copyFile, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { execa } from 'execa';
+import { startProgram } from './child.ts';
 import type { Feed } from './feed.ts';
 import { findArmFirmware, findOvmf, type Ovmf } from './firmware.ts';
 import type { Accelerator } from './kvm.ts';
@@ -101,7 +102,7 @@ export class Guest {
     const errors = join(this.#place.folder, `${this.name}.qemu.log`);
     const errorsFd = openSync(errors, 'a');
     // A process group of its own: Ctrl-C at the terminal is for the demo, which then switches the machine off.
-    const qemu = spawn(program, args, {
+    const qemu = startProgram(program, args, {
       stdio: ['ignore', errorsFd, errorsFd, 'pipe'],
       detached: true,
     });

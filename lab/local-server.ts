@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { startProgram } from './child.ts';
 import { inCheckout } from './paths.ts';
 
 /** Of /proc/PID/stat, on every Linux that Node runs on. */
@@ -29,7 +29,7 @@ export async function startLocalServer(
   const args = ['serve', '--data', dataDir, ...listen];
   const log = join(dataDir, 'server.log');
   const logFile = openSync(log, 'a');
-  const child = spawn(inCheckout('warmboot'), [...args, '--tftp-listen', 'off'], {
+  const child = startProgram(inCheckout('warmboot'), [...args, '--tftp-listen', 'off'], {
     stdio: ['ignore', 'pipe', logFile],
   });
   closeSync(logFile);

@@ -1,5 +1,6 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { startProgram } from './child.ts';
 
 /** Set in the environment of everything that runs inside a rack's namespaces. */
 const MARK = 'WARMBOOT_RACK';
@@ -41,7 +42,7 @@ export function spawnContained(
   more: readonly string[] = [],
 ): ChildProcess {
   const unshare = ['unshare', ...more, '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...args], options);
+  return startProgram('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...args], options);
 }
 
 /** Runs `node ARGS` by {@link spawnInNamespaces}, on our own terminal, and gives back its exit code. */

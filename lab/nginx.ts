@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { startProgram } from './child.ts';
 
 /** An nginx of one's own, in the foreground: its configuration, its logs and what it keeps lie in `folder`. */
 export interface Nginx {
@@ -19,7 +19,7 @@ export async function startNginx(folder: string, http: (listen: string) => strin
   const path = join(folder, 'nginx.conf');
   const port = await freePort();
   await writeFile(path, configuration(folder, http(`127.0.0.1:${port}`)));
-  const child = spawn('nginx', ['-c', path, '-p', folder, '-e', join(folder, 'error.log')], {
+  const child = startProgram('nginx', ['-c', path, '-p', folder, '-e', join(folder, 'error.log')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runChild } from './child.ts';
+import { runChild, startProgram } from './child.ts';
 import { inCheckout } from './paths.ts';
 import { filesystemBytesIn, type ListedImage, layoutFor, type TryLayout } from './try-layout.ts';
 import type { TryOptions } from './try-options.ts';
@@ -21,7 +20,7 @@ function whereOf({ data, server }: TryOptions): string[] {
 }
 
 async function filesystemBytes(options: TryOptions, signal: AbortSignal): Promise<number> {
-  const child = spawn(inCheckout('warmboot'), [...whereOf(options), 'images', '--json'], {
+  const child = startProgram(inCheckout('warmboot'), [...whereOf(options), 'images', '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
     signal,
   });

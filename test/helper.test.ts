@@ -15,6 +15,7 @@ import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compress } from 'zstd-napi';
+import { hasStarted } from '../lab/child.ts';
 import { codedWith } from '../server/blobs/dictionary-coding.ts';
 import { makeHelper } from './fixtures/helper.ts';
 
@@ -59,11 +60,8 @@ interface Outcome {
 }
 
 async function run(args: string[], input: Uint8Array = new Uint8Array(), program = helper): Promise<Outcome> {
-  const done = await execa(program, args, {
-    input,
-    reject: false,
-    env: SANITIZERS,
-  });
+  const ended = await execa(program, args, { input, reject: false, env: SANITIZERS });
+  const done = hasStarted(program, ended);
   // A program that stops early closes its stdin; what execa could not send is no failure of the program.
   return { code: done.exitCode, out: done.stdout, err: done.stderr };
 }
@@ -241,7 +239,10 @@ function place(wanted: Image, extra = BLOCK) {
     return execa(first, rest, { reject: false, stdin: 'ignore', env });
   };
   const flash = async (how: Flash = {}): Promise<Outcome> => {
-    const { exitCode, stdout, stderr } = await started(how);
+    const { exitCode, stdout, stderr } = hasStarted(
+      how.before?.[0] ?? how.program ?? helper,
+      await started(how),
+    );
     return { code: exitCode, out: stdout, err: stderr };
   };
   const asked = () =>

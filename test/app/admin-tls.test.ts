@@ -16,7 +16,10 @@ const loopback = { host: '127.0.0.1', port: 0 };
 const curl = (...args: string[]) =>
   exec('curl', ['-q', '-sS', '-o', '/dev/null', '-w', '%{http_code}', ...args]).then(
     ({ stdout }) => stdout,
-    (error: { code: number }) => `exit ${error.code}`,
+    (error: { code: number | string; message: string }) => {
+      if (typeof error.code === 'string') throw error;
+      return `exit ${error.code}`;
+    },
   );
 
 describe('a certificate that was made', () => {

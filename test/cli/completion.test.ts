@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { startProgram } from '../../lab/child.ts';
 import { adminServer } from './admin-server.ts';
 import { host, MAC } from './records.ts';
 import { run, TOKEN } from './run.ts';
@@ -110,7 +110,10 @@ echo "RAN[$*]"
     WARMBOOT_SERVER: url,
     WARMBOOT_TOKEN: TOKEN,
   };
-  const shell = spawn('script', ['-qfec', 'bash --norc --noprofile -i', '/dev/null'], { cwd: ROOT, env });
+  const shell = startProgram('script', ['-qfec', 'bash --norc --noprofile -i', '/dev/null'], {
+    cwd: ROOT,
+    env,
+  });
   let seen = '';
   shell.stdout.on('data', (part: Buffer) => {
     seen += part;

@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hasStarted } from '../../lab/child.ts';
 import { makeHelper } from '../fixtures/helper.ts';
 import { fileSet, SET_END, type SetFile } from './file-set.ts';
 
@@ -47,11 +48,8 @@ const mode = (path: string) => statSync(at(path)).mode & 0o7777;
 
 async function applyTar(tar: Buffer, before: readonly string[] = []) {
   const [program = helper, ...args] = [...before, helper, 'apply-files', `${root}/`, 'warmboot-1'];
-  const done = await execa(program, args, {
-    input: tar,
-    reject: false,
-    env: { ASAN_OPTIONS: 'exitcode=99', UBSAN_OPTIONS: 'exitcode=99' },
-  });
+  const env = { ASAN_OPTIONS: 'exitcode=99', UBSAN_OPTIONS: 'exitcode=99' };
+  const done = hasStarted(program, await execa(program, args, { input: tar, reject: false, env }));
   return { code: done.exitCode, out: done.stdout, err: done.stderr };
 }
 const apply = (files: readonly SetFile[]) => applyTar(fileSet(files));

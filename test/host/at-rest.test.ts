@@ -1,12 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasStarted } from '../../lab/child.ts';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
 
 /** What the agent costs a host on which nothing happens: processes, counted by their numbers in a namespace of their own. */
 
 const NAMESPACE = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
-const hasNamespaces = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0;
+const hasNamespaces = hasStarted('unshare', spawnSync('unshare', [...NAMESPACE, 'true'])).status === 0;
 
 let host: FakeHost;
 beforeEach(() => {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasStarted } from '../../lab/child.ts';
 import { BOOT_RULES } from './boot-rules.ts';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
 
@@ -75,11 +76,12 @@ const calls = () =>
 describe.each(SHELLS)('in %s', (...shell) => {
   const agent = (...words: readonly string[]) => {
     const [program = 'sh', ...options] = shell;
-    const { status, stdout, stderr } = spawnSync(program, [...options, PROGRAM, ...words], {
+    const ended = spawnSync(program, [...options, PROGRAM, ...words], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...host.env, WB_RUN: `${plain}/run` },
     });
+    const { status, stdout, stderr } = hasStarted(program, ended);
     return { status, out: stdout, err: stderr };
   };
   const status = () => {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hasStarted } from '../../lab/child.ts';
 import { makeHelper } from '../fixtures/helper.ts';
 import { fileSet, type SetFile } from './file-set.ts';
 import { AGENT, FakeHost, SHELLS } from './shell.ts';
@@ -66,11 +67,12 @@ function early(
   more: Readonly<Record<string, string>> = {},
   { first = ':', then = 'grep -c run/wb/early /proc/self/mountinfo' } = {},
 ) {
-  const { status, stdout, stderr } = spawnSync(
+  const ended = spawnSync(
     'unshare',
     ['-m', 'sh', '-c', `${first}; "$@"; echo "$?"; ${then}`, 'sh', ...shell, join(AGENT, 'early')],
     { encoding: 'utf8', env: environment(more), timeout: 240_000, stdio: ['ignore', 'pipe', 'pipe'] },
   );
+  const { status, stdout, stderr } = hasStarted('unshare', ended);
   return { status, out: stdout.trim().split('\n'), err: stderr };
 }
 
@@ -338,6 +340,7 @@ describe.each(SHELLS)('init in %s', (...shell) => {
         stdio: ['ignore', 'ignore', 'ignore'],
       },
     );
+    hasStarted('unshare', done);
     return { status: done.status, order: read('order').trim().split('\n'), tookMs: Date.now() - began };
   }
 

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
+import { needPrograms, startProgram } from '../../lab/child.ts';
 import { AGENT, type FakeHost } from './shell.ts';
 
 /**
@@ -33,7 +33,9 @@ export function flashFile(wish: {
     ${more}
     work() { download_index; flash_slot '${slot}' '${disk}'; }
     watched work`;
-  const child = spawn(program, [...options, '-c', script], {
+  // The scripts try again for long where curl fails.
+  needPrograms('curl');
+  const child = startProgram(program, [...options, '-c', script], {
     stdio: ['ignore', 'ignore', 'ignore'],
     env: {
       PATH: process.env.PATH,

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasStarted } from '../../lab/child.ts';
 import { FakeHost, SHELLS } from './shell.ts';
 
 let host: FakeHost;
@@ -13,7 +14,7 @@ const requests = () =>
   existsSync(host.path('requests')) ? readFileSync(host.path('requests'), 'utf8').trim().split('\n') : [];
 const waiting = () => readdirSync(host.path('run/outbox')).filter((name) => /^\d/.test(name)).length;
 
-const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0;
+const mayMount = hasStarted('unshare', spawnSync('unshare', ['-m', 'true'])).status === 0;
 
 describe.each(SHELLS)('in %s', (...shell) => {
   test('a report names attempt, boot and number', () => {

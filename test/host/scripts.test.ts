@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
+import { hasStarted } from '../../lab/child.ts';
 import { shellScripts } from '../runner/shell-scripts.ts';
 import { SHELLS } from './shell.ts';
 
@@ -11,7 +12,8 @@ test('every script for hosts is found', () => {
 });
 
 test('shellcheck has nothing to say about the scripts for hosts', async () => {
-  const { stdout } = await execa('shellcheck', ['-x', '-s', 'sh', ...scripts], { reject: false });
+  const args = ['-x', '-s', 'sh', ...scripts];
+  const { stdout } = hasStarted('shellcheck', await execa('shellcheck', args, { reject: false }));
   expect(stdout).toBe('');
 });
 

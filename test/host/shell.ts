@@ -1,9 +1,10 @@
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { hasStarted, needPrograms, startProgram } from '../../lab/child.ts';
 
 const exec = promisify(execFile);
 
@@ -218,17 +219,15 @@ export class FakeHost {
     parts: readonly string[] = [],
   ): { status: number; out: string } {
     const [program = 'sh', ...options] = shell;
-    const { status, stdout, stderr } = spawnSync(
-      program,
-      [...options, '-c', PLAYED_FIRST + this.#sourced(script, parts)],
-      {
-        encoding: 'utf8',
-        timeout: PATIENCE_MS,
-        // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: this.env,
-      },
-    );
+    const args = [...options, '-c', PLAYED_FIRST + this.#sourced(script, parts)];
+    const ended = spawnSync(program, args, {
+      encoding: 'utf8',
+      timeout: PATIENCE_MS,
+      // bash takes a socket as stdin for a remote login and reads ~/.bashrc.
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: this.env,
+    });
+    const { status, stdout, stderr } = hasStarted(program, ended);
     return { status: status ?? -1, out: (stdout + stderr).trim() };
   }
 
@@ -246,7 +245,9 @@ export class FakeHost {
     this.write('bin/curl', `#!/bin/sh\n${PATIENT_CURL}\n`, 0o755);
     this.write('bin/warmboot-helper', `#!/bin/sh\n${REAL_HELPER}\n`, 0o755);
     const [program = 'sh', ...args] = [...before, ...shell, '-c', this.#sourced(script, [])];
-    const child = spawn(program, args, {
+    // The scripts try again for long where curl fails.
+    needPrograms('curl', 'openssl');
+    const child = startProgram(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: timeoutMs,
       env: { ...this.env, ...env },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, test } from 'vitest';
+import { hasStarted } from '../../lab/child.ts';
 import { findReferences } from '../../server/build/docker/dockerfile.ts';
 import { parseDiskLayout, parseRecipe } from '../../server/contract/image-json.ts';
 import { dockerfileSteps } from './dockerfile-steps.ts';
@@ -137,7 +138,7 @@ describe.each(RECIPES)('%s: %s', (family, name) => {
       return file;
     });
     expect(files.length).toBeGreaterThan(1);
-    const { stdout } = await execa('shellcheck', files, { reject: false });
+    const { stdout } = hasStarted('shellcheck', await execa('shellcheck', files, { reject: false }));
     expect(stdout).toBe('');
   });
 });

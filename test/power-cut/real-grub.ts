@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { startProgram } from '../../lab/child.ts';
 
 /** GRUB as it lies on the disk, in a virtual machine. What it starts is payload.c, which ends the machine. */
 
@@ -24,7 +24,7 @@ export async function startDisk(disk: string, firmware: Firmware, meddling: Medd
   const variables = `${disk}.variables`;
   if (firmware === 'uefi') cpSync(OVMF_VARIABLES, variables);
   const flash = (file: string, mode: string) => ['-drive', `if=pflash,format=raw,file=${file}${mode}`];
-  const qemu = spawn(
+  const qemu = startProgram(
     'setpriv',
     [
       ...['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', '-accel', 'tcg', '-m', '128', '-vga', 'none'],

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { startProgram } from '../../lab/child.ts';
 import { inCheckout } from '../../lab/paths.ts';
 import { AGENT, INSTALLER } from '../host/shell.ts';
 import { kernelModules } from '../interop/user-mode-linux.ts';
@@ -122,7 +123,7 @@ function prepare(folder: string, programs: string, mutations: readonly Mutation[
 function startDisk(folder: string, socket: string): ChildProcess {
   const file = (name: string, more = '') =>
     `driver=file,filename=${join(folder, name)},node-name=${name}${more}`;
-  return spawn(
+  return startProgram(
     'setpriv',
     [
       ...['--pdeathsig', 'KILL', '--', 'qemu-storage-daemon'],
@@ -140,7 +141,7 @@ function startDisk(folder: string, socket: string): ChildProcess {
 }
 
 async function runMachine(folder: string, socket: string): Promise<string> {
-  const uml = spawn(
+  const uml = startProgram(
     'setpriv',
     [
       ...['--pdeathsig', 'KILL', '--', 'timeout', '-k', '1', '700', KERNEL],

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { hasStarted } from '../../lab/child.ts';
 
 /** What makes the host known to its server; written by the install and never again. */
 const KEPT = ['token', 'host', 'server.url', 'server.pem', 'disk'];
@@ -14,7 +15,8 @@ export async function readState(folder: string, partition: Buffer): Promise<Stat
   const file = join(folder, `state-${made}`);
   writeFileSync(file, partition);
   try {
-    const check = await execa('/sbin/e2fsck', ['-f', '-p', file], { reject: false });
+    const ended = await execa('/sbin/e2fsck', ['-f', '-p', file], { reject: false });
+    const check = hasStarted('/sbin/e2fsck', ended);
     if (check.exitCode !== 0 && check.exitCode !== 1)
       return `e2fsck -p ended with ${check.exitCode}: ${check.stdout}`;
     const cat = (names: readonly string[]) =>

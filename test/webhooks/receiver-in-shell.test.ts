@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { needPrograms } from '../../lab/child.ts';
 import { newWebhookSecret, signWebhook } from '../../server/keys/webhook-signature.ts';
 
 /** The receiver that docs/webhooks.md shows, as it stands there, with OpenSSL. */
@@ -11,6 +12,9 @@ const script = page
   .split('\n')
   .map((line) => line.slice(4))
   .join('\n');
+
+// Without it the script refuses all.
+needPrograms('openssl');
 
 function verify(secret: string, env: Record<string, string>, body: string): number | null {
   const ran = spawnSync('sh', ['-c', script, 'verify', secret], {
