@@ -121,7 +121,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
   });
 
   describe('a disk that an earlier try has begun', () => {
-    /** `sfdisk -d` says of each disk what lies in `table-NAME`; the server, which tables are of this host's tries. */
+    /** Looks twice, not 16 times, for a disk that is missed. `sfdisk -d` says of each disk what lies in `table-NAME`; the server, which tables are of this host's tries. */
     const finds = (rule: string, more = '') =>
       host.run(
         shell,
@@ -129,7 +129,7 @@ describe.each(SHELLS)('in %s', (...shell) => {
         sfdisk() { cat "$T/table-\${2##*dev-}"; }
         fetch_layout() { HTTP_STATUS=200; printf 'label-id: NOW\n# earlier: BEFORE\n# earlier: 0xold\n' > "$WB_RUN/layout"; }
         own_disk_came() { return 1; }
-        sleep() { :; }
+        sleep() { tries=15; }
         plug_in() { :; }
         ${more}
         install_allowed && echo "$CHOSEN" || echo "$? $REASON"`,

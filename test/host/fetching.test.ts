@@ -299,7 +299,7 @@ test('a server that dies in the middle of several streams and comes back costs o
   let down = 0;
   const sockets = new Set<{ destroy(): void }>();
   const meddle: Meddle = ({ number, response }) => {
-    if (number === 6) down = performance.now() + 3000;
+    if (number === 6) down = performance.now() + 1500;
     if (performance.now() < down) {
       for (const each of sockets) each.destroy();
       response.destroy();
@@ -334,7 +334,7 @@ test.each([
   // It comes back when patience has long been over.
   [
     'which is away, as its reports show, is waited for as long as it takes',
-    { reported: 1, backAfterMs: 14_000 },
+    { reported: 1, backAfterMs: 5_000 },
     0,
   ],
   [
@@ -351,9 +351,9 @@ test.each([
     request.destroy();
     return 'answered';
   });
-  const { ended, log } = flash(first, url, `PATIENCE_SECONDS=4; report() { return ${reported}; }`);
+  const { ended, log } = flash(first, url, `PATIENCE_SECONDS=2; report() { return ${reported}; }`);
   expect(await ended).toBe(end);
   if (end === 0) expect(written()).toBe(wholeOf(first));
-  else expect(readFileSync(host.path('run/work/reason'), 'utf8')).toMatch(/^no data from the server for 4 s/);
+  else expect(readFileSync(host.path('run/work/reason'), 'utf8')).toMatch(/^no data from the server for 2 s/);
   expect(log()).toContain('the data ended behind byte');
 });
