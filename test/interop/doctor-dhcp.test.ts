@@ -73,14 +73,24 @@ test.concurrent('one on this machine', async (context) => {
   expect(await findings(net)).toEqual([`ok: on lan0 10.77.0.1 hands out addresses, and ${TOLD}`]);
 });
 
-test.concurrent('one that knows nothing of booting, without and with our proxy', async (context) => {
+test.concurrent('one that knows nothing of booting', async (context) => {
   const net = await network(context);
   await dnsmasq(net);
   expect(await findings(net)).toEqual(['problem: on lan0 no DHCP server names a boot program']);
+});
+
+test.concurrent('one that knows nothing of booting, with our proxy to come', async (context) => {
+  const net = await network(context);
+  await dnsmasq(net);
   expect(await findings(net, '--proxy-dhcp')).toEqual([
     'ok: proxyDHCP can listen on UDP ports 67 and 4011',
     'ok: on lan0 10.77.0.2 hands out addresses, and proxyDHCP will tell machines what to boot',
   ]);
+});
+
+test.concurrent('one that knows nothing of booting, beside our proxy', async (context) => {
+  const net = await network(context);
+  await dnsmasq(net);
   const args = [...program, 'serve', ...place(net), '--proxy-dhcp'];
   await net.server.start(process.execPath, args).says('"ready":true');
   expect(await findings(net)).toEqual([`ok: on lan0 10.77.0.2 hands out addresses, and ${TOLD}`]);

@@ -27,8 +27,7 @@ export async function makeGrubDisk(
 ): Promise<string> {
   const disk = join(folder, 'disk.img');
   const tree = join(folder, 'tree');
-  for (const name of ['EFI/BOOT', 'grub', 'warmboot']) mkdirSync(join(tree, name), { recursive: true });
-  cpSync(join(loader, 'BOOTX64.EFI'), join(tree, 'EFI/BOOT/BOOTX64.EFI'));
+  for (const name of ['grub', 'warmboot']) mkdirSync(join(tree, name), { recursive: true });
   cpSync(join(loader, 'grub.cfg'), join(tree, 'grub/grub.cfg'));
   if (grubenv) {
     await execa('grub-editenv', [join(tree, 'grub/grubenv'), 'create']);
@@ -41,7 +40,25 @@ export async function makeGrubDisk(
     for (const [name, content] of Object.entries({ valid: '', ...files(slot) }))
       writeFileSync(join(tree, 'warmboot', slot, name), content);
   }
+  await execa('cp', ['--sparse=always', await emptyDisk(loader), disk]);
+  await copyIn(disk, [join(tree, 'grub'), join(tree, 'warmboot')]);
+  return disk;
+}
 
+/** By the loader's folder: what all disks with this loader have, made once. */
+const emptyDisks = new Map<string, Promise<string>>();
+
+function emptyDisk(loader: string): Promise<string> {
+  const made = emptyDisks.get(loader) ?? makeEmptyDisk(loader);
+  emptyDisks.set(loader, made);
+  return made;
+}
+
+async function makeEmptyDisk(loader: string): Promise<string> {
+  const disk = join(loader, 'empty.img');
+  const tree = join(loader, 'tree');
+  mkdirSync(join(tree, 'EFI/BOOT'), { recursive: true });
+  cpSync(join(loader, 'BOOTX64.EFI'), join(tree, 'EFI/BOOT/BOOTX64.EFI'));
   writeFileSync(disk, '');
   await execa('truncate', ['-s', '80M', disk]);
   const table = `label: gpt
@@ -58,9 +75,11 @@ start=${BOOT_LBA}, size=${(BOOT_KIB * 1024) / SECTOR}, type=C12A7328-F81F-11D2-B
   await write('core-gpt.img', CORE_LBA, []);
   const volume = ['-F', '32', '-n', 'WARMBOOT', '--offset', `${BOOT_LBA}`, disk, `${BOOT_KIB}`];
   await execa('mkfs.vfat', volume);
-  const roots = ['EFI', 'grub', 'warmboot'].map((name) => join(tree, name));
-  await execa('mcopy', ['-s', '-i', `${disk}@@${BOOT_LBA * SECTOR}`, ...roots, '::/'], {
-    env: { MTOOLS_SKIP_CHECK: '1' },
-  });
+  await copyIn(disk, [join(tree, 'EFI')]);
   return disk;
 }
+
+const copyIn = (disk: string, roots: readonly string[]) =>
+  execa('mcopy', ['-s', '-i', `${disk}@@${BOOT_LBA * SECTOR}`, ...roots, '::/'], {
+    env: { MTOOLS_SKIP_CHECK: '1' },
+  });

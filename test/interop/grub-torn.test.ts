@@ -63,7 +63,7 @@ disks('$firmware: $what', ({ grubenv, firmware }) => {
     expect(writes[1]?.data.toString()).toBe('#'.repeat(SECTOR));
   });
 
-  test('a cut leaves the old state or the new one, and the next start is right', async () => {
+  test.concurrent('a cut leaves the old state or the new one, and the next start is right', async () => {
     expect(expected(before, ...writes.slice(0, 1))).toEqual(expected(before, ...writes));
     expect(expected(before, ...writes.slice(1))).toEqual(first);
     await startsAs(writes[0]);
@@ -93,7 +93,7 @@ disks('$firmware: $what', ({ grubenv, firmware }) => {
     for (const write of runsAll() ? kinds.values() : []) await startsAs(write);
   });
 
-  test.each([
+  test.concurrent.each([
     ['zeros', Buffer.alloc(SECTOR)],
     ['ones', Buffer.alloc(SECTOR, 0xff)],
   ])('%s in its place: the first valid slot', async (_what, data) => {
@@ -103,7 +103,7 @@ disks('$firmware: $what', ({ grubenv, firmware }) => {
     await startsAs({ sector, data }, `${lost.answer}; error: invalid environment block.`);
   });
 
-  test('a sector that cannot be read: the first valid slot', async () => {
+  test.concurrent('a sector that cannot be read: the first valid slot', async () => {
     const [sector = 0] = places(first);
     const { answer } = expected(before, { sector, data: Buffer.alloc(SECTOR) });
     const error = `error: failure reading sector 0x${sector.toString(16)} from \`hd0'.`;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BOOT_RULES, type BootRule } from '../host/boot-rules.ts';
 import { BOOT_LBA, GRUB, makeGrubDisk, SECTOR } from './grub-disk.ts';
 import { type Answer, powerOn } from './grub-machine.ts';
@@ -24,23 +24,23 @@ test('grub.cfg is a GRUB script', async () => {
   await execa('grub-script-check', [join(GRUB, 'grub.cfg')]);
 });
 
-describe.each(BOOT_RULES)('$when', (rule) => {
-  test('BIOS', () => holds(rule, 'bios'));
-});
+// All at once: a machine that boots leaves room for others.
+test.concurrent.each(BOOT_RULES)('BIOS: $when', (rule) => holds(rule, 'bios'));
 
-test('UEFI starts the same loader from the same disk', () => holds(BOOT_RULES[0] as BootRule, 'uefi'));
+test.concurrent('UEFI starts the same loader from the same disk', () =>
+  holds(BOOT_RULES[0] as BootRule, 'uefi'));
 
 /** As a terminal echoes that shows control characters (ECHOCTL of termios(3)), such as one with a login on it. */
 const shown = (text: string) =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these it is about
   text.replace(/[\u0000-\u001f]/g, (letter) => `^${String.fromCharCode(letter.charCodeAt(0) + 64)}`);
 
-test.each([
+test.concurrent.each([
   ['a login at its other end', shown],
   ['somebody who types', () => 'v\r\nc x'],
 ])('a serial line with %s does not stop it', (_, answer) => holds(BOOT_RULES[0] as BootRule, 'bios', answer));
 
-test.each([
+test.concurrent.each([
   ['', { default: 'c' }, ['c', 'b', 'a']],
   [', the one on trial first', { default: 'c', next: 'a' }, ['a trial', 'c', 'b']],
 ])(

@@ -12,6 +12,8 @@ export type Cut = {
   readonly last: number;
   /** Which of the writes since the last flush reached it, whole or in part. */
   readonly kept: readonly number[];
+  /** Whether they reached it in their order, as on a disk that keeps it. */
+  readonly inOrder: boolean;
 };
 
 /** Numbers from 0 to 1, the same each time (mulberry32). */
@@ -69,7 +71,8 @@ function* between(
       const from = (i: number) => (isPrefix ? i * SECTOR < part * write.data.length : random() < part);
       disk.put(write, isTorn ? from : undefined);
     }
-    return { name: `${name}, after entry ${first}`, disk, last: kept.at(-1) ?? first - 1, kept };
+    const inOrder = !tears && kept.every((index, i) => index === first + i);
+    return { name: `${name}, after entry ${first}`, disk, last: kept.at(-1) ?? first - 1, kept, inOrder };
   };
   const all = Array.from({ length: end - first }, (_, i) => first + i);
   yield cut('nothing', []);

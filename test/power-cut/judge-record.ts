@@ -25,6 +25,8 @@ export type Judged = {
 export type Effort = {
   /** Random cuts between two flushes. */
   readonly samples: number;
+  /** Of the cuts after which writes are missing in between, only each so-many-th; those in order are all judged. */
+  readonly outOfOrderEvery?: number;
   /** Of the cuts that touch the state partition, whose check takes long, only each so-many-th. */
   readonly stateEvery: number;
   /** What of it is really booted; nothing when left out. */
@@ -39,7 +41,7 @@ export async function judgeRecord(
   log: Buffer,
   folder: string,
   payload: string,
-  { samples, stateEvery, boots }: Effort,
+  { samples, outOfOrderEvery = 1, stateEvery, boots }: Effort,
 ): Promise<Judged> {
   const entries = readWriteLog(log);
   const marks = marksOf(entries);
@@ -58,7 +60,7 @@ export async function judgeRecord(
   let settled: StateFiles | undefined;
   const wrong = new Map<string, { first: string; count: number }>();
   const starts: Record<string, number> = {};
-  let [count, states] = [0, 0];
+  let [count, states, outOfOrder] = [0, 0, 0];
 
   const flushed = (disk: DiskState, index: number): void => {
     const { boots } = judge(disk, known, { installed: false, mayBoot: new Set('ab') });
@@ -83,6 +85,8 @@ export async function judgeRecord(
   };
 
   for (const cut of cuts(entries, DISK_BYTES, samples, flushed)) {
+    if (!cut.inOrder) outOfOrder += 1;
+    if (!cut.inOrder && outOfOrder % outOfOrderEvery !== 1 % outOfOrderEvery) continue;
     count += 1;
     const before = { installed, mayBoot: healthy(cut.last).add(isDefault) };
     const verdict = judge(cut.disk, known, before);
