@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placePartitions, sfdiskScript } from '../../server/core/disk-layout.ts';
 import { hostScripts, runKernel } from './user-mode-linux.ts';
 
@@ -38,36 +38,34 @@ function layout(table: Table, bytes: number): string {
   );
 }
 
-describe.each(['gpt', 'msdos'] as const)('%s', (table) => {
-  let megabytes = 400;
-  const disk = () => join(folder, 'disk');
+/** A machine with a disk of its own. */
+function machine(table: Table) {
+  const own = mkdtempSync(join(folder, 'machine-'));
+  const disk = join(own, 'disk');
+  writeFileSync(disk, '');
+  let megabytes = 0;
   const resize = (to: number) => {
     megabytes = to;
-    truncateSync(disk(), to * MIB);
+    truncateSync(disk, to * MIB);
   };
-  beforeEach(() => {
-    writeFileSync(disk(), '');
-    resize(400);
-  });
-
-  /** A machine with this disk does that. @returns what it says */
+  resize(400);
+  /** The machine does that. @returns what it says */
   const run = async (job: 'install' | 'cut' | 'boot'): Promise<string> => {
-    const given = join(folder, 'layout');
+    const given = join(own, 'layout');
     writeFileSync(given, layout(table, megabytes * MIB));
-    return runKernel(
-      {
-        folder,
-        init: 'test/interop/data-machine.sh',
-        environment: { LIB: lib, LAYOUT: given, JOB: job },
-        disks: [disk()],
-      },
-      /the job is done|the power goes/,
-    );
+    const environment = { LIB: lib, LAYOUT: given, JOB: job };
+    const init = 'test/interop/data-machine.sh';
+    return runKernel({ folder: own, init, environment, disks: [disk] }, /the job is done|the power goes/);
   };
-  const sizeIn = (said: string) => Number(/^size: (\d+)$/m.exec(said)?.[1]);
-  const seen = () => spawnSync('/sbin/sfdisk', ['-d', disk()], { encoding: 'utf8' }).stdout;
+  const seen = () => spawnSync('/sbin/sfdisk', ['-d', disk], { encoding: 'utf8' }).stdout;
+  return { disk, resize, run, seen };
+}
 
+const sizeIn = (said: string) => Number(/^size: (\d+)$/m.exec(said)?.[1]);
+
+describe.concurrent.each(['gpt', 'msdos'] as const)('%s', (table) => {
   test('made by the install, kept by the next one, and grown to the end of a disk that has grown', async () => {
+    const { resize, run } = machine(table);
     expect(await run('install')).toMatch(/made a filesystem in the data partition/);
     const first = await run('boot');
     expect(first).toMatch(/^mount: 0\nsystems: \nsize: \d+\nhealthy: 0\nstray: [^0]/m);
@@ -80,12 +78,13 @@ describe.each(['gpt', 'msdos'] as const)('%s', (table) => {
   });
 
   test('the power goes while its filesystem is made: no OS takes the partition for data, and the next try makes it', async () => {
+    const { disk, run, seen } = machine(table);
     // Of an earlier use of this disk: a filesystem right where the partition will be.
     const start = /start=(\d+), size=\d+, type=(?:da|\S+, .*name=warmboot-data)$/m.exec(
       layout(table, 400 * MIB),
     );
     const offset = `offset=${Number(start?.[1]) * 512}`;
-    await execa('/sbin/mke2fs', ['-q', '-F', '-t', 'ext4', '-L', 'older', '-E', offset, disk(), '100M']);
+    await execa('/sbin/mke2fs', ['-q', '-F', '-t', 'ext4', '-L', 'older', '-E', offset, disk, '100M']);
     await run('cut');
     expect(seen()).toMatch(table === 'gpt' ? /name="warmboot-data-new"/ : /type=d9/);
     expect(await run('boot')).toMatch(/^mount: 0\nthe job is done/m);

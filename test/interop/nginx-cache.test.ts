@@ -96,7 +96,8 @@ test.each(['index.json', 'frames.json', 'kernel', 'initrd', 'data', 'raw'])(
   },
 );
 
-test('what never changes is not asked for again, and a condition is answered by the cache', async () => {
+// These wait for what is kept to grow old: all at once, each with paths of its own.
+test.concurrent('what never changes is not asked for again, and a condition is answered by the cache', async () => {
   const path = pathOf(images[0], 'raw');
   const { headers } = await get(path);
   await pause(ASKED_AGAIN_MS);
@@ -110,8 +111,8 @@ test('what never changes is not asked for again, and a condition is answered by 
   expect(await upstream(path, 0)).toEqual([]);
 });
 
-test('what may change is asked about again, by its ETag, and not sent again', async () => {
-  for (const path of [pathOf(images[0], 'frames.json'), '/boot/installer/vmlinuz']) {
+test.concurrent('what may change is asked about again, by its ETag, and not sent again', async () => {
+  const asked = async (path: string) => {
     const before = await get(path);
     await pause(ASKED_AGAIN_MS);
     // By now the line about the first is written.
@@ -120,14 +121,15 @@ test('what may change is asked about again, by its ETag, and not sent again', as
     expect(hashOf(after.body)).toBe(hashOf(before.body));
     expect((await upstream(path, 1)).map(({ status }) => status)).toEqual([304]);
     expect(after.headers['cache-control']).toBe('no-cache');
-  }
+  };
+  await Promise.all([pathOf(images[0], 'frames.json'), '/boot/installer/vmlinuz'].map(asked));
 });
 
-test('who has an index and who has none never get what is meant for the other', async () => {
+test.concurrent('who has an index and who has none never get what is meant for the other', async () => {
   const [known, wanted] = images;
   const dictionary = Buffer.from(known.digest.slice('sha256:'.length), 'hex').toString('base64');
   const has = { 'accept-encoding': 'dcz', 'available-dictionary': `:${dictionary}:` };
-  for (const file of ['index.json', 'frames.json']) {
+  const asked = async (file: string) => {
     const path = pathOf(wanted, file);
     const plain = await ask(server.url, path);
     const coded = await ask(server.url, path, { headers: has });
@@ -151,7 +153,46 @@ test('who has an index and who has none never get what is meant for the other', 
         ]);
       }
     }
-  }
+  };
+  await Promise.all(['index.json', 'frames.json'].map(asked));
+});
+
+test.concurrent('pieces of two versions are never one answer', async ({ onTestFinished }) => {
+  let version = 1;
+  const stub = createServer((request, response) => {
+    const body = Buffer.alloc(SLICE + 100, String(version));
+    const [, first = '0', last = ''] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
+    const end = Math.min(Number(last), body.length - 1);
+    response.setHeader('etag', `"${version}"`);
+    if (request.headers['if-none-match'] === `"${version}"`) return void response.writeHead(304).end();
+    response.writeHead(206, {
+      'cache-control': 'no-cache',
+      'accept-ranges': 'bytes',
+      'content-length': end + 1 - Number(first),
+      'content-range': `bytes ${first}-${end}/${body.length}`,
+    });
+    response.end(body.subarray(Number(first), end + 1));
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => stub.once('listening', resolve));
+  const before = await cacheBefore(`http://127.0.0.1:${(stub.address() as AddressInfo).port}`, 'stub');
+  onTestFinished(async () => {
+    await before.close();
+    stub.closeAllConnections();
+    stub.close();
+  });
+  const path = pathOf(images[0], 'data');
+  expect(new Set((await ask(before.url, path)).body)).toEqual(new Set(Buffer.from('1')));
+  version = 2;
+  await pause(ASKED_AGAIN_MS);
+  // Only the last piece is asked about: the first is still of the version before.
+  await ask(before.url, path, { headers: { range: `bytes=${SLICE}-` } });
+  const outcome = await ask(before.url, path).then(
+    ({ body }) => new Set(body),
+    () => 'cut',
+  );
+  expect([new Set(Buffer.from('2')), 'cut']).toContainEqual(outcome);
+  await pause(ASKED_AGAIN_MS);
+  expect(new Set((await ask(before.url, path)).body)).toEqual(new Set(Buffer.from('2')));
 });
 
 test('a range fetches only the pieces that it touches', async () => {
@@ -236,42 +277,4 @@ test('as a mirror it gives a host the whole image, and when it is down the host 
     ]);
     expect(log().includes(`the mirror ${mirror.url} fails`)).toBe(!isUp);
   }
-});
-
-test('pieces of two versions are never one answer', async () => {
-  let version = 1;
-  const stub = createServer((request, response) => {
-    const body = Buffer.alloc(SLICE + 100, String(version));
-    const [, first = '0', last = ''] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
-    const end = Math.min(Number(last), body.length - 1);
-    response.setHeader('etag', `"${version}"`);
-    if (request.headers['if-none-match'] === `"${version}"`) return void response.writeHead(304).end();
-    response.writeHead(206, {
-      'cache-control': 'no-cache',
-      'accept-ranges': 'bytes',
-      'content-length': end + 1 - Number(first),
-      'content-range': `bytes ${first}-${end}/${body.length}`,
-    });
-    response.end(body.subarray(Number(first), end + 1));
-  }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => stub.once('listening', resolve));
-  const before = await cacheBefore(`http://127.0.0.1:${(stub.address() as AddressInfo).port}`, 'stub');
-  onTestFinished(async () => {
-    await before.close();
-    stub.closeAllConnections();
-    stub.close();
-  });
-  const path = pathOf(images[0], 'data');
-  expect(new Set((await ask(before.url, path)).body)).toEqual(new Set(Buffer.from('1')));
-  version = 2;
-  await pause(ASKED_AGAIN_MS);
-  // Only the last piece is asked about: the first is still of the version before.
-  await ask(before.url, path, { headers: { range: `bytes=${SLICE}-` } });
-  const outcome = await ask(before.url, path).then(
-    ({ body }) => new Set(body),
-    () => 'cut',
-  );
-  expect([new Set(Buffer.from('2')), 'cut']).toContainEqual(outcome);
-  await pause(ASKED_AGAIN_MS);
-  expect(new Set((await ask(before.url, path)).body)).toEqual(new Set(Buffer.from('2')));
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { Config } from '../../../server/config.ts';
+import { runsAll } from '../../all.ts';
 import { runningServer, type TestServer } from '../../fixtures/running-server.ts';
 
 /** Debian's. As root it has no sandbox; only loopback is ever asked. */
@@ -28,6 +29,18 @@ export type Look = {
   readonly phone?: boolean;
   readonly javaScript?: boolean;
 };
+
+/** What pages are looked at in: each light, each width; with `--all` each of one in each of the other. */
+export const LOOKS: readonly Look[] = [
+  { dark: false, phone: false },
+  { dark: true, phone: true },
+  ...(runsAll()
+    ? [
+        { dark: true, phone: false },
+        { dark: false, phone: true },
+      ]
+    : []),
+];
 
 export type Browser = {
   /** A browser of its own, logged in through the form, on the overview. What its console says against the pages fails the test. */

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nic, saidInventory } from '../../fixtures/inventories.ts';
 import { DISK, Machine } from '../../fixtures/machine.ts';
-import { type Browsing, browsing, fitsItsWidth, seriousFindings } from './browser.ts';
+import { type Browsing, browsing, fitsItsWidth, LOOKS, seriousFindings } from './browser.ts';
 
 /** Hosts by a browser: machines that speak the wire protocol, pages that operators click on. */
 
@@ -167,12 +167,7 @@ test('without JavaScript: filter, assign, roll out, all by links and forms', asy
   expect(json.attempt.rollout).toBeTruthy();
 });
 
-describe.each([
-  { dark: false, phone: false },
-  { dark: true, phone: false },
-  { dark: false, phone: true },
-  { dark: true, phone: true },
-])('dark: $dark, phone: $phone', (look) => {
+describe.each(LOOKS)('dark: $dark, phone: $phone', (look) => {
   test('axe finds nothing serious, and nothing has to be scrolled sideways', async () => {
     const page = await web.open(look);
     const { mac } = machine(2);

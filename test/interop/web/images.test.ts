@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MARKUP, type SimulatedImages, simulateImages } from '../../fixtures/simulated-images.ts';
-import { type Browsing, browsing, fitsItsWidth, seriousFindings } from './browser.ts';
+import { type Browsing, browsing, fitsItsWidth, LOOKS, seriousFindings } from './browser.ts';
 
 /** A build is a process of its own, which has to start. */
 const PATIENCE = { interval: 500 };
@@ -116,12 +116,7 @@ test('without JavaScript a build that runs shows its log as far as it is', async
     .toContain('failed');
 });
 
-describe.each([
-  { dark: false, phone: false },
-  { dark: true, phone: false },
-  { dark: false, phone: true },
-  { dark: true, phone: true },
-])('dark: $dark, phone: $phone', (look) => {
+describe.each(LOOKS)('dark: $dark, phone: $phone', (look) => {
   test('axe finds nothing serious, and nothing is wider than the page', async () => {
     const page = await web.open(look);
     const one = `/images/${images.digests['web:v42']}`;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newMac } from '../../fixtures/running-server.ts';
-import { type Browsing, browsing, fitsItsWidth, seriousFindings } from './browser.ts';
+import { type Browsing, browsing, fitsItsWidth, LOOKS, seriousFindings } from './browser.ts';
 
 let web: Browsing;
 beforeAll(async () => {
@@ -62,21 +62,15 @@ test('a session that ends is said, with the way to another, and the page stays',
   await page.waitForURL(/\/login\?to=%2Fevents$/);
 });
 
-describe.each([
-  { dark: false, phone: false },
-  { dark: true, phone: false },
-  { dark: false, phone: true },
-  { dark: true, phone: true },
-])('dark: $dark, phone: $phone', (look) => {
-  test.each(['/', '/events', '/events?host=nothing', '/nothing'])(
-    '%s: axe finds nothing serious',
-    async (path) => {
-      const page = await web.open(look);
+describe.each(LOOKS)('dark: $dark, phone: $phone', (look) => {
+  test('axe finds nothing serious', async () => {
+    const page = await web.open(look);
+    for (const path of ['/', '/events', '/events?host=nothing', '/nothing']) {
       await page.goto(path);
-      expect(await seriousFindings(page)).toEqual([]);
-      expect(await fitsItsWidth(page)).toBe(true);
-    },
-  );
+      expect([path, await seriousFindings(page)]).toEqual([path, []]);
+      expect([path, await fitsItsWidth(page)]).toEqual([path, true]);
+    }
+  });
   test('the login: axe finds nothing serious', async () => {
     const page = await web.open({ ...look, token: null });
     await page.goto('/login');
