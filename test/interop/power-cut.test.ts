@@ -33,8 +33,8 @@ async function cutEverywhere(
 
 const QUICK: Effort = {
   samples: 6,
-  outOfOrderEvery: 6,
-  stateEvery: 25,
+  outOfOrderEvery: 7,
+  stateEvery: 30,
   boots: { every: 40, uefiEvery: 20, toTheEnd: false },
 };
 const ALL: Effort = { samples: 40, stateEvery: 1, boots: { every: 1, uefiEvery: 10, toTheEnd: true } };

@@ -12,7 +12,7 @@ export type Cut = {
   readonly last: number;
   /** Which of the writes since the last flush reached it, whole or in part. */
   readonly kept: readonly number[];
-  /** Whether they reached it in their order, as on a disk that keeps it. */
+  /** A moment between two writes, on a disk that keeps their order. */
   readonly inOrder: boolean;
 };
 
@@ -60,24 +60,24 @@ function* between(
   samples: number,
   random: () => number,
 ): Generator<Cut> {
-  const cut = (name: string, kept: readonly number[], tears = false): Cut => {
+  const cut = (name: string, kept: readonly number[], how: 'in order' | 'torn' | '' = ''): Cut => {
     const disk = new DiskState(base);
     for (const index of kept) {
       const write = entries[index] as Write;
-      const isTorn = tears && write.data.length > SECTOR && random() < 0.5;
+      const isTorn = how === 'torn' && write.data.length > SECTOR && random() < 0.5;
       // Half of the torn ones end somewhere; the others have holes.
       const part = random();
       const isPrefix = random() < 0.5;
       const from = (i: number) => (isPrefix ? i * SECTOR < part * write.data.length : random() < part);
       disk.put(write, isTorn ? from : undefined);
     }
-    const inOrder = !tears && kept.every((index, i) => index === first + i);
-    return { name: `${name}, after entry ${first}`, disk, last: kept.at(-1) ?? first - 1, kept, inOrder };
+    const last = kept.at(-1) ?? first - 1;
+    return { name: `${name}, after entry ${first}`, disk, last, kept, inOrder: how === 'in order' };
   };
   const all = Array.from({ length: end - first }, (_, i) => first + i);
-  yield cut('nothing', []);
+  yield cut('nothing', [], 'in order');
   for (const index of all) {
-    yield cut(`all up to ${index}`, all.slice(0, index - first + 1));
+    yield cut(`all up to ${index}`, all.slice(0, index - first + 1), 'in order');
     if (all.length > 2)
       yield cut(
         `all but ${index}`,
@@ -89,6 +89,6 @@ function* between(
   for (let i = 0; isWorthIt && i < samples; i += 1) {
     const chance = random();
     const kept = all.filter(() => random() < chance);
-    yield cut(`some (${kept.join(' ')})`, kept, i % 2 === 0);
+    yield cut(`some (${kept.join(' ')})`, kept, i % 2 === 0 ? 'torn' : '');
   }
 }

@@ -25,7 +25,7 @@ export type Judged = {
 export type Effort = {
   /** Random cuts between two flushes. */
   readonly samples: number;
-  /** Of the cuts after which writes are missing in between, only each so-many-th; those in order are all judged. */
+  /** Of the cuts that change the order of writes, only each so-many-th. */
   readonly outOfOrderEvery?: number;
   /** Of the cuts that touch the state partition, whose check takes long, only each so-many-th. */
   readonly stateEvery: number;
