@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type LocalServer, startLocalServer } from '../../lab/local-server.ts';
 import { type Nginx, startNginx } from '../../lab/nginx.ts';
 import { inCheckout } from '../../lab/paths.ts';
@@ -70,7 +70,8 @@ async function upstream(path: string, atLeast: number): Promise<Line[]> {
       .map((line) => JSON.parse(line) as Line)
       .filter((line) => line.msg === 'request' && decodeURIComponent(line.path) === path)
       .slice(counted.get(path) ?? 0);
-  await expect.poll(() => lines().length).toBeGreaterThanOrEqual(atLeast);
+  // Not expect.poll: it does not know which of the tests that run at once it belongs to.
+  await vi.waitFor(() => expect(lines().length).toBeGreaterThanOrEqual(atLeast), { timeout: 30_000 });
   const fresh = lines();
   counted.set(path, (counted.get(path) ?? 0) + fresh.length);
   return fresh;

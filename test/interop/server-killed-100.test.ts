@@ -16,7 +16,7 @@ import { type Face, SimulatedMachine } from '../fixtures/simulated-machine.ts';
  * 100 times with --all. Each time the database is sound, nothing that was answered with 2xx is missing, and at the end every machine
  * is where it was told to go without anybody having helped it.
  */
-const KILLS = runsAll() ? 100 : 4;
+const KILLS = runsAll() ? 100 : 8;
 const MACHINES = 12;
 const ROOT = join(import.meta.dirname, '../..');
 
