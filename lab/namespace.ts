@@ -42,7 +42,11 @@ export function spawnContained(
   more: readonly string[] = [],
 ): ChildProcess {
   const unshare = ['unshare', ...more, '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
-  return startProgram('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...args], options);
+  return startProgram(
+    'setpriv',
+    ['--pdeathsig', 'KILL', '--', ...unshare, process.execPath, ...args],
+    options,
+  );
 }
 
 /** Runs `node ARGS` by {@link spawnInNamespaces}, on our own terminal, and gives back its exit code. */

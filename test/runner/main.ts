@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { inCheckout } from '../../lab/paths.ts';
-import { missingPrograms } from '../fixtures/start-program.ts';
+import { missingPrograms } from '../fixtures/missing-programs.ts';
 import { runChecks } from './checks.ts';
 import { planE2e } from './images.ts';
 import { fitInto, LONG_FILES, type LongFile, longFilesFor } from './long-files.ts';
