@@ -1,17 +1,17 @@
 import { createReadStream } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { BuildLogs, BuildProgress } from '../core/build-ports.ts';
+import { lines } from '../lib/lines.ts';
 import { buildFolderOf } from './build-folder.ts';
 
 /** The logs of ended builds, `DATA/builds/ID/log`: JSON lines as their processes wrote them. */
 export function buildLogs(dataDir: string): BuildLogs {
   return {
     async *read(id) {
-      const file = createReadStream(buildFolderOf(dataDir, id).log, 'utf8');
+      const file = createReadStream(buildFolderOf(dataDir, id).log);
       try {
-        for await (const line of createInterface({ input: file })) {
+        for await (const line of lines(file)) {
           const entry = parse(line);
           if (entry) yield entry;
         }

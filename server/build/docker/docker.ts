@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
+import { lines } from '../../lib/lines.ts';
 import { BuildError } from '../build-error.ts';
 import type { Report } from '../messages.ts';
 import { decodeBuildkitStatus } from './buildkit-status.ts';
@@ -138,11 +139,6 @@ function postBuild(
 
 /** The messages of one of Docker's JSON streams. */
 export async function* jsonLines(stream: Readable): AsyncGenerator<Record<string, unknown>> {
-  let open = '';
-  for await (const data of stream) {
-    const lines = (open + String(data)).split('\n');
-    open = lines.pop() ?? '';
-    for (const text of lines) if (text.trim() !== '') yield JSON.parse(text) as Record<string, unknown>;
-  }
-  if (open.trim() !== '') yield JSON.parse(open) as Record<string, unknown>;
+  for await (const line of lines(stream))
+    if (line.trim() !== '') yield JSON.parse(line) as Record<string, unknown>;
 }
