@@ -22,6 +22,7 @@ const audience: Audience = {
     const bytes = entry.bytes === undefined ? '' : `, ${formatBytes(entry.bytes)}`;
     screen.line(entry.guest, `${entry.phase}${took}${bytes}   [${entry.seenBy}]`, entry.at);
   },
+  waits: (guest, what) => screen.waits(guest, what),
   progress: (guest, what, done, total) => screen.progress(guest, what, done, total),
 };
 process.exit(await main());

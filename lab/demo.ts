@@ -63,6 +63,8 @@ async function run(options: DemoOptions, data: string, folder: string): Promise<
   try {
     for (const name of IMAGES) {
       screen.line('', `building ${name} from images/${name}/Dockerfile`);
+      // On a terminal the build shows by itself that it goes on.
+      if (!process.stderr.isTTY) screen.waits('', `building ${name}`);
       const from = Date.now();
       const image = await buildImage(name, data, stopped.signal);
       const at = Date.now();

@@ -14,6 +14,8 @@ export interface BuiltImage {
 export interface Audience {
   entry(entry: Entry): void;
   progress(guest: string, what: string, done: number, total: number): void;
+  /** From now on this is waited for. */
+  waits?(guest: string, what: string): void;
 }
 
 /** A step that was not seen to happen. */
@@ -73,8 +75,10 @@ export class Story {
     this.#stopListening();
   }
 
-  /** The operator's order: POST /api/v1/hosts with an image. */
-  /** @param layout another disk layout than the default one */
+  /**
+   * The operator's order: POST /api/v1/hosts with an image.
+   * @param layout another disk layout than the default one
+   */
   async enrol(image: BuiltImage, layout?: string): Promise<void> {
     const asked = Date.now();
     await this.#try('enrol', () =>
@@ -309,6 +313,7 @@ export class Story {
     // The server's own log names no guest.
     const guest = wish.source === 'log' ? {} : { guest: this.#guest.name };
     const timeoutMs = this.#rack.patience(wish.seconds);
+    this.#audience.waits?.(this.#guest.name, `waiting for ${wish.what}`);
     const found = feed.seen({
       source: wish.source,
       what: wish.what,
