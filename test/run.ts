@@ -17,10 +17,11 @@ import { say } from './runner/say.ts';
 
 const ENDED_BY_SIGNAL = 130;
 
-/** Removes folders and containers of a run once its standard input ends; what is killed may still write for a moment. */
+/** Removes folders, containers and volumes of a run once its standard input ends; what is killed may still write for a moment. */
 const JANITOR = `cat > /dev/null
 for try in 1 2 3 4 5 6 7 8 9 10; do
-  docker ps -aq --filter "label=$RUN" 2> /dev/null | xargs -r docker rm -fv
+  docker ps -aq --filter "label=$RUN" | xargs -r docker rm -fv
+  docker volume ls -q --filter "label=$RUN" | xargs -r docker volume rm -f
   rm -rf "$@" && ! ls -d "$@" && break
   sleep 1
 done`;

@@ -110,7 +110,7 @@ test('no order of builds, removals, assignments, restarts and collections loses 
     }),
     { numRuns: 40 },
   );
-});
+}, 60_000);
 
 /** Each thing that happens to files during builds and collections, in the order in which it happens. */
 const ACTS = ['publish', 'removeImage', 'removePack', 'copyFrames'] as const;

@@ -7,4 +7,4 @@ test('no order of events breaks the laws of a host, on its disk and in the datab
   // Not because nothing happened.
   for (const wanted of ['install succeeded', 'switch succeeded', 'switch superseded', 'install failed'])
     expect([...kinds.keys()]).toContain(wanted);
-});
+}, 60_000);

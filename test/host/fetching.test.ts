@@ -334,7 +334,7 @@ test.each([
   // It comes back when patience has long been over.
   [
     'which is away, as its reports show, is waited for as long as it takes',
-    { reported: 1, backAfterMs: 5_000 },
+    { reported: 1, backAfterMs: 9_000 },
     0,
   ],
   [
@@ -351,9 +351,9 @@ test.each([
     request.destroy();
     return 'answered';
   });
-  const { ended, log } = flash(first, url, `PATIENCE_SECONDS=2; report() { return ${reported}; }`);
+  const { ended, log } = flash(first, url, `PATIENCE_SECONDS=4; report() { return ${reported}; }`);
   expect(await ended).toBe(end);
   if (end === 0) expect(written()).toBe(wholeOf(first));
-  else expect(readFileSync(host.path('run/work/reason'), 'utf8')).toMatch(/^no data from the server for 2 s/);
+  else expect(readFileSync(host.path('run/work/reason'), 'utf8')).toMatch(/^no data from the server for 4 s/);
   expect(log()).toContain('the data ended behind byte');
 });

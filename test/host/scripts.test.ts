@@ -15,7 +15,7 @@ test('shellcheck has nothing to say about the scripts for hosts', async () => {
   const args = ['-x', '-s', 'sh', ...scripts];
   const { stdout } = hasStarted('shellcheck', await execa('shellcheck', args, { reject: false }));
   expect(stdout).toBe('');
-});
+}, 120_000);
 
 /** `:` is a special builtin: a redirection of it that fails ends the shell (POSIX.1-2017, XCU 2.8.1), and no `||` is come to. */
 test('none of them makes a file by the command that would end it where that cannot be made', async () => {

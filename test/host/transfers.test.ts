@@ -68,14 +68,17 @@ test.each(SHELLS)(
     const { ended, log } = flash(shell, mac, attempt, 'STREAMS=1');
     const attemptNow = async () => (await server.admin(`/api/v1/hosts/${mac}`)).json.attempt;
     const waits = { phase: 'writing', outcome: null, progress: { phase: 'wait' } };
-    await expect.poll(attemptNow).toMatchObject(waits);
+    await expect.poll(attemptNow, { timeout: 30_000 }).toMatchObject(waits);
     const { deadline } = await attemptNow();
-    await expect.poll(async () => (await attemptNow()).deadline).toBeGreaterThan(deadline);
+    await expect
+      .poll(async () => (await attemptNow()).deadline, { timeout: 30_000 })
+      .toBeGreaterThan(deadline);
     other.destroy();
     expect([await ended, written()]).toEqual([0, hash(raw)]);
     expect(log().match(/waits for its turn/g)).toHaveLength(1);
     expect(log()).not.toContain('data ended');
   },
+  60_000,
 );
 
 /** A mirror of one's own making. */

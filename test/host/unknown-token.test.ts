@@ -44,4 +44,4 @@ test('it keeps its reports and asks on; a reinstall is heard all the same, and i
   const order = (await post('reinstall')).json.attempt;
   await expect.poll(() => read('calls')).toContain('systemctl reboot');
   expect([read('run/state/netboot').trim(), (await next()).hint]).toEqual([`${order} 1`, null]);
-});
+}, 60_000);

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Running, start } from '../../server/app.ts';
 import { runsAll } from '../all.ts';
 import { type Ran, run } from '../cli/run.ts';
+import { LABEL } from '../fixtures/container-label.ts';
 import { MIGRATIONS } from '../fixtures/running-server.ts';
 import { AGENT, BOOTABLE, standInInitrd } from './stand-in.ts';
 
@@ -57,7 +58,9 @@ function build(...argv: string[]): Promise<Ran> {
 
 /** What a finished tool image has in a file, read without running anything in it. */
 function inImage(name: string, path: string): string {
-  const container = execFileSync('docker', ['create', `warmboot/${name}`, 'x'], { encoding: 'utf8' }).trim();
+  const container = execFileSync('docker', ['create', ...LABEL, `warmboot/${name}`, 'x'], {
+    encoding: 'utf8',
+  }).trim();
   try {
     const tar = execFileSync('docker', ['cp', `${container}:${path}`, '-']);
     return execFileSync('tar', ['-xO'], { input: tar, encoding: 'utf8' });

@@ -27,6 +27,7 @@ import { layOutFrames, parseIndex } from '../../server/core/image-index.ts';
 import type { ChunkPlace } from '../../server/core/ports.ts';
 import { listExt4 } from '../build/ext4-listing.ts';
 import { listTar } from '../build/tree/tar-listing.ts';
+import { LABEL } from '../fixtures/container-label.ts';
 import { READY, standInInitrd } from './stand-in.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'warmboot-build-'));
@@ -124,7 +125,9 @@ test('a Dockerfile becomes an image whose filesystem is what docker export shows
   execFileSync('/sbin/e2fsck', ['-fn', raw], { stdio: 'ignore' });
 
   const tar = join(root, 'export.tar');
-  const container = execFileSync('docker', ['create', 'warmboot/test-os', 'x'], { encoding: 'utf8' }).trim();
+  const container = execFileSync('docker', ['create', ...LABEL, 'warmboot/test-os', 'x'], {
+    encoding: 'utf8',
+  }).trim();
   execFileSync('docker', ['export', '-o', tar, container]);
   execFileSync('docker', ['rm', container]);
   const onDisk = listExt4(raw);

@@ -12,6 +12,7 @@ import { type Listed, listTar } from '../build/tree/tar-listing.ts';
 import { type Member, writeTar } from '../build/tree/tar-maker.ts';
 import { inMounted } from '../filesystems/mounted.ts';
 import { writePlan } from '../filesystems/write-plan.ts';
+import { LABEL } from '../fixtures/container-label.ts';
 
 /**
  * A tar of everything that a Linux disk can hold goes into Docker; what a kernel shows of the filesystem that is made from it
@@ -79,7 +80,7 @@ beforeAll(async () => {
   const tar = join(root, 'hard.tar');
   written = byPath(listTar(writeTar(tar, HARD)));
   execFileSync('docker', ['import', tar, IMAGE], { stdio: 'ignore' });
-  const container = execFileSync('docker', ['create', IMAGE, 'x'], { encoding: 'utf8' }).trim();
+  const container = execFileSync('docker', ['create', ...LABEL, IMAGE, 'x'], { encoding: 'utf8' }).trim();
   execFileSync('docker', ['export', '-o', join(root, 'export.tar'), container]);
   execFileSync('docker', ['rm', container], { stdio: 'ignore' });
   exported = factsOf(join(root, 'export.tar'));

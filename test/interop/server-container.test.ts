@@ -9,6 +9,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inCheckout } from '../../lab/paths.ts';
 import { ensureBase } from '../../server/build/docker/base.ts';
+import { LABEL } from '../fixtures/container-label.ts';
 import { ask, newMac, storeImage, type TestImage } from '../fixtures/running-server.ts';
 
 /** The server's own container image, built from packaging/Containerfile and run by the real Docker as docs/operations.md says. */
@@ -31,13 +32,13 @@ beforeAll(async () => {
     cwd: inCheckout('.'),
     env: { DOCKER_BUILDKIT: '1' },
   });
-  docker('volume', 'create', name);
+  docker('volume', 'create', ...LABEL, name);
   const folder = mkdtempSync(join(tmpdir(), 'warmboot-container-'));
   image = await storeImage(folder, 'one');
   await storeImage(folder, 'installer', 'installer');
   const copy = 'cp -a /from/. /var/lib/warmboot && chown -R 969:969 /var/lib/warmboot';
   const volumes = ['-v', `${name}:/var/lib/warmboot`, '-v', `${folder}:/from:ro`];
-  docker('run', '--rm', '-u', '0', ...volumes, '--entrypoint', 'sh', IMAGE, '-c', copy);
+  docker('run', ...LABEL, '--rm', '-u', '0', ...volumes, '--entrypoint', 'sh', IMAGE, '-c', copy);
   rmSync(folder, { recursive: true });
 }, 20 * 60_000);
 afterAll(() => {
@@ -56,7 +57,7 @@ type Served = {
 async function serve(stopTimeout: number): Promise<Served> {
   const published = ['8080/tcp', '8081/tcp', '69/udp'];
   docker(
-    ...['run', '-d', '--name', name, '-v', `${name}:/var/lib/warmboot`, '--stop-timeout', '500'],
+    ...['run', '-d', ...LABEL, '--name', name, '-v', `${name}:/var/lib/warmboot`, '--stop-timeout', '500'],
     ...published.flatMap((port) => ['-p', `127.0.0.1::${port.replace('/tcp', '')}`]),
     ...['-e', `WARMBOOT_STOP_TIMEOUT=${stopTimeout}`, '-e', 'WARMBOOT_ADMIN_LISTEN=0.0.0.0:8081'],
     ...['--cap-drop', 'ALL', '--cap-add', 'NET_BIND_SERVICE', '--cap-add', 'NET_RAW'],

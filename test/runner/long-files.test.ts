@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { inCheckout } from '../../lab/paths.ts';
 import { fitInto, LONG_FILES, longFilesFor } from './long-files.ts';
 
-const textOf = (file: string) => readFileSync(inCheckout(file), 'utf8');
+const textOf = (file: string) =>
+  readFileSync(inCheckout(file.endsWith('/') ? `${file}shell.ts` : file), 'utf8');
 const names = (files: readonly { readonly file: string }[]) =>
   files.map(({ file }) => file.replace(/^test\/|\.test\.ts$/g, ''));
 

@@ -14,6 +14,7 @@ const IMAGE_STORE = ['server/blobs/', 'server/build/', 'server/filesystems/', 's
 const PACKAGING = ['packaging/', 'warmboot', 'package-lock.json'];
 
 export interface LongFile {
+  /** Or a folder, by its name with `/` behind it. */
   readonly file: string;
   /** `whole`: not in the default tier at all. `counts`: there with small counts. */
   readonly what: 'whole' | 'counts';
@@ -23,7 +24,7 @@ export interface LongFile {
 }
 
 const whole = (file: string, seconds: number, ...touchedBy: readonly string[][]): LongFile => ({
-  file: `test/${file}.test.ts`,
+  file: `test/${file}${file.endsWith('/') ? '' : '.test.ts'}`,
   what: 'whole',
   seconds,
   touchedBy: touchedBy.flat(),
@@ -53,8 +54,16 @@ export const LONG_FILES: readonly LongFile[] = [
   whole('e2e/debian-11-13-12-11', 900, HOST),
   whole('e2e/many-switches', 900, HOST),
   whole('interop/moved-host', 240, HOST),
+  counts('host/', 180, HOST),
   counts('interop/power-cut', 900, HOST),
   counts('interop/grub-torn', 300, HOST),
+  counts('interop/grub-read-only', 30, HOST),
+  counts('interop/tftp', 90, BOOT),
+  counts('interop/build-options', 70, IMAGE_STORE),
+  counts('interop/ext4', 50, IMAGE_STORE),
+  counts('interop/xfs', 50, IMAGE_STORE),
+  counts('interop/disks', 25, HOST, IMAGE_STORE),
+  counts('interop/web/misuse', 30, ['server/web/']),
   whole('interop/server-container', 380, PACKAGING),
   whole('interop/build-killed', 300, IMAGE_STORE),
   whole('interop/build-reproducible', 45, IMAGE_STORE),
