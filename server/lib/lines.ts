@@ -8,7 +8,8 @@ export async function* lines(stream: Readable): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
   for await (const data of stream) {
-    const parts = (rest + decoder.decode(data as Uint8Array, { stream: true })).split('\n');
+    const text = typeof data === 'string' ? data : decoder.decode(data as Uint8Array, { stream: true });
+    const parts = (rest + text).split('\n');
     rest = parts.pop() ?? '';
     yield* parts;
   }

@@ -293,7 +293,7 @@ test('the build’s process ends when its parent is killed', async () => {
      await runBuild({ id: 'orphan', name: 'test-slow' }, { dataDir: ${JSON.stringify(dataDir)}, imagesDir: ${JSON.stringify(imagesDir)},
        lookup: async () => new Map(), discard: async () => {}, onProgress: ({ message }) => console.log(message), signal: new AbortController().signal });`,
   );
-  const parent = spawn('node', [script], {
+  const parent = spawn(process.execPath, [script], {
     cwd: new URL('../..', import.meta.url),
     stdio: ['ignore', 'pipe', 'inherit'],
   });

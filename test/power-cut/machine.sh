@@ -3,7 +3,7 @@
 # write is recorded outside. The installer and the agent are the real ones, with the real vfat and ext4 below them; what
 # leaves a system (kexec, systemctl, reboot) is played, and then the next system starts as it would.
 #
-# From the environment: CHECKOUT, WORK (folders outside; WORK/lib holds the scripts that are tried, with helper and GRUB),
+# From the environment: NODE (the program), CHECKOUT, WORK (folders outside; WORK/lib holds the scripts that are tried, with helper and GRUB),
 # KERNEL_MODULES. The file systems from outside are read-only here, so whatever happens stays in here.
 set -u
 export PATH=/run/played:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -90,7 +90,7 @@ end_session() {
   done | xargs -r kill -9 2> /dev/null
 }
 
-(cd "$CHECKOUT" && exec node test/power-cut/orders.ts "$WORK") &
+(cd "$CHECKOUT" && exec "$NODE" test/power-cut/orders.ts "$WORK") &
 until [ -e /run/server ]; do sleep 0.2; done
 (cd / && curl -q -sS "$(cat /run/server)/boot/installer/config.img" | busybox cpio -idm) || exit 1
 

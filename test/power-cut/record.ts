@@ -110,7 +110,12 @@ function prepare(folder: string, programs: string, mutations: readonly Mutation[
     writeFileSync(join(lib, file), changed);
   }
   // As the first program it gets what the kernel's command line says; folders may have names with blanks.
-  const words = Object.entries({ CHECKOUT: inCheckout('.'), WORK: folder, KERNEL_MODULES: kernelModules() });
+  const words = Object.entries({
+    CHECKOUT: inCheckout('.'),
+    NODE: process.execPath,
+    WORK: folder,
+    KERNEL_MODULES: kernelModules(),
+  });
   const environment = words.map(([name, value]) => `export ${name}='${value}'\n`).join('');
   writeFileSync(
     join(folder, 'init'),
