@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { rackPool } from './test/e2e/rack-pool.ts';
+import { LongestFirst } from './test/runner/longest-first.ts';
 
 /** Bounds for what hangs, not measures, by the kind of test; what is waited for within one has less, so that it is said. */
 const bounds = (testS: number, pollS: number) => ({
@@ -14,6 +15,7 @@ export default defineConfig({
   test: {
     // Files wait for programs and sockets as much as they compute; one processor fewer, as is usual, would leave half of a small machine idle.
     maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
