@@ -65,29 +65,35 @@ export function bytesByLayer(
   return { before, layers: bytes };
 }
 
-/** Which equal parts of the content are shared, told chunk by chunk in the order of the index. */
+/**
+ * Which equal parts of the content are shared, told chunk by chunk in the order of the index. Counts in fractions of a byte, so
+ * that parts which are no whole number of bytes long add up exactly.
+ */
 export class SharedParts {
-  readonly #partBytes: number;
-  readonly #bytes: number[];
+  readonly #parts: number;
+  /** Of one part, in units of 1/parts byte. */
+  readonly #size: number;
+  readonly #shared: number[];
 
   /** @param contentBytes of all chunks of the index together */
   constructor(contentBytes: number, parts: number = PARTS) {
-    this.#partBytes = contentBytes / parts;
-    this.#bytes = Array.from({ length: parts }, () => 0);
+    this.#parts = parts;
+    this.#size = contentBytes;
+    this.#shared = Array.from({ length: parts }, () => 0);
   }
 
   /** @param at bytes of chunks before it */
   add(at: number, bytes: number): void {
-    for (let done = 0; done < bytes; ) {
-      const part = Math.min(this.#bytes.length - 1, Math.floor((at + done) / this.#partBytes));
-      const end = part === this.#bytes.length - 1 ? at + bytes : (part + 1) * this.#partBytes;
-      const here = Math.max(1, Math.min(bytes - done, end - at - done));
-      this.#bytes[part] = (this.#bytes[part] ?? 0) + here;
-      done += here;
+    const end = (at + bytes) * this.#parts;
+    for (let from = at * this.#parts; from < end; ) {
+      const part = Math.floor(from / this.#size);
+      const to = Math.min(end, (part + 1) * this.#size);
+      this.#shared[part] = (this.#shared[part] ?? 0) + to - from;
+      from = to;
     }
   }
 
   percents(): number[] {
-    return this.#bytes.map((bytes) => Math.min(100, Math.round((100 * bytes) / this.#partBytes)));
+    return this.#shared.map((shared) => Math.round((100 * shared) / this.#size));
   }
 }

@@ -58,7 +58,11 @@ describe('shared parts', () => {
     expect(shares(40, 4)).toEqual([0, 0, 0, 0]);
   });
   test('less content than parts', () => {
-    expect(shares(2, 4, [0, 2]).every((percent) => percent === 100 || percent === 0)).toBe(true);
+    expect(shares(2, 4, [0, 2])).toEqual([100, 100, 100, 100]);
+    expect(shares(2, 4, [1, 1])).toEqual([0, 0, 100, 100]);
+  });
+  test('parts that are no whole number of bytes long', () => {
+    expect(new Set(shares(4096, 33, [0, 4096]))).toEqual(new Set([100]));
   });
   test('all chunks of an image share all of its parts, whatever their lengths', () => {
     fc.assert(
