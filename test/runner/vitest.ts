@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { inCheckout } from '../../lab/paths.ts';
 import { ALL_MARK } from '../all.ts';
@@ -34,6 +35,8 @@ export async function runVitest(run: VitestRun): Promise<readonly FileOutcome[]>
   args.push('--reporter=default', '--reporter=json', `--outputFile.json=${report}`);
   // Two processors carry no more: some machines in each of some racks.
   if (run.part === 'e2e') args.push(`--maxWorkers=${SIDE_BY_SIDE}`, '--maxConcurrency=2');
+  // Peers wait for one another much of the time.
+  if (run.part === 'interop') args.push(`--maxWorkers=${availableParallelism() + 1}`);
   for (const file of run.excluded) args.push(`--exclude=${file}`);
   args.push(...run.args, ...run.files);
   const child = spawn(process.execPath, args, {
